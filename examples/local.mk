@@ -1,0 +1,3 @@
+# SPDX-License-Identifier: MIT
+#
+# examples/local.mk: programs that use the library.
