@@ -3,6 +3,11 @@
 # alloc/local.mk: the heap.  It knows nothing of the collector.
 
 libgleaner_core_la_SOURCES += \
+  alloc/arena.c alloc/arena.h \
   alloc/base.h \
+  alloc/bins.c alloc/bins.h \
+  alloc/heap.h \
   alloc/os.c alloc/os.h \
-  alloc/tags.c alloc/tags.h
+  alloc/runs.c alloc/runs.h \
+  alloc/tags.c alloc/tags.h \
+  alloc/types.h

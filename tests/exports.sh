@@ -16,16 +16,20 @@ if [ ! -e "$library" ]; then
 fi
 
 # What is exported.  Names that a sanitizer adds are its own affair.
-"${NM:-nm}" -D --defined-only "$library" | awk '{ print $NF }' |
+# The words of $NM and $CC are to be split.
+${NM:-nm} -D --defined-only "$library" | awk '{ print $NF }' |
   sed 's/@.*//' | grep -v '^__\(asan\|odr_asan\|ubsan\|tsan\)' |
   LC_ALL=C sort -u > "$work/exported"
 
-# What is declared: the header without comments, in which every GC_API
-# statement has one name before its first parenthesis.
-${CC:-cc} -E -I"$srcdir/include" '-DGC_ATTR(x)=' "$srcdir/include/gleaner.h" \
-  2> /dev/null | tr '\n' ' ' | grep -o '\<gc_[a-z_]* *([^;]*;' |
-  grep -v '^gc_[a-z_]*_handler *(' | sed 's/ *(.*//' |
-  LC_ALL=C sort -u > "$work/declared"
+# What is declared: of each extern statement of the header, comments taken
+# out, the first name before a parenthesis.
+${CC:-cc} -E -P -I"$srcdir/include" "$srcdir/include/gleaner.h" |
+  tr '\n;' ' \n' | sed -n 's/^.*extern //p' |
+  awk 'match($0, /gc_[a-z_]* *\(/) {
+    name = substr($0, RSTART, RLENGTH)
+    sub(/ *\($/, "", name)
+    print name
+  }' | LC_ALL=C sort -u > "$work/declared"
 
 if ! grep -q '^gc_malloc$' "$work/declared"; then
   echo "the header's declarations could not be read" >&2

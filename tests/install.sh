@@ -4,6 +4,7 @@
 # install.sh: installs the library into a temporary directory, then compiles
 # and runs README.md's first program with what pkg-config says, as C and as
 # C++, against the shared library and the static one.
+# Flags are words to be split, hence: shellcheck disable=SC2046,SC2086
 set -eu
 
 srcdir=${srcdir:-.}
@@ -50,7 +51,7 @@ END
 build_and_run() {
   name=$1 compiler=$2 source=$3
   shift 3
-  say "$name: $compiler $* ${source##*/}"
+  say "$name: $compiler ${source##*/} $*"
   # A compiler may be two words ("gcc -m64"), hence no quotes.
   $compiler ${SANITIZE_CFLAGS:-} -o "$work/$name" "$source" "$@" ||
     fail "$name does not compile"
