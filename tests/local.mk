@@ -7,6 +7,15 @@ AM_TESTS_ENVIRONMENT += CC='$(CC)'; CXX='$(CXX)'; NM='$(NM)'; \
   SANITIZE_CFLAGS='$(SANITIZE_CFLAGS)'; \
   export CC CXX NM MAKE PKG_CONFIG SANITIZE_CFLAGS;
 
+# The collector does not look into AddressSanitizer's own stacks, and its leak
+# detector does not look into our heap.
+if SANITIZED
+AM_TESTS_ENVIRONMENT += \
+  ASAN_OPTIONS=detect_stack_use_after_return=0:detect_leaks=0; \
+  UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1; \
+  export ASAN_OPTIONS UBSAN_OPTIONS;
+endif
+
 # tests/exports.sh: the shared library exports what the header declares.
 # tests/install.sh: an installed library, its .pc file and README.md's program.
 dist_check_SCRIPTS = tests/exports.sh tests/install.sh
