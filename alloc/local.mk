@@ -7,7 +7,7 @@ libgleaner_core_la_SOURCES += \
   alloc/base.h \
   alloc/bins.c alloc/bins.h \
   alloc/cache.c alloc/cache.h \
-  alloc/heap.h \
+  alloc/heap.c alloc/heap.h \
   alloc/os.c alloc/os.h \
   alloc/runs.c alloc/runs.h \
   alloc/tags.c alloc/tags.h \

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * arena.c: arenas: made from page runs, swept by a bitmap AND, opened hole by
+ * hole, and given back when nothing in them is alive.  Dead blocks are never
+ * touched: all of this happens in the tags.
+ *
+ * Invariant of a swept arena: its first granule has a tag, and every granule
+ * belongs to the run or block whose tag is the nearest at or below it, but for
+ * the open hole of its owner (gl_arena_check).
+ */
+#include "arena.h"
+
+#include <sched.h>
+
+#include "heap.h"
+#include "runs.h"
+
+/* Offset of the first byte that was never written since its page came from the
+   system: everything above the highest dirty page. */
+static uint32_t arena_clean_from(size_t page) {
+  size_t i = GL_ARENA_PAGES;
+  while (i > 0 && gl_heap.dirty[page + i - 1] == 0) i--;
+  return (uint32_t)(i << GL_PAGE_SHIFT);
+}
+
+static void arena_append(struct gl_lane *lane, struct gl_arena *arena) {
+  arena->next = NULL;
+  if (lane->last != NULL)
+    lane->last->next = arena;
+  else
+    lane->first = arena;
+  lane->last = arena;
+  lane->arena_count++;
+}
+
+struct gl_arena *gl_arena_create(struct gl_cache *owner, struct gl_lane *lane) {
+  size_t page = gl_runs_take(GL_ARENA_PAGES, GL_ARENA_PAGES);
+  if (page == 0) return NULL;
+  gl_runs_set_arena(page);
+  struct gl_arena *arena = gl_arena_of(gl_page_address(page));
+  arena->bound = 0;
+  arena->free_granules = (uint32_t)GL_ARENA_GRANULES;
+  arena->live_granules = 0;
+  arena->clean_from = arena_clean_from(page);
+  arena->kind = (uint8_t)lane->kind;
+  arena->swept = true;
+  arena->visited = false;
+  arena->latch = 0;
+  gl_tags_set_free(gl_heap.tags, gl_arena_first_granule(arena));
+  arena_append(lane, arena);
+  __atomic_store_n(&arena->owner, owner, __ATOMIC_RELEASE);
+  gl_heap.slots[gl_arena_index(arena)] = (uint8_t)(1 + lane->kind);
+  gl_heap.arena_count++;
+  return arena;
+}
+
+void gl_arena_destroy(struct gl_arena *arena) {
+  size_t index = gl_arena_index(arena);
+  gl_heap.slots[index] = GL_SLOT_RUNS;
+  gl_tags_clear_lines(gl_heap.tags, index * GL_ARENA_LINES, GL_ARENA_LINES);
+  arena->owner = NULL;
+  arena->bound = 0;
+  gl_heap.arena_count--;
+  size_t dirty_pages =
+      gl_round_up(arena->clean_from, GL_PAGE_BYTES) >> GL_PAGE_SHIFT;
+  gl_runs_give(index * GL_ARENA_PAGES, GL_ARENA_PAGES,
+               GL_ARENA_PAGES - dirty_pages);
+}
+
+/* Sweeping is short and contended only by a gc_base of another thread. */
+static void arena_latch(struct gl_arena *arena) {
+  while (__atomic_exchange_n(&arena->latch, 1, __ATOMIC_ACQUIRE) != 0)
+    sched_yield();
+}
+
+static void arena_unlatch(struct gl_arena *arena) {
+  __atomic_store_n(&arena->latch, 0, __ATOMIC_RELEASE);
+}
+
+void gl_arena_sweep(struct gl_arena *arena) {
+  /* Acquire: whoever sees it swept sees the swept tags (release below). */
+  if (__atomic_load_n(&arena->swept, __ATOMIC_ACQUIRE)) return;
+  arena_latch(arena);
+  if (!arena->swept) {
+    gl_tags_sweep_lines(gl_heap.tags, gl_arena_index(arena) * GL_ARENA_LINES,
+                        GL_ARENA_LINES);
+    __atomic_store_n(&arena->swept, true, __ATOMIC_RELEASE);
+  }
+  arena_unlatch(arena);
+}
+
+size_t gl_arena_next_run(struct gl_arena *arena, size_t from, size_t *end) {
+  struct gl_tags *tags = gl_heap.tags;
+  size_t last = gl_arena_end(arena);
+  gl_assert(arena->swept && arena->owner != NULL);
+  size_t start = gl_tags_next_free(tags, from, last);
+  if (start == last) return last;
+  *end = gl_tags_next_block(tags, start + 1, last);
+  gl_tags_erase_free(tags, start + 1, *end);
+  return start;
+}
+
+bool gl_arena_is_empty(const struct gl_arena *arena) {
+  size_t end = gl_arena_end(arena);
+  return gl_tags_next_block(gl_heap.tags, gl_arena_first_granule(arena), end) ==
+         end;
+}
+
+/* The lane's open hole is the one place where tags may be missing. */
+static bool arena_is_hole(const struct gl_arena *arena, size_t granule) {
+  const struct gl_lane *lane = &arena->owner->lane[arena->kind];
+  return gl_granule_address(granule) == lane->hole.cur;
+}
+
+bool gl_arena_check(const struct gl_arena *arena) {
+  struct gl_tags *tags = gl_heap.tags;
+  size_t first = gl_arena_first_granule(arena), end = gl_arena_end(arena);
+  size_t start = gl_tags_next(tags, first, end);
+  GL_HEAP_CHECK("arena", start == first || arena_is_hole(arena, first));
+  for (size_t at = start; at < end; at = gl_tags_next(tags, at + 1, end)) {
+    bool black = gl_tags_is_block(tags, at) && gl_tags_is_marked(tags, at);
+    GL_HEAP_CHECK("arena", !(black && arena->swept));
+  }
+  GL_HEAP_CHECK("arena", arena->bound == 0 || arena->swept);
+  GL_HEAP_CHECK("arena", gl_heap.slots[gl_arena_index(arena)] == arena->kind + 1);
+  return true;
+}

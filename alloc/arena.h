@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * arena.h: one arena, one owner, one kind: make it, sweep it, find its holes,
+ * give it back.
+ */
+#ifndef GL_ARENA_H
+#define GL_ARENA_H
+
+#include "types.h"
+
+/* Take a fresh arena for the lane and append it to the lane's list.  Wants the
+   lock.  NULL where there is no room. */
+struct gl_arena *gl_arena_create(struct gl_cache *owner, struct gl_lane *lane);
+
+/* Give a wholly free arena, which is in no list, back to the page runs.  Wants
+   the lock. */
+void gl_arena_destroy(struct gl_arena *arena);
+
+/* Make the tags true: black becomes white, white becomes free.  Any thread may
+   call it at any time; it does nothing on a swept arena. */
+void gl_arena_sweep(struct gl_arena *arena);
+
+/*
+ * The next free run at or after granule `from` of a swept pending or current
+ * arena: its first granule, and *end; all tags within but the first are
+ * erased (this is where neighbours coalesce).  Returns the arena's end where
+ * there is none.
+ */
+size_t gl_arena_next_run(struct gl_arena *arena, size_t from, size_t *end);
+
+/* First byte of the arena's memory at or after `at` that was never written. */
+GL_INLINE char *gl_arena_clean_from(struct gl_arena *arena) {
+  return gl_arena_start(arena) + arena->clean_from;
+}
+
+/* Note that everything below end may be written from now on. */
+GL_INLINE void gl_arena_soil(struct gl_arena *arena, const char *end) {
+  size_t offset = (size_t)(end - gl_arena_start(arena));
+  if (offset > arena->clean_from) arena->clean_from = (uint32_t)offset;
+}
+
+/* The granule after the arena's last. */
+GL_INLINE size_t gl_arena_end(const struct gl_arena *arena) {
+  return gl_arena_first_granule(arena) + GL_ARENA_GRANULES;
+}
+
+/* True where no block of a swept arena is allocated. */
+bool gl_arena_is_empty(const struct gl_arena *arena);
+
+/* Prove that the arena's tags are a heap: see tags.h. */
+bool gl_arena_check(const struct gl_arena *arena);
+
+#endif

@@ -1,0 +1,602 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * cache.c: the slow half of a thread's allocator: where a lane gets its next
+ * hole, how freed blocks come back, and what happens to a cache when its
+ * thread ends.
+ *
+ * A small block's way, first to last: quick list of its size, the open hole,
+ * the next hole of the current arena, the next pending arena, a bin, a rescan
+ * of the lane's arenas where enough was freed, a fresh arena.  A medium block
+ * goes: quick list, open hole, bins, pending arenas (each emptied into the
+ * bins), a fresh arena.
+ *
+ * Every function is called with the cache entered (busy), so the world cannot
+ * stop meanwhile, except inside gl_heap_lock.
+ */
+#include "cache.h"
+
+#include <string.h>
+
+#include "arena.h"
+#include "bins.h"
+#include "os.h"
+#include "runs.h"
+
+/* How far ahead of the bump pointer a hole is made ready: zeroed where it is
+   dirty (more would push live data out of the first level cache), or just
+   charged to the budget. */
+#define LANE_ZERO_STEP_BYTES ((size_t)4096)
+#define LANE_CHARGE_STEP_BYTES ((size_t)32768)
+
+/* Small blocks take a run of this size from the bins, if there is one, rather
+   than one that just fits. */
+#define LANE_BIN_HOLE_GRANULES ((size_t)64)
+
+/* An arena with less free is passed over until the next sweep. */
+#define LANE_MIN_FREE_GRANULES (GL_ARENA_GRANULES / 64)
+
+/* A medium block looks into so many pending arenas before it takes a new one,
+   and only into such as have an eighth free. */
+#define LANE_MEDIUM_TRIES 4
+#define LANE_MEDIUM_FREE_GRANULES (GL_ARENA_GRANULES / 8)
+
+/* A lane rescans its arenas when an eighth of them was freed, and no less than
+   this: a rescan of an arena costs about a microsecond. */
+#define LANE_RESCAN_MIN_BYTES ((size_t)65536)
+
+/* Frees gathered for another cache before they are sent. */
+#define CACHE_OUTBOX_BLOCKS 64
+
+__thread struct gl_cache *gl_self
+    __attribute__((tls_model("initial-exec"))) = &gl_cache_none;
+struct gl_cache gl_cache_none GL_DATA = {0};
+
+/* ---------------------------------------------------------------- accounting */
+
+void gl_cache_settle(struct gl_cache *cache) {
+  uint64_t now = cache->charged_bytes + cache->reused_bytes - cache->freed_bytes;
+  int64_t debt = (int64_t)(now - cache->settled_bytes);
+  cache->settled_bytes = now;
+  __atomic_fetch_sub(&gl_heap.budget_bytes, debt, __ATOMIC_RELAXED);
+}
+
+static void lane_account(struct gl_cache *cache, struct gl_lane *lane) {
+  cache->allocated_bytes += (uint64_t)(lane->hole.cur - lane->accounted);
+  lane->accounted = lane->hole.cur;
+}
+
+/* --------------------------------------------------------------- the hole */
+
+/* Make [limit, to) ready for allocation. */
+static void lane_ready(struct gl_cache *cache, struct gl_lane *lane, char *to) {
+  char *from = lane->hole.limit;
+  struct gl_arena *arena = gl_arena_of(from);
+  if (gl_kind_is_zeroed(lane->kind)) {
+    char *clean = gl_arena_clean_from(arena);
+    char *dirty_end = clean < to ? clean : to;
+    if (from < dirty_end) memset(from, 0, (size_t)(dirty_end - from));
+  }
+  gl_arena_soil(arena, to);
+  cache->charged_bytes += (size_t)(to - from);
+  lane->hole.limit = to;
+}
+
+/* Move the limit so that bytes fit, and some more. */
+static void lane_extend(struct gl_cache *cache, struct gl_lane *lane,
+                        size_t bytes) {
+  struct gl_hole *hole = &lane->hole;
+  char *need = hole->cur + bytes;
+  bool zero = gl_kind_is_zeroed(lane->kind) &&
+              hole->limit < gl_arena_clean_from(gl_arena_of(hole->limit));
+  size_t step = zero ? LANE_ZERO_STEP_BYTES : LANE_CHARGE_STEP_BYTES;
+  if (gl_heap.slow_only) step = 0;
+  char *to = (size_t)(hole->end - need) > step ? need + step : hole->end;
+  if (gl_heap.slow_only) to = need;
+  lane_ready(cache, lane, to);
+}
+
+/* Blocks below `to` lie behind the cursor: gc_free may use the quick lists. */
+static void lane_raise_bound(struct gl_arena *arena, const char *to) {
+  if (gl_heap.slow_only || (uintptr_t)to <= arena->bound) return;
+  arena->bound = (uintptr_t)to;
+}
+
+static void lane_open(struct gl_lane *lane, size_t start, size_t end) {
+  gl_tags_clear(gl_heap.tags, start);
+  lane->hole.cur = lane->hole.limit = gl_granule_address(start);
+  lane->hole.end = gl_granule_address(end);
+  lane->accounted = lane->hole.cur;
+  struct gl_arena *arena = gl_arena_of(lane->hole.cur);
+  arena->free_granules -= (uint32_t)(end - start);
+  lane_raise_bound(arena, lane->hole.end);
+}
+
+void gl_lane_close(struct gl_cache *cache, struct gl_lane *lane) {
+  struct gl_hole *hole = &lane->hole;
+  if (hole->cur == NULL) return;
+  lane_account(cache, lane);
+  if (hole->cur < hole->end) {
+    size_t granule = gl_granule_of(hole->cur);
+    size_t granules = (size_t)(hole->end - hole->cur) >> GL_GRANULE_SHIFT;
+    gl_tags_set_free(gl_heap.tags, granule);
+    struct gl_arena *arena = gl_arena_of(hole->cur);
+    arena->free_granules += (uint32_t)granules;
+    gl_arena_soil(arena, hole->limit);
+    cache->charged_bytes -= (size_t)(hole->limit - hole->cur);
+    if (granules >= GL_BIN_MIN_GRANULES) {
+      gl_arena_soil(arena, hole->cur + sizeof(struct gl_free_run));
+      gl_bins_insert(lane, granule, granules);
+    }
+  }
+  memset(hole, 0, sizeof *hole);
+  lane->accounted = NULL;
+}
+
+/* Bump a block out of the hole; it fits between cur and end. */
+static void *lane_bump(struct gl_cache *cache, struct gl_lane *lane,
+                       size_t granules) {
+  struct gl_hole *hole = &lane->hole;
+  size_t bytes = granules << GL_GRANULE_SHIFT;
+  if ((size_t)(hole->limit - hole->cur) < bytes) lane_extend(cache, lane, bytes);
+  char *p = hole->cur;
+  hole->cur += bytes;
+  if (gl_heap.slow_only) hole->limit = hole->cur;
+  gl_tags_set_block(gl_heap.tags, gl_granule_of(p));
+  return p;
+}
+
+static bool lane_has_room(const struct gl_lane *lane, size_t granules) {
+  return (size_t)(lane->hole.end - lane->hole.cur) >=
+         granules << GL_GRANULE_SHIFT;
+}
+
+/* ------------------------------------------------------------ next holes */
+
+/* A free run that the cursor passes: into its bin, or left as a sliver. */
+static void lane_pass(struct gl_lane *lane, size_t start, size_t end) {
+  struct gl_arena *arena = gl_arena_of(gl_granule_address(start));
+  arena->free_granules += (uint32_t)(end - start);
+  if (end - start < GL_BIN_MIN_GRANULES) return;
+  gl_arena_soil(arena, (char *)gl_granule_address(start) +
+                           sizeof(struct gl_free_run));
+  gl_bins_insert(lane, start, end - start);
+}
+
+static void arena_visited(struct gl_arena *arena) {
+  arena->visited = true;
+  lane_raise_bound(arena, gl_arena_start(arena) + GL_ARENA_BYTES);
+}
+
+/* Open the next hole of the current arena that holds granules.  The arena is
+   no longer current when it has none. */
+static bool lane_next_hole(struct gl_lane *lane, size_t granules) {
+  struct gl_arena *arena = lane->arena;
+  if (arena == NULL) return false;
+  size_t last = gl_arena_end(arena), end = last;
+  for (;;) {
+    size_t start = gl_arena_next_run(arena, lane->cursor, &end);
+    if (start == last) break;
+    lane->cursor = end;
+    lane_raise_bound(arena, gl_granule_address(end));
+    if (end - start >= granules) {
+      arena->free_granules += (uint32_t)(end - start);
+      lane_open(lane, start, end);
+      return true;
+    }
+    lane_pass(lane, start, end);
+  }
+  arena_visited(arena);
+  lane->arena = NULL;
+  return false;
+}
+
+static void lane_make_current(struct gl_lane *lane, struct gl_arena *arena) {
+  gl_arena_sweep(arena);
+  /* Counted anew as the cursor meets the free runs. */
+  arena->free_granules = 0;
+  lane->arena = arena;
+  lane->cursor = gl_arena_first_granule(arena);
+}
+
+/* The next arena that is worth opening becomes the current one. */
+static bool lane_next_pending(struct gl_lane *lane) {
+  struct gl_arena *arena = lane->pending;
+  while (arena != NULL &&
+         (arena->visited || arena->free_granules < LANE_MIN_FREE_GRANULES))
+    arena = arena->next;
+  lane->pending = arena != NULL ? arena->next : NULL;
+  if (arena == NULL) return false;
+  lane_make_current(lane, arena);
+  return true;
+}
+
+/* A run from the bins becomes the hole. */
+static bool lane_open_binned(struct gl_lane *lane, size_t granules) {
+  if (lane->nonempty == 0) return false;
+  size_t length = 0, start = 0;
+  if (granules < LANE_BIN_HOLE_GRANULES)
+    start = gl_bins_take(lane, LANE_BIN_HOLE_GRANULES, &length);
+  if (start == 0) start = gl_bins_take(lane, granules, &length);
+  if (start == 0) return false;
+  lane_open(lane, start, start + length);
+  return true;
+}
+
+/* ----------------------------------------------------------------- rescan */
+
+static bool lane_rescan_is_due(const struct gl_cache *cache,
+                               const struct gl_lane *lane) {
+  uint64_t freed = cache->freed_bytes - lane->rescanned_at;
+  size_t threshold = lane->arena_count * GL_ARENA_BYTES / 8;
+  if (threshold < LANE_RESCAN_MIN_BYTES) threshold = LANE_RESCAN_MIN_BYTES;
+  return freed >= threshold;
+}
+
+void gl_lane_rescan(struct gl_cache *cache, struct gl_lane *lane) {
+  gl_lane_close(cache, lane);
+  memset(lane->quick, 0, sizeof lane->quick);
+  gl_bins_reset(lane);
+  lane->arena = NULL;
+  lane->rescanned_at = cache->freed_bytes;
+  for (struct gl_arena *arena = lane->first; arena != NULL; arena = arena->next) {
+    if (arena->free_granules < LANE_MIN_FREE_GRANULES) continue;
+    arena->visited = false;
+    arena->bound = 0;
+  }
+  lane->pending = lane->pending_medium = lane->first;
+}
+
+/* ------------------------------------------------------------ fresh arenas */
+
+/* A fresh arena becomes current; the budget and the limit allowing. */
+static bool lane_grow(struct gl_cache *cache, struct gl_lane *lane,
+                      enum gl_want *want) {
+  gl_cache_settle(cache);
+  if (__atomic_load_n(&gl_heap.budget_bytes, __ATOMIC_RELAXED) <= 0) {
+    *want = GL_WANT_COLLECTION;
+    return false;
+  }
+  gl_heap_lock(cache);
+  gl_runs_tick(gl_os_coarse_ns());
+  struct gl_arena *arena = gl_arena_create(cache, lane);
+  gl_heap_unlock();
+  if (arena == NULL) {
+    *want = GL_WANT_ROOM;
+    return false;
+  }
+  /* A collection may have come while the lock was waited for; the lane is in
+     order all the same, only its hole may be gone. */
+  lane_make_current(lane, arena);
+  return true;
+}
+
+/* -------------------------------------------------------------- small blocks */
+
+static bool lane_refill(struct gl_cache *cache, struct gl_lane *lane,
+                        size_t granules, enum gl_want *want) {
+  gl_lane_close(cache, lane);
+  gl_cache_drain_inbox(cache);
+  do {
+    do {
+      if (lane_next_hole(lane, granules)) return true;
+    } while (lane_next_pending(lane));
+    if (lane_open_binned(lane, granules)) return true;
+    if (!lane_rescan_is_due(cache, lane)) break;
+    gl_lane_rescan(cache, lane);
+  } while (true);
+  return lane_grow(cache, lane, want) && lane_next_hole(lane, granules);
+}
+
+static void *lane_allocate_small(struct gl_cache *cache, struct gl_lane *lane,
+                                 size_t granules, enum gl_want *want) {
+  if (!lane_has_room(lane, granules) &&
+      !lane_refill(cache, lane, granules, want))
+    return NULL;
+  return lane_bump(cache, lane, granules);
+}
+
+/* ------------------------------------------------------------- medium blocks */
+
+/* Cut a block off the front of a free run that is in no list. */
+static void *lane_split(struct gl_cache *cache, struct gl_lane *lane,
+                        size_t start, size_t length, size_t granules) {
+  char *p = gl_granule_address(start);
+  size_t bytes = granules << GL_GRANULE_SHIFT;
+  struct gl_arena *arena = gl_arena_of(p);
+  if (gl_kind_is_zeroed(lane->kind)) {
+    char *clean = gl_arena_clean_from(arena);
+    if (p < clean)
+      memset(p, 0, clean < p + bytes ? (size_t)(clean - p) : bytes);
+  }
+  gl_arena_soil(arena, p + bytes);
+  arena->free_granules -= (uint32_t)length;
+  gl_tags_set_block(gl_heap.tags, start);
+  if (length > granules) {
+    gl_tags_set_free(gl_heap.tags, start + granules);
+    lane_pass(lane, start + granules, start + length);
+  }
+  cache->allocated_bytes += bytes;
+  cache->charged_bytes += bytes;
+  return p;
+}
+
+/* Put every free run of a pending arena into the bins. */
+static void lane_empty_into_bins(struct gl_lane *lane, struct gl_arena *arena) {
+  gl_arena_sweep(arena);
+  arena->free_granules = 0;
+  size_t last = gl_arena_end(arena), at = gl_arena_first_granule(arena);
+  size_t end = last;
+  while ((at = gl_arena_next_run(arena, at, &end)) != last) {
+    lane_pass(lane, at, end);
+    at = end;
+  }
+  arena_visited(arena);
+}
+
+/* Empty one more pending arena that has much room into the bins. */
+static bool lane_next_pending_medium(struct gl_lane *lane, size_t granules) {
+  size_t least = LANE_MEDIUM_FREE_GRANULES;
+  if (least < granules) least = granules;
+  struct gl_arena *arena = lane->pending_medium;
+  while (arena != NULL && (arena->visited || arena == lane->arena ||
+                           arena->free_granules < least))
+    arena = arena->next;
+  lane->pending_medium = arena != NULL ? arena->next : NULL;
+  if (arena == NULL) return false;
+  lane_empty_into_bins(lane, arena);
+  return true;
+}
+
+static size_t lane_find_medium(struct gl_cache *cache, struct gl_lane *lane,
+                               size_t granules, size_t *length) {
+  gl_cache_drain_inbox(cache);
+  size_t start = gl_bins_take(lane, granules, length);
+  for (int tries = 0; start == 0 && tries < LANE_MEDIUM_TRIES; tries++) {
+    if (!lane_next_pending_medium(lane, granules)) break;
+    start = gl_bins_take(lane, granules, length);
+  }
+  if (start != 0 || !lane_rescan_is_due(cache, lane)) return start;
+  gl_lane_rescan(cache, lane);
+  return lane_next_pending_medium(lane, granules)
+             ? gl_bins_take(lane, granules, length)
+             : 0;
+}
+
+/* A fresh arena for medium blocks goes into the bins whole, so that the open
+   hole of the small ones stays open. */
+static size_t lane_grow_medium(struct gl_cache *cache, struct gl_lane *lane,
+                               size_t granules, size_t *length,
+                               enum gl_want *want) {
+  struct gl_arena *current = lane->arena;
+  size_t cursor = lane->cursor, epoch = gl_heap.epoch;
+  if (!lane_grow(cache, lane, want)) return 0;
+  struct gl_arena *fresh = lane->arena;
+  /* Where a collection came in between, the old arena is pending again. */
+  bool kept = current != NULL && epoch == gl_heap.epoch;
+  lane->arena = kept ? current : NULL;
+  lane->cursor = kept ? cursor : 0;
+  lane_empty_into_bins(lane, fresh);
+  return gl_bins_take(lane, granules, length);
+}
+
+static void *lane_allocate_medium(struct gl_cache *cache, struct gl_lane *lane,
+                                  size_t granules, enum gl_want *want) {
+  if (lane_has_room(lane, granules)) return lane_bump(cache, lane, granules);
+  size_t length = 0;
+  size_t start = lane_find_medium(cache, lane, granules, &length);
+  if (start == 0)
+    start = lane_grow_medium(cache, lane, granules, &length, want);
+  return start == 0 ? NULL : lane_split(cache, lane, start, length, granules);
+}
+
+void *gl_cache_allocate_slow(struct gl_cache *cache, size_t granules,
+                             enum gl_kind kind, enum gl_want *want) {
+  struct gl_lane *lane = &cache->lane[kind];
+  granules = gl_class_granules(granules);
+  unsigned size_class = gl_class_of(granules);
+  cache->slow_allocations++;
+  if (lane->quick[size_class] != NULL) {
+    void *p = gl_cache_pop(cache, lane, size_class, granules);
+    if (p != NULL && gl_kind_is_zeroed(kind))
+      memset(p, 0, granules << GL_GRANULE_SHIFT);
+    if (p != NULL) return p;
+  }
+  if (granules <= GL_EXACT_CLASSES)
+    return lane_allocate_small(cache, lane, granules, want);
+  return lane_allocate_medium(cache, lane, granules, want);
+}
+
+/* -------------------------------------------------------------------- free */
+
+/* The size of a block of the calling thread, the open hole thought of. */
+static size_t cache_block_granules(const struct gl_lane *lane, char *p) {
+  size_t granule = gl_granule_of(p);
+  size_t granules =
+      gl_cache_tagged_size(gl_tags_line(gl_heap.tags, granule), granule);
+  size_t to_cur = (size_t)(lane->hole.cur - p);
+  return to_cur < granules << GL_GRANULE_SHIFT ? to_cur >> GL_GRANULE_SHIFT
+                                               : granules;
+}
+
+/* Free a block of the calling thread that no quick list may take: it lies
+   ahead of the cursor, where its tag is all that is needed. */
+static void cache_free_here(struct gl_cache *cache, struct gl_arena *arena,
+                            char *p) {
+  struct gl_lane *lane = &cache->lane[arena->kind];
+  size_t granules = cache_block_granules(lane, p);
+  gl_tags_set_free(gl_heap.tags, gl_granule_of(p));
+  arena->free_granules += (uint32_t)granules;
+  cache->freed_bytes += granules << GL_GRANULE_SHIFT;
+}
+
+/* What a block looks like on its way to its owner: the second word tells a
+   second free of it. */
+struct cache_sent {
+  struct gl_quick quick;
+  uint64_t seal;
+};
+
+static uint64_t cache_seal(const void *p) {
+  return (uintptr_t)p * 0x9E3779B97F4A7C15u ^ gl_heap.secret;
+}
+
+void gl_cache_flush_outbox(struct gl_cache *cache) {
+  struct gl_cache *owner = cache->outbox.owner;
+  if (cache->outbox.count == 0) return;
+  struct gl_quick *head = __atomic_load_n(&owner->inbox, __ATOMIC_RELAXED);
+  do {
+    cache->outbox.last->link = (uintptr_t)head ^ gl_heap.secret;
+    /* Release: the owner that takes the list reads the links in it. */
+  } while (!__atomic_compare_exchange_n(&owner->inbox, &head,
+                                        cache->outbox.first, true,
+                                        __ATOMIC_RELEASE, __ATOMIC_RELAXED));
+  memset(&cache->outbox, 0, sizeof cache->outbox);
+}
+
+static enum gl_fault cache_send(struct gl_cache *cache, struct gl_cache *owner,
+                                char *p) {
+  struct cache_sent *sent = (struct cache_sent *)p;
+  if (sent->seal == cache_seal(p)) return GL_FAULT_TWICE;
+  if (cache->outbox.owner != owner) gl_cache_flush_outbox(cache);
+  sent->seal = cache_seal(p);
+  sent->quick.link = (uintptr_t)cache->outbox.first ^ gl_heap.secret;
+  if (cache->outbox.count == 0) cache->outbox.last = &sent->quick;
+  cache->outbox.owner = owner;
+  cache->outbox.first = &sent->quick;
+  if (++cache->outbox.count >= CACHE_OUTBOX_BLOCKS) gl_cache_flush_outbox(cache);
+  return GL_FAULT_NONE;
+}
+
+enum gl_fault gl_cache_free_slow(struct gl_cache *cache, struct gl_arena *arena,
+                                 char *p) {
+  gl_arena_sweep(arena);
+  if (!gl_tags_is_block(gl_heap.tags, gl_granule_of(p))) return GL_FAULT_FREE;
+  struct gl_cache *owner = arena->owner;
+  if (owner != cache) return cache_send(cache, owner, p);
+  cache_free_here(cache, arena, p);
+  return GL_FAULT_NONE;
+}
+
+/* One block from the inbox.  Its arena may be anybody's by now. */
+static void cache_take_in(struct gl_cache *cache, char *p) {
+  struct gl_arena *arena = gl_arena_of(p);
+  ((struct cache_sent *)p)->seal = 0;
+  if (!gl_cache_free_entered(cache, p)) gl_cache_free_slow(cache, arena, p);
+}
+
+void gl_cache_drain_inbox(struct gl_cache *cache) {
+  if (__atomic_load_n(&cache->inbox, __ATOMIC_RELAXED) == NULL) return;
+  struct gl_quick *block =
+      __atomic_exchange_n(&cache->inbox, NULL, __ATOMIC_ACQUIRE);
+  while (block != NULL) {
+    struct gl_quick *next = (struct gl_quick *)(block->link ^ gl_heap.secret);
+    if (next != NULL && (!gl_in_heap(next) ||
+                         !gl_tags_is_block(gl_heap.tags, gl_granule_of(next)))) {
+      gl_heap.on_corruption(block, "free memory was written to");
+      return;
+    }
+    cache_take_in(cache, (char *)block);
+    block = next;
+  }
+}
+
+/* ------------------------------------------------------------------ resize */
+
+bool gl_lane_try_extend(struct gl_cache *cache, struct gl_lane *lane, char *p,
+                        size_t granules, size_t wanted) {
+  struct gl_arena *arena = gl_arena_of(p);
+  size_t start = gl_granule_of(p), behind = start + granules;
+  size_t more = wanted - granules;
+  if (p + (granules << GL_GRANULE_SHIFT) == lane->hole.cur) {
+    if (!lane_has_room(lane, more)) return false;
+    lane_bump(cache, lane, more);
+    gl_tags_clear(gl_heap.tags, behind);
+    return true;
+  }
+  if (behind == gl_arena_end(arena) || (uintptr_t)p >= arena->bound ||
+      !gl_tags_is_free(gl_heap.tags, behind))
+    return false;
+  size_t length = gl_bins_remove(lane, behind);
+  if (length == 0) return false;
+  if (length < more) {
+    gl_bins_insert(lane, behind, length);
+    return false;
+  }
+  lane_split(cache, lane, behind, length, more);
+  gl_tags_clear(gl_heap.tags, behind);
+  return true;
+}
+
+/* ----------------------------------------------------------- cache lifetimes */
+
+static void cache_init(struct gl_cache *cache) {
+  for (int kind = 0; kind < GL_KIND_COUNT; kind++)
+    cache->lane[kind].kind = (enum gl_kind)kind;
+  cache->next = gl_heap.caches;
+  gl_heap.caches = cache;
+  gl_heap.cache_count++;
+}
+
+struct gl_cache *gl_cache_acquire(void) {
+  struct gl_cache *cache = gl_heap.caches;
+  while (cache != NULL && cache->in_use) cache = cache->next;
+  if (cache == NULL) {
+    cache = gl_os_map(gl_round_up(sizeof *cache, GL_PAGE_BYTES));
+    if (cache == NULL) return NULL;
+    cache_init(cache);
+  }
+  cache->in_use = true;
+  gl_self = cache;
+  return cache;
+}
+
+void gl_cache_release(struct gl_cache *cache) {
+  gl_cache_enter(cache);
+  gl_cache_flush_outbox(cache);
+  gl_cache_drain_inbox(cache);
+  for (int kind = 0; kind < GL_KIND_COUNT; kind++)
+    gl_lane_close(cache, &cache->lane[kind]);
+  gl_cache_settle(cache);
+  gl_heap_lock(cache);
+  gl_self = &gl_cache_none;
+  cache->pin = NULL;
+  cache->thread = NULL;
+  cache->busy = 0;
+  cache->in_use = false;
+  gl_heap_unlock();
+}
+
+/* ------------------------------------------------------------------- check */
+
+static bool lane_check(const struct gl_cache *cache,
+                       const struct gl_lane *lane) {
+  const struct gl_hole *hole = &lane->hole;
+  GL_HEAP_CHECK("lane", hole->cur <= hole->limit && hole->limit <= hole->end);
+  size_t arenas = 0;
+  for (struct gl_arena *a = lane->first; a != NULL; a = a->next, arenas++) {
+    GL_HEAP_CHECK("lane", a->owner == cache && a->kind == lane->kind);
+    GL_HEAP_CHECK("lane", a->next != NULL || lane->last == a);
+  }
+  GL_HEAP_CHECK("lane", arenas == lane->arena_count);
+  if (hole->cur != NULL) {
+    size_t from = gl_granule_of(hole->cur), to = gl_granule_of(hole->end);
+    GL_HEAP_CHECK("hole", gl_tags_next(gl_heap.tags, from, to) == to);
+  }
+  for (unsigned i = 0; i < GL_CLASSES; i++) {
+    const struct gl_quick *block = lane->quick[i];
+    while (block != NULL) {
+      GL_HEAP_CHECK("quick list", gl_in_heap(block));
+      GL_HEAP_CHECK("quick list",
+                    gl_tags_is_free(gl_heap.tags, gl_granule_of(block)));
+      GL_HEAP_CHECK("quick list", (uintptr_t)block < gl_arena_of(block)->bound);
+      block = (const struct gl_quick *)(block->link ^ gl_heap.secret);
+    }
+  }
+  return gl_bins_check(lane);
+}
+
+bool gl_cache_check(const struct gl_cache *cache) {
+  for (int kind = 0; kind < GL_KIND_COUNT; kind++)
+    if (!lane_check(cache, &cache->lane[kind])) return false;
+  return true;
+}

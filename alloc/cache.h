@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * cache.h: a thread's own allocator, and the fast paths of allocation and free.
+ *
+ * Everything here that has an equal of the name _slow in cache.c is meant to be
+ * inlined into the public functions.  The fast paths take no lock, do no atomic
+ * operation, count nothing but what cannot be derived, and can be interrupted
+ * anywhere: the stop signal's handler reads cache->busy.
+ */
+#ifndef GL_CACHE_H
+#define GL_CACHE_H
+
+#include "heap.h"
+#include "types.h"
+
+/* ---------------------------------------------------------------- busy-ness */
+
+GL_INLINE void gl_cache_enter(struct gl_cache *cache) {
+  cache->busy = 1;
+  GL_SIGNAL_FENCE();
+}
+
+/* Leave the allocator, and stop now where a stop was asked for meanwhile. */
+GL_INLINE void gl_cache_leave(struct gl_cache *cache) {
+  GL_SIGNAL_FENCE();
+  if (GL_UNLIKELY(--cache->busy != 0)) gl_heap.on_leave(cache);
+}
+
+/* ---------------------------------------------------------------- Fast path */
+
+/* Zero granules of 16 bytes, of which there are few. */
+GL_INLINE void gl_zero_granules(void *p, size_t granules) {
+  typedef uint64_t pair __attribute__((vector_size(16), may_alias));
+  for (pair *at = p, *end = at + granules; at < end; at++) *at = (pair){0, 0};
+}
+
+/* The head of a quick list, unlinked and tagged as a white block; NULL where
+   the program wrote to it after freeing it and the error handler came back. */
+GL_INLINE void *gl_cache_pop(struct gl_cache *cache, struct gl_lane *lane,
+                             unsigned size_class, size_t granules) {
+  struct gl_quick *block = lane->quick[size_class];
+  size_t granule = gl_granule_of(block);
+  struct gl_tags *line = gl_tags_line(gl_heap.tags, granule);
+  uint64_t bit = gl_tags_bit(granule);
+  /* The link to this block came from freed memory, so it may be a lie. */
+  if (GL_UNLIKELY(granule >= gl_heap.extent_bytes >> GL_GRANULE_SHIFT ||
+                  (line->mark & ~line->block & bit) == 0)) {
+    lane->quick[size_class] = NULL;
+    gl_heap.on_corruption(block, "free memory was written to");
+    return NULL;
+  }
+  lane->quick[size_class] = (struct gl_quick *)(block->link ^ gl_heap.secret);
+  line->block |= bit;
+  line->mark ^= bit;
+  cache->reused_bytes += granules << GL_GRANULE_SHIFT;
+  return block;
+}
+
+/*
+ * Allocate size bytes of a kind, or NULL where the slow path must.
+ *
+ * Order matters to nobody: while the thread is busy the world does not stop.
+ */
+GL_INLINE void *gl_cache_allocate(struct gl_cache *cache, size_t size,
+                                  enum gl_kind kind) {
+  size_t granules = (size + GL_GRANULE_BYTES - 1) >> GL_GRANULE_SHIFT;
+  /* 0, large sizes and sizes that wrapped to 0, in one comparison. */
+  if (GL_UNLIKELY(granules - 1 >= GL_EXACT_CLASSES)) return NULL;
+  struct gl_lane *lane = &cache->lane[kind];
+  gl_cache_enter(cache);
+  char *p = lane->hole.cur;
+  if (GL_UNLIKELY(lane->quick[granules] != NULL)) {
+    p = gl_cache_pop(cache, lane, (unsigned)granules, granules);
+    if (gl_kind_is_zeroed(kind) && p != NULL) gl_zero_granules(p, granules);
+  } else if (GL_LIKELY(granules << GL_GRANULE_SHIFT <=
+                       (size_t)(lane->hole.limit - p))) {
+    lane->hole.cur = p + (granules << GL_GRANULE_SHIFT);
+    size_t granule = gl_granule_of(p);
+    gl_tags_line(gl_heap.tags, granule)->block |= gl_tags_bit(granule);
+  } else {
+    p = NULL;
+  }
+  gl_cache_leave(cache);
+  return p;
+}
+
+/* The size in granules of the block at granule in a swept arena of the calling
+   thread, by its tags; the open hole is the caller's to think of. */
+GL_INLINE size_t gl_cache_tagged_size(const struct gl_tags *line,
+                                      size_t granule) {
+  uint64_t above = (line->block | line->mark) >> (granule & 63) >> 1;
+  if (GL_LIKELY(above != 0)) return gl_lowest(above) + 1;
+  size_t end = (granule & ~(GL_ARENA_GRANULES - 1)) + GL_ARENA_GRANULES;
+  return gl_tags_next(gl_heap.tags, granule + 1, end) - granule;
+}
+
+/* Free the newest block of the open hole: the bump pointer moves back. */
+GL_INLINE void gl_cache_unbump(struct gl_cache *cache, struct gl_lane *lane,
+                               char *p) {
+  size_t bytes = (size_t)(lane->hole.cur - p);
+  if (gl_kind_is_zeroed(lane->kind)) __builtin_memset(p, 0, bytes);
+  lane->hole.cur = p;
+  lane->accounted -= bytes;
+  cache->freed_bytes += bytes;
+  cache->charged_bytes += bytes; /* they are the hole's again */
+}
+
+/* A freed block goes to the quick list of its size.  One that was shrunk in
+   place may have a size between two classes: its tag is enough. */
+GL_INLINE void gl_lane_push(struct gl_lane *lane, char *p, size_t granules) {
+  if (GL_UNLIKELY(gl_class_granules(granules) != granules)) return;
+  struct gl_quick **list = &lane->quick[gl_class_of(granules)];
+  struct gl_quick *block = (struct gl_quick *)p;
+  block->link = (uintptr_t)*list ^ gl_heap.secret;
+  *list = block;
+}
+
+/*
+ * Free the block at p, or return false where the slow path must: not the
+ * calling thread's, not swept, not a block, large.  The cache is entered.
+ */
+GL_INLINE bool gl_cache_free_entered(struct gl_cache *cache, char *p) {
+  uintptr_t offset = (uintptr_t)p - gl_heap.base;
+  if (GL_UNLIKELY(offset >= gl_heap.extent_bytes || offset % GL_GRANULE_BYTES))
+    return false;
+  struct gl_arena *arena = &gl_heap.arenas[offset >> GL_ARENA_SHIFT];
+  size_t granule = offset >> GL_GRANULE_SHIFT;
+  struct gl_tags *line = gl_tags_line(gl_heap.tags, granule);
+  uint64_t bit = gl_tags_bit(granule);
+  if (GL_UNLIKELY(arena->owner != cache || (uintptr_t)p >= arena->bound ||
+                  (line->block & bit) == 0))
+    return false;
+  struct gl_lane *lane = &cache->lane[arena->kind];
+  size_t granules = gl_cache_tagged_size(line, granule);
+  size_t bytes = granules << GL_GRANULE_SHIFT;
+  line->block ^= bit;
+  if (GL_UNLIKELY((size_t)(lane->hole.cur - p) < bytes)) {
+    gl_cache_unbump(cache, lane, p);
+    return true;
+  }
+  line->mark |= bit;
+  cache->freed_bytes += bytes;
+  arena->free_granules += (uint32_t)granules;
+  gl_lane_push(lane, p, granules);
+  return true;
+}
+
+GL_INLINE bool gl_cache_free(struct gl_cache *cache, char *p) {
+  gl_cache_enter(cache);
+  bool done = gl_cache_free_entered(cache, p);
+  gl_cache_leave(cache);
+  return done;
+}
+
+/* --------------------------------------------------------- out of line */
+
+/* A cache for the calling thread: one whose thread has ended, or a new one.
+   Wants the lock.  NULL where the system refuses. */
+struct gl_cache *gl_cache_acquire(void);
+
+/* The calling thread gives its cache up.  Takes the lock. */
+void gl_cache_release(struct gl_cache *cache);
+
+/* Allocate a block of up to GL_MEDIUM_MAX_GRANULES; the cache is entered. */
+void *gl_cache_allocate_slow(struct gl_cache *cache, size_t granules,
+                             enum gl_kind kind, enum gl_want *want);
+
+/* Free a block that is in an arena, checked to be allocated; entered. */
+enum gl_fault gl_cache_free_slow(struct gl_cache *cache, struct gl_arena *arena,
+                                 char *p);
+
+/* Send what was gathered for another cache, and take in what others sent. */
+void gl_cache_flush_outbox(struct gl_cache *cache);
+void gl_cache_drain_inbox(struct gl_cache *cache);
+
+/* Let the budget know what was allocated and freed. */
+void gl_cache_settle(struct gl_cache *cache);
+
+/* Close the open hole: tag its tail. */
+void gl_lane_close(struct gl_cache *cache, struct gl_lane *lane);
+
+/* Forget quick lists and bins, and make every arena with room pending. */
+void gl_lane_rescan(struct gl_cache *cache, struct gl_lane *lane);
+
+/* Whether bytes can be found behind the block [p, p + size) of the calling
+   thread: extends it to the size wanted.  The cache is entered. */
+bool gl_lane_try_extend(struct gl_cache *cache, struct gl_lane *lane, char *p,
+                        size_t granules, size_t wanted);
+
+bool gl_cache_check(const struct gl_cache *cache);
+
+#endif

@@ -1,0 +1,590 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * heap.c: the facade: reserves the heap and its tables, routes an allocation
+ * to a cache or to the page runs, resolves addresses, and prepares the heap
+ * for marking and sweeping.  Owns gl_heap.
+ */
+#include "heap.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#include "arena.h"
+#include "bins.h"
+#include "cache.h"
+#include "os.h"
+#include "runs.h"
+
+/* The heap's address space: so much where nothing limits it.  Page numbers
+   have 28 bits. */
+#define HEAP_RESERVE_BYTES ((size_t)1 << 40)
+#define HEAP_MIN_BYTES (4 * GL_ARENA_BYTES)
+
+static void heap_ignore_leave(struct gl_cache *cache) { cache->busy = 0; }
+
+static void heap_ignore_corruption(const void *address, const char *fault) {
+  (void)address;
+  gl_panic(fault, __FILE__, __LINE__);
+}
+
+struct gl_heap gl_heap GL_DATA = {
+    .on_leave = heap_ignore_leave,
+    .on_corruption = heap_ignore_corruption,
+    .lock = PTHREAD_MUTEX_INITIALIZER,
+    .budget_bytes = INT64_MAX,
+};
+
+/* ------------------------------------------------------------------ messages */
+
+static void heap_write(const char *text) {
+  ssize_t ignored = write(STDERR_FILENO, text, strlen(text));
+  (void)ignored;
+}
+
+void gl_panic(const char *what, const char *file, int line) {
+  char digits[12];
+  int at = (int)sizeof digits - 1;
+  digits[at] = '\0';
+  do {
+    digits[--at] = (char)('0' + line % 10);
+    line /= 10;
+  } while (line > 0);
+  heap_write("gleaner: ");
+  heap_write(what);
+  heap_write(" at ");
+  heap_write(file);
+  heap_write(":");
+  heap_write(digits + at);
+  heap_write("\n");
+  __builtin_trap();
+}
+
+bool gl_heap_check_failed(const char *where, const char *what) {
+  heap_write("gleaner: heap check: ");
+  heap_write(where);
+  heap_write(": ");
+  heap_write(what);
+  heap_write("\n");
+  return false;
+}
+
+/* -------------------------------------------------------------------- set-up */
+
+static const size_t heap_bytes_per_arena[GL_SECTION_COUNT] = {
+    [GL_SECTION_HEAP] = GL_ARENA_BYTES,
+    [GL_SECTION_TAGS] = GL_ARENA_LINES * sizeof(struct gl_tags),
+    [GL_SECTION_PAGES] = GL_ARENA_PAGES * sizeof(struct gl_page),
+    [GL_SECTION_DIRTY] = GL_ARENA_PAGES,
+    [GL_SECTION_ARENAS] = sizeof(struct gl_arena),
+    [GL_SECTION_SLOTS] = 1,
+};
+
+static size_t heap_section_bytes(int section, size_t arenas) {
+  return gl_round_up(arenas * heap_bytes_per_arena[section], GL_ARENA_BYTES);
+}
+
+/* One reservation: the heap first, so that it is aligned, then the tables. */
+static bool heap_try_reserve(size_t arenas) {
+  size_t total = 0;
+  for (int i = 0; i < GL_SECTION_COUNT; i++)
+    total += heap_section_bytes(i, arenas);
+  char *at = gl_os_reserve(total, GL_ARENA_BYTES);
+  if (at == NULL) return false;
+  for (int i = 0; i < GL_SECTION_COUNT; i++) {
+    struct gl_section *section = &gl_heap.sections[i];
+    section->start = at;
+    section->committed_bytes = 0;
+    section->bytes_per_arena = heap_bytes_per_arena[i];
+    at += heap_section_bytes(i, arenas);
+  }
+  gl_heap.size_bytes = arenas << GL_ARENA_SHIFT;
+  return true;
+}
+
+/* Half of what address space is left goes to the heap and its tables: the
+   program has its own needs. */
+static bool heap_reserve(void) {
+  size_t left = gl_os_address_space_left();
+  size_t bytes = HEAP_RESERVE_BYTES;
+  if (left / 2 < bytes) bytes = left / 2;
+  for (; bytes >= HEAP_MIN_BYTES; bytes /= 2)
+    if (heap_try_reserve(bytes >> GL_ARENA_SHIFT)) return true;
+  return false;
+}
+
+bool gl_heap_init(void) {
+  if (!heap_reserve()) return false;
+  gl_heap.base = (uintptr_t)gl_heap.sections[GL_SECTION_HEAP].start;
+  gl_heap.tags = (void *)gl_heap.sections[GL_SECTION_TAGS].start;
+  gl_heap.pages = (void *)gl_heap.sections[GL_SECTION_PAGES].start;
+  gl_heap.dirty = (void *)gl_heap.sections[GL_SECTION_DIRTY].start;
+  gl_heap.arenas = (void *)gl_heap.sections[GL_SECTION_ARENAS].start;
+  gl_heap.slots = (void *)gl_heap.sections[GL_SECTION_SLOTS].start;
+  /* An encoded link must never look like an address. */
+  gl_heap.secret = gl_os_random() | (uint64_t)3 << 62;
+  gl_runs_init();
+  gl_heap.ready = true;
+  return true;
+}
+
+/* ---------------------------------------------------------------------- lock */
+
+void gl_heap_lock(struct gl_cache *cache) {
+  if (pthread_mutex_trylock(&gl_heap.lock) == 0) return;
+  bool entered = cache != NULL && cache->busy != 0;
+  if (entered) gl_cache_leave(cache);
+  pthread_mutex_lock(&gl_heap.lock);
+  /* Who holds the lock is not stopped: a stop needs the lock first. */
+  if (entered) gl_cache_enter(cache);
+}
+
+void gl_heap_unlock(void) { pthread_mutex_unlock(&gl_heap.lock); }
+
+/* ---------------------------------------------------------------- allocation */
+
+static bool heap_budget_is_spent(struct gl_cache *cache) {
+  gl_cache_settle(cache);
+  return __atomic_load_n(&gl_heap.budget_bytes, __ATOMIC_RELAXED) <= 0;
+}
+
+static size_t heap_granule_of_page(size_t page) {
+  return page << (GL_PAGE_SHIFT - GL_GRANULE_SHIFT);
+}
+
+/* A large block, not zeroed; the cache is entered. */
+static size_t heap_take_large(struct gl_cache *cache, size_t pages,
+                              size_t align_pages, enum gl_kind kind) {
+  gl_heap_lock(cache);
+  gl_runs_tick(gl_os_coarse_ns());
+  size_t page = gl_runs_take(pages, align_pages);
+  if (page != 0) {
+    gl_tags_set_block(gl_heap.tags, heap_granule_of_page(page));
+    gl_runs_set_large(page, pages, kind);
+    cache->allocated_bytes += pages << GL_PAGE_SHIFT;
+    cache->charged_bytes += pages << GL_PAGE_SHIFT;
+  }
+  gl_heap_unlock();
+  return page;
+}
+
+static void *heap_allocate_large(struct gl_cache *cache, size_t size,
+                                 size_t align, enum gl_kind kind,
+                                 enum gl_want *want) {
+  size_t pages = (size >> GL_PAGE_SHIFT) + (size % GL_PAGE_BYTES != 0);
+  size_t align_pages = align > GL_PAGE_BYTES ? align >> GL_PAGE_SHIFT : 1;
+  if (heap_budget_is_spent(cache)) {
+    *want = GL_WANT_COLLECTION;
+    return NULL;
+  }
+  size_t page = heap_take_large(cache, pages, align_pages, kind);
+  if (page == 0) {
+    *want = GL_WANT_ROOM;
+    return NULL;
+  }
+  /* Zeroing may take long, so the world may stop meanwhile. */
+  void *p = gl_page_address(page);
+  const void *pinned = cache->pin;
+  if (gl_kind_is_zeroed(kind)) {
+    cache->pin = pinned == NULL ? p : pinned;
+    gl_cache_leave(cache);
+    gl_runs_zero(page, pages);
+    gl_cache_enter(cache);
+    cache->pin = pinned;
+  }
+  return p;
+}
+
+/* The calling thread's cache, made where it has none. */
+static struct gl_cache *heap_cache(struct gl_cache *cache) {
+  if (cache != &gl_cache_none) return cache;
+  gl_heap_lock(NULL);
+  cache = gl_cache_acquire();
+  gl_heap_unlock();
+  return cache;
+}
+
+void *gl_heap_allocate(struct gl_cache *cache, size_t size, enum gl_kind kind,
+                       enum gl_want *want) {
+  *want = GL_WANT_ROOM;
+  cache = heap_cache(cache);
+  if (cache == NULL || size > gl_heap.size_bytes) return NULL;
+  gl_cache_enter(cache);
+  void *p = size > GL_MEDIUM_MAX_BYTES
+                ? heap_allocate_large(cache, size, 0, kind, want)
+                : gl_cache_allocate_slow(cache, gl_granules_of_size(size), kind,
+                                         want);
+  gl_cache_leave(cache);
+  return p;
+}
+
+/* Cut the front off a block so that it starts at an aligned address. */
+static void *heap_trim_front(struct gl_cache *cache, char *p, size_t align) {
+  char *aligned = (char *)gl_round_up((uintptr_t)p, align);
+  if (aligned == p) return p;
+  gl_tags_set_block(gl_heap.tags, gl_granule_of(aligned));
+  gl_tags_set_free(gl_heap.tags, gl_granule_of(p));
+  gl_arena_of(p)->free_granules +=
+      (uint32_t)((size_t)(aligned - p) >> GL_GRANULE_SHIFT);
+  cache->freed_bytes += (size_t)(aligned - p);
+  return aligned;
+}
+
+void *gl_heap_allocate_aligned(struct gl_cache *cache, size_t size,
+                               size_t align, enum gl_kind kind,
+                               enum gl_want *want) {
+  *want = GL_WANT_ROOM;
+  cache = heap_cache(cache);
+  if (cache == NULL || size > gl_heap.size_bytes || align > gl_heap.size_bytes)
+    return NULL;
+  size_t padded = gl_round_up(size + (size == 0), GL_GRANULE_BYTES) + align -
+                  GL_GRANULE_BYTES;
+  gl_cache_enter(cache);
+  void *p;
+  if (padded > GL_MEDIUM_MAX_BYTES) {
+    p = heap_allocate_large(cache, size + (size == 0), align, kind, want);
+  } else {
+    p = gl_cache_allocate_slow(cache, gl_granules_of_size(padded), kind, want);
+    if (p != NULL) p = heap_trim_front(cache, p, align);
+  }
+  gl_cache_leave(cache);
+  return p;
+}
+
+/* ----------------------------------------------------------------- addresses */
+
+/* The end of an allocated block in an arena, its owner's hole thought of. */
+static size_t heap_block_end(const struct gl_arena *arena, size_t start) {
+  size_t end = gl_tags_next(gl_heap.tags, start + 1, gl_arena_end(arena));
+  const struct gl_cache *owner = arena->owner;
+  if (owner == NULL) return end;
+  char *cur = __atomic_load_n(&owner->lane[arena->kind].hole.cur,
+                              __ATOMIC_RELAXED);
+  size_t bump = gl_granule_of(cur);
+  return cur != NULL && bump > start && bump < end ? bump : end;
+}
+
+static bool heap_find_in_arena(struct gl_arena *arena, const void *p,
+                               struct gl_block *block) {
+  gl_arena_sweep(arena);
+  size_t granule = gl_granule_of(p);
+  size_t head = gl_tags_find_head(gl_heap.tags, gl_arena_first_granule(arena),
+                                  granule);
+  if (head == SIZE_MAX || !gl_tags_is_block(gl_heap.tags, head)) return false;
+  size_t end = heap_block_end(arena, head);
+  if (granule >= end) return false;
+  block->start = gl_granule_address(head);
+  block->size = (end - head) << GL_GRANULE_SHIFT;
+  block->kind = (enum gl_kind)arena->kind;
+  block->large = false;
+  return true;
+}
+
+static bool heap_find_large(const void *p, struct gl_block *block) {
+  size_t page = gl_runs_find_large(gl_page_of(p));
+  if (page == 0) return false;
+  block->start = gl_page_address(page);
+  block->size = (size_t)gl_heap.pages[page].pages << GL_PAGE_SHIFT;
+  block->kind = (enum gl_kind)gl_heap.pages[page].kind;
+  block->large = true;
+  return true;
+}
+
+bool gl_heap_find(const void *p, struct gl_block *block) {
+  if (!gl_in_heap(p)) return false;
+  struct gl_arena *arena = gl_arena_of(p);
+  if (gl_heap.slots[gl_arena_index(arena)] == GL_SLOT_RUNS)
+    return heap_find_large(p, block);
+  return heap_find_in_arena(arena, p, block);
+}
+
+enum gl_fault gl_heap_find_exact(const void *p, struct gl_block *block) {
+  memset(block, 0, sizeof *block);
+  if (!gl_in_heap(p)) return GL_FAULT_OUTSIDE;
+  if (!gl_heap_find(p, block)) return GL_FAULT_FREE;
+  return block->start == (const char *)p ? GL_FAULT_NONE : GL_FAULT_INTERIOR;
+}
+
+/* -------------------------------------------------------------------- free */
+
+static enum gl_fault heap_free_large(struct gl_cache *cache, char *p) {
+  struct gl_block block;
+  gl_heap_lock(cache);
+  enum gl_fault fault = gl_heap_find_exact(p, &block);
+  if (fault == GL_FAULT_NONE && block.large) {
+    gl_tags_clear(gl_heap.tags, gl_granule_of(p));
+    gl_runs_free_large(gl_page_of(p));
+    gl_runs_tick(gl_os_coarse_ns());
+    cache->freed_bytes += block.size;
+  }
+  gl_heap_unlock();
+  return fault;
+}
+
+enum gl_fault gl_heap_free(struct gl_cache *cache, void *p) {
+  struct gl_block block;
+  if (!gl_in_heap(p)) return GL_FAULT_OUTSIDE;
+  cache = heap_cache(cache);
+  if (cache == NULL) return GL_FAULT_NONE; /* leaked: no memory to note it */
+  gl_cache_enter(cache);
+  struct gl_arena *arena = gl_arena_of(p);
+  enum gl_fault fault = GL_FAULT_NONE;
+  if (gl_heap.slots[gl_arena_index(arena)] == GL_SLOT_RUNS)
+    fault = heap_free_large(cache, p);
+  else if ((uintptr_t)p % GL_GRANULE_BYTES != 0)
+    fault = GL_FAULT_FREE;
+  else
+    fault = gl_cache_free_slow(cache, arena, p);
+  gl_cache_leave(cache);
+  if (fault == GL_FAULT_FREE) fault = gl_heap_find_exact(p, &block);
+  return fault;
+}
+
+/* ------------------------------------------------------------------ resize */
+
+static bool heap_resize_large(struct gl_cache *cache,
+                              const struct gl_block *block, size_t size) {
+  if (size <= GL_MEDIUM_MAX_BYTES || size > gl_heap.size_bytes) return false;
+  size_t pages = gl_round_up(size, GL_PAGE_BYTES) >> GL_PAGE_SHIFT;
+  size_t old = block->size >> GL_PAGE_SHIFT, page = gl_page_of(block->start);
+  gl_heap_lock(cache);
+  bool resized = gl_runs_try_resize(page, pages);
+  if (resized && pages > old) {
+    cache->allocated_bytes += (pages - old) << GL_PAGE_SHIFT;
+    cache->charged_bytes += (pages - old) << GL_PAGE_SHIFT;
+  } else if (resized) {
+    cache->freed_bytes += (old - pages) << GL_PAGE_SHIFT;
+  }
+  gl_heap_unlock();
+  if (resized && pages > old && gl_kind_is_zeroed(block->kind))
+    gl_runs_zero(page + old, pages - old);
+  return resized;
+}
+
+static bool heap_resize_small(struct gl_cache *cache,
+                              const struct gl_block *block, size_t size) {
+  if (size > GL_MEDIUM_MAX_BYTES) return false;
+  size_t have = block->size >> GL_GRANULE_SHIFT;
+  size_t want = gl_class_granules(gl_granules_of_size(size));
+  /* A block may stay up to twice as large as it has to be. */
+  if (want <= have) return want > have / 2;
+  struct gl_arena *arena = gl_arena_of(block->start);
+  if (arena->owner != cache) return false;
+  return gl_lane_try_extend(cache, &cache->lane[block->kind], block->start,
+                            have, want);
+}
+
+bool gl_heap_try_resize(struct gl_cache *cache, const struct gl_block *block,
+                        size_t size) {
+  cache = heap_cache(cache);
+  if (cache == NULL) return false;
+  gl_cache_enter(cache);
+  bool resized = block->large ? heap_resize_large(cache, block, size)
+                              : heap_resize_small(cache, block, size);
+  gl_cache_leave(cache);
+  return resized;
+}
+
+/* ------------------------------------------------------------ for collection */
+
+/* A chain of blocks on their way to an owner: free them, wherever they are. */
+static void heap_free_chain(struct gl_cache *cache, struct gl_quick *block) {
+  while (block != NULL) {
+    if (!gl_in_heap(block) ||
+        !gl_tags_is_block(gl_heap.tags, gl_granule_of(block))) {
+      gl_heap.on_corruption(block, "free memory was written to");
+      return;
+    }
+    struct gl_quick *next = (struct gl_quick *)(block->link ^ gl_heap.secret);
+    struct gl_arena *arena = gl_arena_of(block);
+    size_t start = gl_granule_of(block);
+    size_t granules = heap_block_end(arena, start) - start;
+    gl_tags_set_free(gl_heap.tags, start);
+    arena->free_granules += (uint32_t)granules;
+    cache->freed_bytes += granules << GL_GRANULE_SHIFT;
+    block = next;
+  }
+}
+
+static void heap_free_sent(struct gl_cache *cache) {
+  heap_free_chain(cache, cache->inbox);
+  heap_free_chain(cache, cache->outbox.first);
+  cache->inbox = NULL;
+  memset(&cache->outbox, 0, sizeof cache->outbox);
+}
+
+static size_t heap_arena_slots(void) {
+  return gl_heap.extent_bytes >> GL_ARENA_SHIFT;
+}
+
+static void heap_sweep_rest(void) {
+  for (size_t i = 0; i < heap_arena_slots(); i++)
+    if (gl_heap.slots[i] != GL_SLOT_RUNS) gl_arena_sweep(&gl_heap.arenas[i]);
+}
+
+static void heap_close_lanes(struct gl_cache *cache) {
+  for (int kind = 0; kind < GL_KIND_COUNT; kind++) {
+    struct gl_lane *lane = &cache->lane[kind];
+    gl_lane_close(cache, lane);
+    memset(lane->quick, 0, sizeof lane->quick);
+    gl_bins_reset(lane);
+    lane->arena = NULL;
+    lane->rescanned_at = cache->freed_bytes;
+  }
+  gl_cache_settle(cache);
+}
+
+static void heap_set_pending(struct gl_arena *arena, bool swept) {
+  arena->visited = false;
+  arena->bound = 0;
+  arena->swept = swept;
+}
+
+void gl_heap_prepare_mark(void) {
+  gl_heap.epoch++;
+  heap_sweep_rest();
+  for (struct gl_cache *c = gl_heap.caches; c != NULL; c = c->next)
+    heap_free_sent(c);
+  for (struct gl_cache *c = gl_heap.caches; c != NULL; c = c->next)
+    heap_close_lanes(c);
+  for (size_t i = 0; i < heap_arena_slots(); i++)
+    if (gl_heap.slots[i] != GL_SLOT_RUNS)
+      heap_set_pending(&gl_heap.arenas[i], true);
+}
+
+/* Unlink every arena from its lane; heap_relink puts it back, in the order of
+   addresses. */
+static void heap_unlink_arenas(void) {
+  for (struct gl_cache *c = gl_heap.caches; c != NULL; c = c->next)
+    for (int kind = 0; kind < GL_KIND_COUNT; kind++) {
+      struct gl_lane *lane = &c->lane[kind];
+      lane->first = lane->last = lane->pending = lane->pending_medium = NULL;
+      lane->arena_count = 0;
+    }
+}
+
+static void heap_relink(struct gl_arena *arena) {
+  struct gl_lane *lane = &arena->owner->lane[arena->kind];
+  arena->next = NULL;
+  if (lane->last != NULL)
+    lane->last->next = arena;
+  else
+    lane->first = lane->pending = lane->pending_medium = arena;
+  lane->last = arena;
+  lane->arena_count++;
+}
+
+size_t gl_heap_begin_sweep(const uint32_t *live) {
+  size_t live_granules = 0;
+  heap_unlink_arenas();
+  for (size_t i = 0; i < heap_arena_slots(); i++) {
+    struct gl_arena *arena = &gl_heap.arenas[i];
+    if (gl_heap.slots[i] == GL_SLOT_RUNS) continue;
+    if (live[i] == 0) {
+      gl_arena_destroy(arena);
+      continue;
+    }
+    live_granules += live[i];
+    arena->live_granules = live[i];
+    arena->free_granules = (uint32_t)(GL_ARENA_GRANULES - live[i]);
+    heap_set_pending(arena, false);
+    heap_relink(arena);
+  }
+  return live_granules << GL_GRANULE_SHIFT;
+}
+
+size_t gl_heap_sweep_large(void) {
+  size_t live_pages = 0;
+  uint32_t page = gl_heap.runs.large;
+  while (page != 0) {
+    uint32_t next = gl_heap.pages[page].next;
+    size_t granule = heap_granule_of_page(page);
+    if (gl_tags_is_marked(gl_heap.tags, granule)) {
+      gl_tags_set_block(gl_heap.tags, granule);
+      live_pages += gl_heap.pages[page].pages;
+    } else {
+      gl_tags_clear(gl_heap.tags, granule);
+      gl_runs_free_large(page);
+    }
+    page = next;
+  }
+  return live_pages << GL_PAGE_SHIFT;
+}
+
+void gl_heap_release_empty(void) {
+  heap_sweep_rest();
+  for (struct gl_cache *c = gl_heap.caches; c != NULL; c = c->next)
+    heap_free_sent(c);
+  for (struct gl_cache *c = gl_heap.caches; c != NULL; c = c->next)
+    heap_close_lanes(c);
+  heap_unlink_arenas();
+  for (size_t i = 0; i < heap_arena_slots(); i++) {
+    struct gl_arena *arena = &gl_heap.arenas[i];
+    if (gl_heap.slots[i] == GL_SLOT_RUNS) continue;
+    if (gl_arena_is_empty(arena)) {
+      gl_arena_destroy(arena);
+      continue;
+    }
+    heap_set_pending(arena, true);
+    heap_relink(arena);
+  }
+  gl_heap.epoch++;
+}
+
+/* -------------------------------------------------------------------- figures */
+
+size_t gl_heap_held_bytes(void) {
+  return (gl_heap.runs.used_pages + gl_heap.runs.dirty_pages) << GL_PAGE_SHIFT;
+}
+
+size_t gl_heap_metadata_bytes(void) {
+  size_t bytes =
+      gl_heap.cache_count * gl_round_up(sizeof(struct gl_cache), GL_PAGE_BYTES);
+  for (int i = GL_SECTION_HEAP + 1; i < GL_SECTION_COUNT; i++)
+    bytes += gl_heap.sections[i].committed_bytes;
+  return bytes;
+}
+
+/* ----------------------------------------------------------------------- walk */
+
+static bool heap_visit_arena(struct gl_arena *arena, gl_visit *visit,
+                             void *data) {
+  struct gl_tags *tags = gl_heap.tags;
+  size_t end = gl_arena_end(arena), next = end;
+  for (size_t at = gl_arena_first_granule(arena); at < end; at = next) {
+    next = gl_tags_next(tags, at + 1, end);
+    struct gl_block item = {.start = gl_granule_address(at),
+                            .size = (next - at) << GL_GRANULE_SHIFT,
+                            .kind = (enum gl_kind)arena->kind,
+                            .large = false};
+    if (!visit(&item, gl_tags_is_block(tags, at), data)) return false;
+  }
+  return true;
+}
+
+void gl_heap_visit(gl_visit *visit, void *data) {
+  size_t page = GL_RUNS_FIRST_PAGE;
+  while (page < gl_heap.runs.top_pages) {
+    const struct gl_page *first = &gl_heap.pages[page];
+    if (first->state == GL_PAGE_ARENA) {
+      if (!heap_visit_arena(gl_arena_of(gl_page_address(page)), visit, data))
+        return;
+    } else {
+      struct gl_block item = {.start = gl_page_address(page),
+                              .size = (size_t)first->pages << GL_PAGE_SHIFT,
+                              .kind = (enum gl_kind)first->kind,
+                              .large = first->state == GL_PAGE_LARGE};
+      if (!visit(&item, item.large, data)) return;
+    }
+    page += first->pages;
+  }
+}
+
+bool gl_heap_prove(void) {
+  if (!gl_runs_check()) return false;
+  for (size_t i = 0; i < heap_arena_slots(); i++)
+    if (gl_heap.slots[i] != GL_SLOT_RUNS && !gl_arena_check(&gl_heap.arenas[i]))
+      return false;
+  for (struct gl_cache *c = gl_heap.caches; c != NULL; c = c->next)
+    if (!gl_cache_check(c)) return false;
+  return true;
+}

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * heap.h: the facade of the heap: allocate, free, resolve an address, size of
+ * a block, walk, check.  What the collector may see of alloc/ is this header
+ * and tags.h (and the types of types.h).
+ */
+#ifndef GL_HEAP_H
+#define GL_HEAP_H
+
+#include "types.h"
+
+/* Why an allocation was not made. */
+enum gl_want {
+  GL_WANT_NOTHING,
+  GL_WANT_COLLECTION, /* the budget is spent; there may be room all the same */
+  GL_WANT_ROOM        /* there is no room */
+};
+
+/* What an address means to gc_free and its kin. */
+enum gl_fault {
+  GL_FAULT_NONE,
+  GL_FAULT_OUTSIDE,    /* not in the heap */
+  GL_FAULT_INTERIOR,   /* inside an allocated block */
+  GL_FAULT_FREE,       /* in free memory: freed before, or never a block */
+  GL_FAULT_TWICE       /* freed by another thread a moment ago */
+};
+
+/* An allocated block. */
+struct gl_block {
+  char *start;
+  size_t size; /* bytes */
+  enum gl_kind kind;
+  bool large;
+};
+
+/* Reserve the heap.  False where not even the smallest fits. */
+bool gl_heap_init(void);
+
+/* ------------------------------------------------------------- allocation */
+
+/*
+ * Allocate size bytes of a kind: the out-of-line half of gl_cache_allocate, for
+ * any size.  cache may be gl_cache_none.  Returns NULL and says what it wants.
+ */
+void *gl_heap_allocate(struct gl_cache *cache, size_t size, enum gl_kind kind,
+                       enum gl_want *want);
+
+/* The same at a multiple of align bytes, a power of two above a granule. */
+void *gl_heap_allocate_aligned(struct gl_cache *cache, size_t size,
+                               size_t align, enum gl_kind kind,
+                               enum gl_want *want);
+
+/* Free the block that starts at p, or say why not: the whole of gc_free. */
+enum gl_fault gl_heap_free(struct gl_cache *cache, void *p);
+
+/* Make the block at least size bytes and give back what is too much, without
+   moving it.  False, with nothing changed, where that cannot be. */
+bool gl_heap_try_resize(struct gl_cache *cache, const struct gl_block *block,
+                        size_t size);
+
+/* -------------------------------------------------------------- addresses */
+
+/* The allocated block that contains p, if there is one: true, and *block. */
+bool gl_heap_find(const void *p, struct gl_block *block);
+
+/* The same for one that has to start at p; says what is wrong otherwise. */
+enum gl_fault gl_heap_find_exact(const void *p, struct gl_block *block);
+
+/* ---------------------------------------------------------- for collection */
+
+/* Every one of these wants the lock and a stopped world. */
+
+/* Close every open hole and forget every quick list and bin: after it, the
+   tags say all there is to say.  Then sweep what the last collection left. */
+void gl_heap_prepare_mark(void);
+
+/* After marking: live[i] is the number of live granules of arena i.  Wholly
+   dead arenas become free runs, the others are left to lazy sweeping.
+   Returns the live bytes in arenas. */
+size_t gl_heap_begin_sweep(const uint32_t *live);
+
+/* Free the large blocks that are white, and whiten the others.  Wants the lock
+   only.  Returns the live bytes. */
+size_t gl_heap_sweep_large(void);
+
+/* Take every cache's view apart without a collection (gc_trim, thread exit):
+   sweep, coalesce and release wholly free arenas. */
+void gl_heap_release_empty(void);
+
+/* ---------------------------------------------------------------- the rest */
+
+/* The heap lock.  cache is the calling thread's: while it waits, the thread is
+   not busy, so the world can be stopped; what it knew of its own cache is to
+   be read again afterwards. */
+void gl_heap_lock(struct gl_cache *cache);
+void gl_heap_unlock(void);
+
+/* Bytes held from the system for blocks, and the most that ever was. */
+size_t gl_heap_held_bytes(void);
+
+/* Bytes of all tables. */
+size_t gl_heap_metadata_bytes(void);
+
+/* Walk all blocks and free runs; wants a stopped world with holes closed. */
+typedef bool gl_visit(const struct gl_block *item, bool allocated, void *data);
+void gl_heap_visit(gl_visit *visit, void *data);
+
+/* Prove every invariant.  Wants a stopped world; holes may be open. */
+bool gl_heap_prove(void);
+
+/* Report an invariant that does not hold, and be false. */
+bool gl_heap_check_failed(const char *where, const char *what);
+#define GL_HEAP_CHECK(where, x)                                                \
+  do {                                                                         \
+    if (!(x)) return gl_heap_check_failed(where, #x);                          \
+  } while (0)
+
+#endif

@@ -1,0 +1,416 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * runs.c: page runs.  Owns the page table, the bins of free runs, the list of
+ * large blocks, the top of the heap and the memory limit.
+ *
+ * Invariants (gl_runs_check): runs tile the heap from its first page to its
+ * top; no two neighbouring runs are both free; a free run is in the bin of its
+ * size and that bin's bit is set; used + dirty pages are what the counters say
+ * and stay within the limit.
+ *
+ * Links live in the page table and never in the free pages, so a page that was
+ * given back stays given back, and no overrun can reach a link.
+ */
+#include "runs.h"
+
+#include <string.h>
+
+#include "heap.h"
+#include "os.h"
+
+/* Runs looked at in the first bin, where not every run fits.  Beyond some
+   tens the search costs more than the next larger bin's waste. */
+#define RUNS_PROBES 32
+
+/* The heap grows by an eighth, and by no less than this, so that a growing
+   heap makes few system calls. */
+#define RUNS_GROW_MIN_PAGES ((size_t)256)
+#define RUNS_GROW_MAX_PAGES ((size_t)16384)
+
+static struct gl_page *runs_entry(size_t page) { return &gl_heap.pages[page]; }
+
+static unsigned runs_bin_of(size_t pages) {
+  if (pages <= GL_RUN_EXACT_BINS) return (unsigned)pages - 1;
+  unsigned top = gl_log2(pages);
+  return GL_RUN_EXACT_BINS + (top - 6) * 4 +
+         (unsigned)(pages >> (top - 2) & 3);
+}
+
+/* ------------------------------------------------------------------- bins */
+
+static void runs_insert(size_t page, size_t pages) {
+  struct gl_runs *runs = &gl_heap.runs;
+  unsigned bin = runs_bin_of(pages);
+  struct gl_page *first = runs_entry(page), *last = runs_entry(page + pages - 1);
+  last->head = (uint32_t)page;
+  last->state = GL_PAGE_FREE;
+  first->head = (uint32_t)page;
+  first->state = GL_PAGE_FREE;
+  first->pages = (uint32_t)pages & 0xfffffff;
+  first->prev = 0;
+  first->next = runs->bins[bin];
+  if (first->next != 0)
+    runs_entry(first->next)->prev = (uint32_t)page & 0x3fffffff;
+  runs->bins[bin] = (uint32_t)page;
+  runs->nonempty[bin / 64] |= (uint64_t)1 << bin % 64;
+}
+
+static void runs_unlink(size_t page) {
+  struct gl_runs *runs = &gl_heap.runs;
+  struct gl_page *first = runs_entry(page);
+  unsigned bin = runs_bin_of(first->pages);
+  if (first->next != 0) runs_entry(first->next)->prev = first->prev;
+  if (first->prev != 0)
+    runs_entry(first->prev)->next = first->next;
+  else
+    runs->bins[bin] = first->next;
+  if (runs->bins[bin] == 0)
+    runs->nonempty[bin / 64] &= ~((uint64_t)1 << bin % 64);
+}
+
+/* The first bin at or above bin that holds a run, or GL_RUN_BINS. */
+static unsigned runs_nonempty_from(unsigned bin) {
+  const uint64_t *nonempty = gl_heap.runs.nonempty;
+  unsigned word = bin / 64;
+  if (bin >= GL_RUN_BINS) return GL_RUN_BINS;
+  uint64_t bits = nonempty[word] & (~(uint64_t)0 << bin % 64);
+  while (bits == 0) {
+    if (++word >= sizeof gl_heap.runs.nonempty / sizeof nonempty[0])
+      return GL_RUN_BINS;
+    bits = nonempty[word];
+  }
+  return word * 64 + gl_lowest(bits);
+}
+
+static bool runs_fits(size_t page, size_t pages, size_t align) {
+  size_t start = gl_round_up(page, align);
+  return start + pages <= page + runs_entry(page)->pages;
+}
+
+/* A free run that holds `pages` aligned pages, or 0: the smallest bin that has
+   one, first fit within the bin. */
+static size_t runs_find(size_t pages, size_t align) {
+  unsigned bin = runs_nonempty_from(runs_bin_of(pages));
+  for (; bin < GL_RUN_BINS; bin = runs_nonempty_from(bin + 1)) {
+    size_t page = gl_heap.runs.bins[bin];
+    for (int probes = 0; page != 0 && probes < RUNS_PROBES; probes++) {
+      if (runs_fits(page, pages, align)) return page;
+      page = runs_entry(page)->next;
+    }
+  }
+  return 0;
+}
+
+/* ----------------------------------------------------- dirty pages, limit */
+
+static size_t runs_count_dirty(size_t page, size_t pages) {
+  size_t dirty = 0;
+  for (size_t i = 0; i < pages; i++) dirty += gl_heap.dirty[page + i] != 0;
+  return dirty;
+}
+
+static size_t runs_held_pages(void) {
+  return gl_heap.runs.used_pages + gl_heap.runs.dirty_pages;
+}
+
+/* Discard one stretch of a free run.  Where the system refuses, the pages stay
+   dirty, which is always correct. */
+static size_t runs_discard(size_t page, size_t pages) {
+  if (!gl_os_discard(gl_page_address(page), pages << GL_PAGE_SHIFT)) return 0;
+  memset(&gl_heap.dirty[page], 0, pages);
+  gl_heap.runs.dirty_pages -= pages;
+  gl_heap.runs.returned_pages += pages;
+  return pages;
+}
+
+static bool runs_is_old(size_t page, unsigned min_age) {
+  uint8_t stamp = gl_heap.dirty[page];
+  return stamp != 0 && (uint8_t)(gl_heap.runs.tick - stamp) >= min_age;
+}
+
+static size_t runs_scavenge_run(size_t page, unsigned min_age) {
+  size_t end = page + runs_entry(page)->pages, returned = 0;
+  while (page < end) {
+    size_t from = page;
+    while (page < end && runs_is_old(page, min_age)) page++;
+    if (page > from) returned += runs_discard(from, page - from);
+    page++;
+  }
+  return returned;
+}
+
+size_t gl_runs_scavenge(unsigned min_age) {
+  struct gl_runs *runs = &gl_heap.runs;
+  size_t returned = 0;
+  unsigned bin = runs_nonempty_from(0);
+  for (; bin < GL_RUN_BINS; bin = runs_nonempty_from(bin + 1)) {
+    for (size_t page = runs->bins[bin]; page != 0; page = runs_entry(page)->next) {
+      if (runs->dirty_pages == 0) return returned << GL_PAGE_SHIFT;
+      returned += runs_scavenge_run(page, min_age);
+    }
+  }
+  return returned << GL_PAGE_SHIFT;
+}
+
+void gl_runs_tick(uint64_t now_ns) {
+  struct gl_runs *runs = &gl_heap.runs;
+  if (now_ns - runs->tick_ns < GL_TICK_NS) return;
+  runs->tick_ns = now_ns;
+  /* Every dirty page is given back long before the stamp wraps round. */
+  runs->tick = runs->tick == 255 ? 1 : (uint8_t)(runs->tick + 1);
+  if (runs->dirty_pages > 0) gl_runs_scavenge(GL_GRACE_TICKS);
+}
+
+/* True where taking these pages keeps the heap within its limit; gives back
+   free pages first where that helps. */
+static bool runs_within_limit(size_t pages, size_t dirty) {
+  struct gl_runs *runs = &gl_heap.runs;
+  if (runs->limit_pages == SIZE_MAX) return true;
+  if (runs_held_pages() - dirty + pages <= runs->limit_pages) return true;
+  if (runs->used_pages + pages > runs->limit_pages) return false;
+  gl_runs_scavenge(0);
+  return runs->used_pages + pages <= runs->limit_pages;
+}
+
+/* ------------------------------------------------------------------ growth */
+
+static bool runs_commit(size_t pages) {
+  size_t arenas = gl_round_up(pages, GL_ARENA_PAGES) / GL_ARENA_PAGES;
+  for (int i = 0; i < GL_SECTION_COUNT; i++) {
+    struct gl_section *section = &gl_heap.sections[i];
+    size_t bytes = gl_round_up(arenas * section->bytes_per_arena, GL_PAGE_BYTES);
+    if (i == GL_SECTION_HEAP) bytes = pages << GL_PAGE_SHIFT;
+    if (bytes <= section->committed_bytes) continue;
+    if (!gl_os_commit(section->start + section->committed_bytes,
+                      bytes - section->committed_bytes))
+      return false;
+    section->committed_bytes = bytes;
+  }
+  return true;
+}
+
+/* Move the top up by `pages`: they become a free run. */
+static bool runs_try_grow(size_t pages) {
+  struct gl_runs *runs = &gl_heap.runs;
+  size_t end = gl_heap.size_bytes >> GL_PAGE_SHIFT;
+  if (pages > end - runs->top_pages) return false;
+  if (!runs_commit(runs->top_pages + pages)) return false;
+  size_t page = runs->top_pages;
+  runs->top_pages += pages;
+  runs->used_pages += pages;
+  /* Release: who finds an address below the extent finds its tables. */
+  __atomic_store_n(&gl_heap.extent_bytes, runs->top_pages << GL_PAGE_SHIFT,
+                   __ATOMIC_RELEASE);
+  gl_runs_give(page, pages, pages);
+  return true;
+}
+
+/* Where a run that grows over the top begins: the free run below it counts. */
+static size_t runs_tail_start(void) {
+  size_t top = gl_heap.runs.top_pages;
+  if (top == GL_RUNS_FIRST_PAGE) return top;
+  const struct gl_page *last = runs_entry(top - 1);
+  return last->state == GL_PAGE_FREE ? last->head : top;
+}
+
+static bool runs_grow(size_t pages, size_t align) {
+  size_t top = gl_heap.runs.top_pages;
+  size_t end = gl_round_up(runs_tail_start(), align) + pages;
+  if (end <= top) return true;
+  size_t need = end - top;
+  size_t step = top / 8;
+  if (step < RUNS_GROW_MIN_PAGES) step = RUNS_GROW_MIN_PAGES;
+  if (step > RUNS_GROW_MAX_PAGES) step = RUNS_GROW_MAX_PAGES;
+  if (step > need && runs_try_grow(step)) return true;
+  return runs_try_grow(need);
+}
+
+/* ------------------------------------------------------------- take, give */
+
+/* Cut [start, start + pages) out of the free run that begins at page. */
+static void runs_carve(size_t page, size_t start, size_t pages) {
+  size_t end = page + runs_entry(page)->pages;
+  runs_unlink(page);
+  if (start > page) runs_insert(page, start - page);
+  if (start + pages < end) runs_insert(start + pages, end - (start + pages));
+}
+
+size_t gl_runs_take(size_t pages, size_t align) {
+  struct gl_runs *runs = &gl_heap.runs;
+  if (pages == 0 || pages > gl_heap.size_bytes >> GL_PAGE_SHIFT) return 0;
+  size_t page = runs_find(pages, align);
+  if (page == 0) {
+    if (!runs_within_limit(pages, 0) || !runs_grow(pages, align)) return 0;
+    page = runs_find(pages, align);
+    if (page == 0) return 0;
+  }
+  size_t start = gl_round_up(page, align);
+  if (!runs_within_limit(pages, runs_count_dirty(start, pages))) return 0;
+  runs_carve(page, start, pages);
+  runs->used_pages += pages;
+  /* Counted anew: keeping to the limit may have cleaned some. */
+  runs->dirty_pages -= runs_count_dirty(start, pages);
+  if (runs_held_pages() > runs->peak_pages) runs->peak_pages = runs_held_pages();
+  return start;
+}
+
+void gl_runs_give(size_t page, size_t pages, size_t clean_pages) {
+  struct gl_runs *runs = &gl_heap.runs;
+  size_t dirty = pages - clean_pages;
+  memset(&gl_heap.dirty[page], runs->tick, dirty);
+  memset(&gl_heap.dirty[page + dirty], 0, clean_pages);
+  runs->dirty_pages += dirty;
+  runs->used_pages -= pages;
+  size_t next = page + pages;
+  if (next < runs->top_pages && runs_entry(next)->state == GL_PAGE_FREE) {
+    pages += runs_entry(next)->pages;
+    runs_unlink(next);
+  }
+  if (page > GL_RUNS_FIRST_PAGE && runs_entry(page - 1)->state == GL_PAGE_FREE) {
+    size_t before = runs_entry(page - 1)->head;
+    runs_unlink(before);
+    pages += page - before;
+    page = before;
+  }
+  runs_insert(page, pages);
+}
+
+void gl_runs_zero(size_t page, size_t pages) {
+  size_t end = page + pages;
+  while (page < end) {
+    size_t from = page;
+    while (page < end && gl_heap.dirty[page] != 0) page++;
+    memset(gl_page_address(from), 0, (page - from) << GL_PAGE_SHIFT);
+    while (page < end && gl_heap.dirty[page] == 0) page++;
+  }
+}
+
+/* ------------------------------------------------- large blocks and arenas */
+
+static void runs_fill_large(size_t head, size_t from, size_t to) {
+  for (size_t i = from; i < to; i++) {
+    runs_entry(i)->head = (uint32_t)head;
+    runs_entry(i)->state = GL_PAGE_LARGE;
+  }
+}
+
+void gl_runs_set_large(size_t page, size_t pages, enum gl_kind kind) {
+  struct gl_runs *runs = &gl_heap.runs;
+  runs_fill_large(page, page, page + pages);
+  struct gl_page *first = runs_entry(page);
+  first->pages = (uint32_t)pages & 0xfffffff;
+  first->kind = (uint32_t)kind & 3;
+  first->prev = 0;
+  first->next = runs->large;
+  if (first->next != 0)
+    runs_entry(first->next)->prev = (uint32_t)page & 0x3fffffff;
+  runs->large = (uint32_t)page;
+}
+
+void gl_runs_set_arena(size_t page) {
+  size_t last = page + GL_ARENA_PAGES - 1;
+  runs_entry(page)->head = runs_entry(last)->head = (uint32_t)page;
+  runs_entry(page)->state = runs_entry(last)->state = GL_PAGE_ARENA;
+  runs_entry(page)->pages = (uint32_t)GL_ARENA_PAGES & 0xfffffff;
+}
+
+void gl_runs_free_large(size_t page) {
+  struct gl_page *first = runs_entry(page);
+  size_t pages = first->pages;
+  gl_assert(first->state == GL_PAGE_LARGE && first->head == page);
+  if (first->next != 0) runs_entry(first->next)->prev = first->prev;
+  if (first->prev != 0)
+    runs_entry(first->prev)->next = first->next;
+  else
+    gl_heap.runs.large = first->next;
+  first->state = GL_PAGE_NONE;
+  gl_runs_give(page, pages, 0);
+}
+
+static void runs_shrink_large(size_t page, size_t pages) {
+  size_t tail = runs_entry(page)->pages - pages;
+  runs_entry(page)->pages = (uint32_t)pages & 0xfffffff;
+  gl_runs_give(page + pages, tail, 0);
+}
+
+static bool runs_try_grow_large(size_t page, size_t pages) {
+  struct gl_runs *runs = &gl_heap.runs;
+  size_t old = runs_entry(page)->pages, more = pages - old, next = page + old;
+  if (next >= runs->top_pages && !runs_grow(more, 1)) return false;
+  if (next >= runs->top_pages) return false;
+  struct gl_page *behind = runs_entry(next);
+  if (behind->state != GL_PAGE_FREE || behind->pages < more) return false;
+  if (!runs_within_limit(more, runs_count_dirty(next, more))) return false;
+  runs_carve(next, next, more);
+  runs->used_pages += more;
+  runs->dirty_pages -= runs_count_dirty(next, more);
+  if (runs_held_pages() > runs->peak_pages) runs->peak_pages = runs_held_pages();
+  runs_fill_large(page, next, next + more);
+  runs_entry(page)->pages = (uint32_t)pages & 0xfffffff;
+  return true;
+}
+
+bool gl_runs_try_resize(size_t page, size_t pages) {
+  size_t old = runs_entry(page)->pages;
+  if (pages < old) runs_shrink_large(page, pages);
+  return pages <= old || runs_try_grow_large(page, pages);
+}
+
+void gl_runs_init(void) {
+  struct gl_runs *runs = &gl_heap.runs;
+  memset(runs, 0, sizeof *runs);
+  runs->top_pages = GL_RUNS_FIRST_PAGE;
+  runs->limit_pages = SIZE_MAX;
+  runs->tick = 1;
+  runs->tick_ns = gl_os_coarse_ns();
+}
+
+/* ------------------------------------------------------------------- check */
+
+#define RUNS_CHECK(x) GL_HEAP_CHECK("page runs", x)
+
+static bool runs_check_free(size_t page, bool after_free, size_t *dirty) {
+  const struct gl_page *first = runs_entry(page);
+  size_t last = page + first->pages - 1;
+  RUNS_CHECK(!after_free);
+  RUNS_CHECK(runs_entry(last)->state == GL_PAGE_FREE);
+  RUNS_CHECK(runs_entry(last)->head == page);
+  unsigned bin = runs_bin_of(first->pages);
+  RUNS_CHECK(gl_heap.runs.nonempty[bin / 64] >> bin % 64 & 1);
+  RUNS_CHECK(first->prev == 0 ? gl_heap.runs.bins[bin] == page
+                              : runs_entry(first->prev)->next == page);
+  *dirty += runs_count_dirty(page, first->pages);
+  return true;
+}
+
+static bool runs_check_large(size_t page) {
+  size_t granule = page << (GL_PAGE_SHIFT - GL_GRANULE_SHIFT);
+  size_t pages = runs_entry(page)->pages;
+  RUNS_CHECK(gl_tags_is_block(gl_heap.tags, granule));
+  RUNS_CHECK(gl_runs_find_large(page + pages - 1) == page);
+  RUNS_CHECK(gl_runs_find_large(page + pages / 2) == page);
+  return true;
+}
+
+bool gl_runs_check(void) {
+  const struct gl_runs *runs = &gl_heap.runs;
+  size_t page = GL_RUNS_FIRST_PAGE, used = 0, dirty = 0;
+  bool after_free = false;
+  while (page < runs->top_pages) {
+    const struct gl_page *first = runs_entry(page);
+    RUNS_CHECK(first->head == page && first->pages > 0);
+    RUNS_CHECK(first->state != GL_PAGE_NONE);
+    if (first->state == GL_PAGE_FREE) {
+      if (!runs_check_free(page, after_free, &dirty)) return false;
+    } else {
+      used += first->pages;
+      if (first->state == GL_PAGE_LARGE && !runs_check_large(page)) return false;
+    }
+    after_free = first->state == GL_PAGE_FREE;
+    page += first->pages;
+  }
+  RUNS_CHECK(page == runs->top_pages);
+  RUNS_CHECK(used == runs->used_pages);
+  RUNS_CHECK(dirty == runs->dirty_pages);
+  return true;
+}

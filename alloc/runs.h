@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * runs.h: page runs: arenas, large blocks and the free runs between them.
+ * Segregated fit with boundary tags at page scale.  Every function here wants
+ * the heap lock.
+ */
+#ifndef GL_RUNS_H
+#define GL_RUNS_H
+
+#include "types.h"
+
+/* Where the heap begins to hand out pages: page 0 is the end of all lists. */
+#define GL_RUNS_FIRST_PAGE GL_ARENA_PAGES
+
+void gl_runs_init(void);
+
+/*
+ * Take a run of `pages` pages whose first page number is a multiple of `align`
+ * (a power of two).  Returns its first page, or 0 where the limit, the
+ * reservation or the system forbids it.  The run belongs to nobody yet: its
+ * entries are the caller's to write (gl_runs_set_large, gl_runs_set_arena).
+ */
+size_t gl_runs_take(size_t pages, size_t align);
+
+/* Make a taken run a large block, or an arena. */
+void gl_runs_set_large(size_t page, size_t pages, enum gl_kind kind);
+void gl_runs_set_arena(size_t page);
+
+/* Give a run back; it coalesces with its free neighbours.  The last
+   `clean_pages` of it were never written. */
+void gl_runs_give(size_t page, size_t pages, size_t clean_pages);
+
+/* The same for a large block, which leaves the list of them first. */
+void gl_runs_free_large(size_t page);
+
+/* Grow or shrink a large block in place.  Growing needs a free run behind. */
+bool gl_runs_try_resize(size_t page, size_t pages);
+
+/* First page of the large block that page is in, or 0. */
+GL_INLINE size_t gl_runs_find_large(size_t page) {
+  const struct gl_page *entry = &gl_heap.pages[page];
+  if (entry->state != GL_PAGE_LARGE) return 0;
+  const struct gl_page *head = &gl_heap.pages[entry->head];
+  if (head->state != GL_PAGE_LARGE || head->head != entry->head) return 0;
+  return page - entry->head < head->pages ? entry->head : 0;
+}
+
+/* Zero the dirty pages of a taken run. */
+void gl_runs_zero(size_t page, size_t pages);
+
+/* Give back free pages that have been dirty for min_age ticks (0: all).
+   Returns the bytes given back. */
+size_t gl_runs_scavenge(unsigned min_age);
+
+/* Let the age of free pages advance with the clock, and give back what has had
+   its grace period. */
+void gl_runs_tick(uint64_t now_ns);
+
+/* Length of a grace period, and what it is counted in. */
+#define GL_TICK_NS 250000000u
+#define GL_GRACE_TICKS 2u
+
+/* Prove the invariants of the page table; false and a message otherwise. */
+bool gl_runs_check(void);
+
+#endif

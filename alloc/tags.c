@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * tags.c: reading and walking the boundary tags, see tags.h for what the bits
+ * say.  Pure functions over the two bit maps: they know of no arena, no owner
+ * and no lock; who may write which line is the caller's affair.
+ */
+#include "tags.h"
+
+#include <string.h>
+
+enum tags_want { TAGS_ANY, TAGS_BLOCK, TAGS_FREE };
+
+GL_INLINE uint64_t tags_wanted(const struct gl_tags *line,
+                               enum tags_want want) {
+  if (want == TAGS_BLOCK) return line->block;
+  if (want == TAGS_FREE) return line->mark & ~line->block;
+  return line->block | line->mark;
+}
+
+GL_INLINE size_t tags_search(struct gl_tags *tags, size_t from, size_t to,
+                             enum tags_want want) {
+  if (from >= to) return to;
+  size_t line = from >> 6, last = (to - 1) >> 6;
+  uint64_t bits = tags_wanted(&tags[line], want) & (~(uint64_t)0 << (from & 63));
+  while (bits == 0) {
+    if (++line > last) return to;
+    bits = tags_wanted(&tags[line], want);
+  }
+  size_t found = line * 64 + gl_lowest(bits);
+  return found < to ? found : to;
+}
+
+size_t gl_tags_next(struct gl_tags *tags, size_t from, size_t to) {
+  return tags_search(tags, from, to, TAGS_ANY);
+}
+
+size_t gl_tags_next_block(struct gl_tags *tags, size_t from, size_t to) {
+  return tags_search(tags, from, to, TAGS_BLOCK);
+}
+
+size_t gl_tags_next_free(struct gl_tags *tags, size_t from, size_t to) {
+  return tags_search(tags, from, to, TAGS_FREE);
+}
+
+size_t gl_tags_find_head(struct gl_tags *tags, size_t from, size_t at) {
+  size_t line = at >> 6, first = from >> 6;
+  uint64_t bits = (tags[line].block | tags[line].mark) &
+                  (~(uint64_t)0 >> (63 - (at & 63)));
+  while (bits == 0) {
+    if (line == first) return SIZE_MAX;
+    line--;
+    bits = tags[line].block | tags[line].mark;
+  }
+  size_t found = line * 64 + gl_log2(bits);
+  return found >= from ? found : SIZE_MAX;
+}
+
+void gl_tags_erase_free(struct gl_tags *tags, size_t from, size_t to) {
+  if (from >= to) return;
+  size_t line = from >> 6, last = (to - 1) >> 6;
+  uint64_t keep_low = ~(~(uint64_t)0 << (from & 63));
+  uint64_t keep_high = to & 63 ? ~(uint64_t)0 << (to & 63) : 0;
+  if (line == last) {
+    tags[line].mark &= keep_low | keep_high;
+    return;
+  }
+  tags[line].mark &= keep_low;
+  for (line++; line < last; line++) tags[line].mark = 0;
+  tags[last].mark &= keep_high;
+}
+
+void gl_tags_clear_lines(struct gl_tags *tags, size_t line, size_t count) {
+  memset(&tags[line], 0, count * sizeof tags[0]);
+}
+
+void gl_tags_sweep_lines(struct gl_tags *tags, size_t line, size_t count) {
+  for (struct gl_tags *t = &tags[line], *end = t + count; t < end; t++) {
+    uint64_t block = t->block, mark = t->mark;
+    t->block = block & mark;
+    t->mark = block ^ mark;
+  }
+}
+
+size_t gl_tags_count_allocated(struct gl_tags *tags, size_t from, size_t to) {
+  size_t granules = 0;
+  size_t at = gl_tags_next_block(tags, from, to);
+  while (at < to) {
+    size_t end = gl_tags_next(tags, at + 1, to);
+    granules += end - at;
+    at = gl_tags_next_block(tags, end, to);
+  }
+  return granules;
+}

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * tags.h: the boundary tags: two bits per granule, out of line.
+ *
+ * The one invariant of the heap.  Every block and every free run begins at a
+ * granule whose pair of bits is not 00, and every other granule reads 00:
+ *
+ *     block mark
+ *       0    0    inside a block or a free run
+ *       0    1    first granule of a free run
+ *       1    0    first granule of an allocated block, white
+ *       1    1    first granule of an allocated block, black
+ *
+ *     memory  |AAAAAAAA|........|BB|CCCC|....................|
+ *     block    1 0 0 0  0 0 0 0  1  1 0  0 0 0 0 0 0 0 0 0 0
+ *     mark     0 0 0 0  1 0 0 0  0  1 0  1 0 0 0 0 0 0 0 0 0
+ *              ^white   ^free    ^  ^black ^free
+ *
+ * So the size of anything is the distance to the next set bit of block|mark,
+ * and the block that holds an address is the nearest set bit at or below it.
+ * Two exceptions, both known to their owner alone: the tail of an open hole
+ * (from the bump pointer to the hole's end) reads 00 throughout, and between a
+ * collection and its sweep an arena's dead blocks still read 10 (its free runs
+ * are 01, its live blocks 11, as the sweep expects).
+ *
+ * The bits of a granule lie in two adjacent words, a pair for each KiB of heap
+ * (a line), so one 64-byte cache line of tags covers one 4 KiB page.  They
+ * cost 1.6 % of the heap, and no overrun of a block can reach them.  What you
+ * may not conclude: a set mark bit does not mean "live" (it may be the head of
+ * a free run), and a clear one does not mean "dead" outside a collection.
+ *
+ * The encoding is Mike Pall's, from the design of the LuaJIT 3.0 collector.
+ */
+#ifndef GL_TAGS_H
+#define GL_TAGS_H
+
+#include "base.h"
+
+struct gl_tags {
+  uint64_t block;
+  uint64_t mark;
+};
+
+_Static_assert(sizeof(struct gl_tags) * 64 ==
+                   (GL_PAGE_BYTES >> GL_GRANULE_SHIFT) * sizeof(uint32_t),
+               "a cache line of tags covers a page");
+
+/* A granule's number, counted from the start of the heap, gives the line it is
+   in and the bit within the line's words. */
+GL_INLINE struct gl_tags *gl_tags_line(struct gl_tags *tags, size_t granule) {
+  return &tags[granule >> (GL_LINE_SHIFT - GL_GRANULE_SHIFT)];
+}
+
+GL_INLINE uint64_t gl_tags_bit(size_t granule) {
+  return (uint64_t)1 << (granule & 63);
+}
+
+GL_INLINE bool gl_tags_is_block(struct gl_tags *tags, size_t granule) {
+  return gl_tags_line(tags, granule)->block & gl_tags_bit(granule);
+}
+
+GL_INLINE bool gl_tags_is_marked(struct gl_tags *tags, size_t granule) {
+  return gl_tags_line(tags, granule)->mark & gl_tags_bit(granule);
+}
+
+/* Head of a free run: 01. */
+GL_INLINE bool gl_tags_is_free(struct gl_tags *tags, size_t granule) {
+  return !gl_tags_is_block(tags, granule) && gl_tags_is_marked(tags, granule);
+}
+
+/* Write 10 at a granule that reads 00 or 01. */
+GL_INLINE void gl_tags_set_block(struct gl_tags *tags, size_t granule) {
+  struct gl_tags *line = gl_tags_line(tags, granule);
+  uint64_t bit = gl_tags_bit(granule);
+  line->block |= bit;
+  line->mark &= ~bit;
+}
+
+/* Write 01 at any granule. */
+GL_INLINE void gl_tags_set_free(struct gl_tags *tags, size_t granule) {
+  struct gl_tags *line = gl_tags_line(tags, granule);
+  uint64_t bit = gl_tags_bit(granule);
+  line->block &= ~bit;
+  line->mark |= bit;
+}
+
+/* Write 00 at any granule. */
+GL_INLINE void gl_tags_clear(struct gl_tags *tags, size_t granule) {
+  struct gl_tags *line = gl_tags_line(tags, granule);
+  uint64_t bit = gl_tags_bit(granule);
+  line->block &= ~bit;
+  line->mark &= ~bit;
+}
+
+/* The first granule in [from, to) that has a tag, or to.  Cost: a line, that
+   is a KiB of heap, a step. */
+size_t gl_tags_next(struct gl_tags *tags, size_t from, size_t to);
+
+/* The first granule in [from, to) that heads an allocated block, or to. */
+size_t gl_tags_next_block(struct gl_tags *tags, size_t from, size_t to);
+
+/* The first granule in [from, to) that heads a free run, or to. */
+size_t gl_tags_next_free(struct gl_tags *tags, size_t from, size_t to);
+
+/* The last granule in [from, at] that has a tag, or SIZE_MAX. */
+size_t gl_tags_find_head(struct gl_tags *tags, size_t from, size_t at);
+
+/* Write 00 over the heads of free runs in [from, to): this is coalescing. */
+void gl_tags_erase_free(struct gl_tags *tags, size_t from, size_t to);
+
+/* Write 00 over all of lines [line, line + count). */
+void gl_tags_clear_lines(struct gl_tags *tags, size_t line, size_t count);
+
+/* The sweep: black becomes white, white becomes free, free stays free. */
+void gl_tags_sweep_lines(struct gl_tags *tags, size_t line, size_t count);
+
+/* Granules in allocated blocks of [from, to), every one of which ends there. */
+size_t gl_tags_count_allocated(struct gl_tags *tags, size_t from, size_t to);
+
+#endif

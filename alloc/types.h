@@ -1,0 +1,322 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * types.h: the data of the heap, all of it, with the equations that hold.
+ *
+ *   address space   |skip| arena | run | free | arena | ... | not committed |
+ *                   base                                    top       end
+ *
+ * The heap is one reservation.  Pages below `top` belong to exactly one run:
+ * an arena (aligned, GL_ARENA_BYTES), a large block, or a free run.  Beside the
+ * heap, and never inside it, lie the tables: tags (64 B a page), pages (16 B a
+ * page), dirty (1 B a page), arenas and slots (one each per arena's worth of
+ * address space).
+ *
+ * Who may write what:
+ *   runs, pages, dirty, top, slots    the holder of the heap lock
+ *   tags and blocks of an arena       its owner's thread, inside the library
+ *                                     (busy), or the holder of the arena's
+ *                                     latch while it is not swept
+ *   anything                          the thread that has stopped the world,
+ *                                     since no other thread is busy then
+ */
+#ifndef GL_TYPES_H
+#define GL_TYPES_H
+
+#include <pthread.h>
+
+#include "base.h"
+#include "tags.h"
+
+struct gl_cache;
+
+/* ------------------------------------------------------------------- runs */
+
+enum gl_page_state {
+  GL_PAGE_NONE, /* never used, or inside a free run */
+  GL_PAGE_FREE, /* first or last page of a free run */
+  GL_PAGE_LARGE,
+  GL_PAGE_ARENA
+};
+
+/*
+ * The boundary tags of page runs.  A free run has its size at both ends (head
+ * on its last page leads to pages on its first); a large block has its head on
+ * every page, so that any interior pointer finds it in one step.  Interior
+ * pages of a free run keep what they had: an entry that says LARGE is true only
+ * where its head says so too and reaches that far.
+ *
+ * next and prev link free runs in their bin and large blocks in one list, by
+ * page number; page 0 is never handed out and ends a list.
+ */
+struct gl_page {
+  uint32_t head;       /* first page of the run this page is in */
+  uint32_t pages : 28; /* on the first page: length of the run */
+  uint32_t state : 4;  /* enum gl_page_state */
+  uint32_t next;
+  uint32_t prev : 30;
+  uint32_t kind : 2; /* of a large block: enum gl_kind */
+};
+
+_Static_assert(sizeof(struct gl_page) == 16, "a cache line holds four pages");
+
+/* Exact bins up to 64 pages, then four for each power of two. */
+#define GL_RUN_EXACT_BINS 64u
+#define GL_RUN_BINS (GL_RUN_EXACT_BINS + 4u * 22u)
+
+struct gl_runs {
+  uint64_t nonempty[(GL_RUN_BINS + 63) / 64]; /* a bit for each bin */
+  uint32_t bins[GL_RUN_BINS];                 /* first page of first run */
+  uint32_t large;       /* first of the list of large blocks */
+  size_t top_pages;     /* pages that belong to a run, and page 0 on */
+  size_t used_pages;    /* in arenas and large blocks */
+  size_t dirty_pages;   /* free, but not yet given back */
+  size_t peak_pages;    /* the most that used + dirty ever was */
+  size_t limit_pages;   /* used + dirty stays within; SIZE_MAX for none */
+  uint64_t returned_pages;
+  uint64_t tick_ns;     /* when the age of dirty pages last advanced */
+  uint8_t tick;         /* 1..255, stamps pages as they become dirty */
+};
+
+/* ----------------------------------------------------------------- arenas */
+
+/*
+ * One arena.  Its life between two collections:
+ *
+ *   pending    bound == 0.  Its free runs are where its tags say, and no quick
+ *              list or bin knows any of them.  Not swept at first: `swept` is
+ *              false until its owner (or anyone, under its latch) sweeps it.
+ *   current    the owner's lane opens its holes one after another; blocks
+ *              below bound lie behind the cursor.
+ *   visited    bound is its end: every hole was opened or put in a bin.
+ *
+ * Only blocks below bound may go to a quick list, so whatever lies ahead of
+ * the cursor is known by its tags alone and can be coalesced by erasing them.
+ */
+struct gl_arena {
+  struct gl_cache *owner;  /* NULL where this slot is no arena */
+  uintptr_t bound;         /* gc_free is fast for blocks below */
+  struct gl_arena *next;   /* in the owner's lane */
+  uint32_t free_granules;  /* about: exact after a sweep, then too high */
+  uint32_t clean_from;     /* memory from this byte on was never written */
+  uint8_t kind;            /* enum gl_kind */
+  bool swept;              /* its tags are those of tags.h without exception */
+  bool visited;
+  uint8_t latch;           /* held by whoever sweeps it */
+  uint32_t live_granules;  /* at the last collection, 0 before the first */
+} __attribute__((aligned(64)));
+
+_Static_assert(sizeof(struct gl_arena) == 64, "one cache line");
+
+/* What the marker needs to know of an address, dense enough for the first
+   level cache. */
+enum gl_slot {
+  GL_SLOT_RUNS,                             /* look into the page table */
+  GL_SLOT_SCANNED = 1 + GL_SCANNED,         /* an arena of that kind */
+  GL_SLOT_ATOMIC = 1 + GL_ATOMIC,
+  GL_SLOT_UNCOLLECTABLE = 1 + GL_UNCOLLECTABLE
+};
+
+/* ------------------------------------------------------- caches and lanes */
+
+/*
+ * Size classes: exact up to 64 granules (1 KiB), then eight for each power of
+ * two, so that no block is more than an eighth larger than asked for.
+ */
+#define GL_EXACT_CLASSES 64u
+#define GL_CLASSES (GL_EXACT_CLASSES + 8u * (GL_TORTURE ? 2u : 5u) + 1u)
+
+/* Bins of free runs within arenas, from 8 granules (128 B): four for each
+   power of two. */
+#define GL_BIN_MIN_GRANULES 8u
+#define GL_BINS 48u
+
+/* A block in a quick list, or a run in a bin, in its own dead bytes.  Links
+   are exclusive-ored with the heap's secret, so that a stray word which finds
+   one of them finds no second, and a program that scribbles over freed memory
+   is found out. */
+struct gl_quick {
+  uint64_t link; /* next, encoded */
+};
+
+struct gl_free_run {
+  uint64_t next; /* encoded */
+  uint64_t prev; /* encoded */
+  uint64_t size; /* granules, encoded with the run's own address too */
+};
+
+/* [cur, limit) is zero (where the kind wants that) and free; [limit, end) is
+   free.  All of them are NULL where no hole is open. */
+struct gl_hole {
+  char *cur;
+  char *limit;
+  char *end;
+};
+
+/*
+ * What one thread needs to allocate blocks of one kind.
+ *
+ * Equation: every granule of the lane's arenas is in exactly one of: an
+ * allocated block; a quick list; a bin; the open hole; a free run in a pending
+ * arena or ahead of the cursor; a sliver (a free run too small for the bins
+ * that was passed over, found again by the next sweep or rescan).
+ */
+struct gl_lane {
+  struct gl_hole hole;
+  struct gl_quick *quick[GL_CLASSES];
+  char *accounted;           /* start of what is bumped but not yet counted */
+  struct gl_arena *arena;    /* current arena, NULL for none */
+  struct gl_arena *first;    /* all arenas of the lane, in order */
+  struct gl_arena *last;
+  struct gl_arena *pending;  /* the next arena the cursor comes to */
+  struct gl_arena *pending_medium; /* the same for medium blocks */
+  size_t cursor;             /* granule of the heap, in the current arena */
+  uint64_t nonempty;         /* bins */
+  uint64_t bin_epoch;        /* how often the bins were forgotten */
+  struct gl_free_run *bins[GL_BINS];
+  size_t arena_count;
+  uint64_t rescanned_at;     /* the cache's freed_bytes at the last rescan */
+  enum gl_kind kind;
+};
+
+/*
+ * A thread's own allocator.  Written by its thread while `busy`, and by the
+ * thread that has stopped the world.
+ *
+ * busy: bit 0 is set while the thread is inside the allocator.  The handler of
+ * the stop signal that finds it set adds bit 1 and returns; the thread then
+ * stops itself as it leaves.  So a stopped world has no half-done allocation.
+ */
+struct gl_cache {
+  uint32_t busy;
+  uint32_t in_use;            /* a thread has it */
+  struct gl_lane lane[GL_KIND_COUNT];
+  uint64_t allocated_bytes;   /* bumped, binned, large: all but quick lists */
+  uint64_t reused_bytes;      /* popped from quick lists */
+  uint64_t freed_bytes;       /* by gc_free */
+  uint64_t charged_bytes;     /* taken for blocks, used or not */
+  uint64_t settled_bytes;     /* charged less freed, as the budget knows it */
+  uint64_t slow_allocations;  /* for GLEANER_STRESS */
+  const void *pin;            /* an argument that must outlive a collection */
+  struct gl_quick *inbox;     /* blocks freed by other threads, a stack */
+  struct gl_cache *next;      /* all caches */
+  void *thread;               /* the collector's record of the thread */
+  struct {
+    struct gl_cache *owner;
+    struct gl_quick *first, *last;
+    size_t count;
+  } outbox;                   /* frees gathered for one other cache */
+};
+
+/* --------------------------------------------------------------- the heap */
+
+/* A table that grows with the heap: a reserved range, a committed prefix. */
+struct gl_section {
+  char *start;
+  size_t committed_bytes;
+  size_t bytes_per_arena;
+};
+
+enum gl_section_name {
+  GL_SECTION_HEAP,
+  GL_SECTION_TAGS,
+  GL_SECTION_PAGES,
+  GL_SECTION_DIRTY,
+  GL_SECTION_ARENAS,
+  GL_SECTION_SLOTS,
+  GL_SECTION_COUNT
+};
+
+struct gl_heap {
+  /* constant after start-up */
+  uintptr_t base;
+  size_t extent_bytes;      /* base to top; grows, under the lock */
+  size_t size_bytes;        /* reserved */
+  struct gl_tags *tags;
+  struct gl_page *pages;
+  struct gl_arena *arenas;
+  uint8_t *slots;           /* enum gl_slot */
+  uint8_t *dirty;           /* tick at which the page was freed, 0 for clean */
+  uint64_t secret;
+  bool slow_only;           /* no fast paths: stress and debugging */
+  bool ready;
+  /* What the layer above hears of.  Never NULL once the heap is ready. */
+  void (*on_leave)(struct gl_cache *cache);
+  void (*on_corruption)(const void *address, const char *fault);
+  /* under the lock */
+  pthread_mutex_t lock;
+  struct gl_section sections[GL_SECTION_COUNT];
+  struct gl_runs runs;
+  struct gl_cache *caches;
+  size_t cache_count;
+  size_t arena_count;
+  size_t epoch;             /* collections so far */
+  /* read and written by all, atomically */
+  int64_t budget_bytes;     /* to allocate until a collection is due */
+};
+
+extern struct gl_heap gl_heap;
+
+/* The calling thread's cache; gl_cache_none, whose lists are all empty, until
+   it has one, so that the fast path needs no test for it. */
+extern __thread struct gl_cache *gl_self
+    __attribute__((tls_model("initial-exec")));
+extern struct gl_cache gl_cache_none;
+
+/* ------------------------------------------------- addresses and numbers */
+
+GL_INLINE size_t gl_granule_of(const void *p) {
+  return ((uintptr_t)p - gl_heap.base) >> GL_GRANULE_SHIFT;
+}
+
+GL_INLINE void *gl_granule_address(size_t granule) {
+  return (void *)(gl_heap.base + (granule << GL_GRANULE_SHIFT));
+}
+
+GL_INLINE bool gl_in_heap(const void *p) {
+  return (uintptr_t)p - gl_heap.base <
+         __atomic_load_n(&gl_heap.extent_bytes, __ATOMIC_ACQUIRE);
+}
+
+GL_INLINE struct gl_arena *gl_arena_of(const void *p) {
+  return &gl_heap.arenas[((uintptr_t)p - gl_heap.base) >> GL_ARENA_SHIFT];
+}
+
+GL_INLINE size_t gl_arena_index(const struct gl_arena *arena) {
+  return (size_t)(arena - gl_heap.arenas);
+}
+
+GL_INLINE char *gl_arena_start(const struct gl_arena *arena) {
+  return (char *)gl_heap.base + (gl_arena_index(arena) << GL_ARENA_SHIFT);
+}
+
+GL_INLINE size_t gl_arena_first_granule(const struct gl_arena *arena) {
+  return gl_arena_index(arena) * GL_ARENA_GRANULES;
+}
+
+GL_INLINE size_t gl_page_of(const void *p) {
+  return ((uintptr_t)p - gl_heap.base) >> GL_PAGE_SHIFT;
+}
+
+GL_INLINE char *gl_page_address(size_t page) {
+  return (char *)gl_heap.base + (page << GL_PAGE_SHIFT);
+}
+
+GL_INLINE size_t gl_granules_of_size(size_t size) {
+  return size == 0 ? 1 : (size + GL_GRANULE_BYTES - 1) >> GL_GRANULE_SHIFT;
+}
+
+/* Index of the size class for a block of granules, and its size. */
+GL_INLINE unsigned gl_class_of(size_t granules) {
+  if (granules <= GL_EXACT_CLASSES) return (unsigned)granules;
+  unsigned top = gl_log2(granules - 1); /* 6 for 65..128 */
+  return GL_EXACT_CLASSES + (top - 6) * 8 +
+         (unsigned)((granules - 1) >> (top - 3)) - 7;
+}
+
+GL_INLINE size_t gl_class_granules(size_t granules) {
+  if (granules <= GL_EXACT_CLASSES) return granules;
+  size_t step = (size_t)1 << (gl_log2(granules - 1) - 3);
+  return gl_round_up(granules, step);
+}
+
+#endif
