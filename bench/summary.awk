@@ -119,6 +119,7 @@ function report(suite) {
   }
   absolute(suite)
   notes_table(suite)
+  if (suite == "threads") work_of_two(suite)
 }
 
 # How often as fast, or how much of the memory, as the first variant.
@@ -218,7 +219,7 @@ function absolute_cell(suite, name, variant, key, time,    bytes) {
 }
 
 # What programs measure beside their time.
-function notes_table(suite,    c, k, v, name, title, key, value) {
+function notes_table(suite,    c, k, v, name, title, key, value, first) {
   for (c = 1; c <= cases[suite, 0]; c++) {
     name = cases[suite, c]
     for (k = 1; k <= note_names[suite, name, 0]; k++) {
@@ -229,7 +230,10 @@ function notes_table(suite,    c, k, v, name, title, key, value) {
         key = suite SUBSEP name SUBSEP variants[suite, v]
         value = median_of(note, key SUBSEP note_names[suite, name, k],
                           runs[key])
-        printf " %s |", value == "" ? "failed" : sprintf("%.5g", value)
+        if (v == 1) first = value
+        printf " %s%s |", value == "" ? "failed" : sprintf("%.5g", value),
+               v > 1 && first > 0 && value > 0 ?
+               sprintf(" (%.2f)", first / value) : ""
         if (value != "")
           printf "%s,%s,%s,%s,%.6g,,\n", suite, name, variants[suite, v],
                  note_names[suite, name, k], value > summary
@@ -240,11 +244,35 @@ function notes_table(suite,    c, k, v, name, title, key, value) {
 }
 
 function notes_head(suite,    v) {
-  printf "\nWhat the programs note, medians.\n\n| case | figure |"
+  printf "\nWhat the programs note, medians (the first one's, as a multiple " \
+         "of it).\n\n| case | figure |"
   for (v = 1; v <= variants[suite, 0]; v++) printf " %s |", variants[suite, v]
   printf "\n|---|---|"
   for (v = 1; v <= variants[suite, 0]; v++) printf "---|"
   printf "\n"
+}
+
+# Case x-2 does twice the work of x-1, on two threads.
+function work_of_two(suite,    c, v, name, key, one, two) {
+  printf "\nWork done in a second by two threads, as a multiple of one's.\n"
+  printf "\n| case |"
+  for (v = 1; v <= variants[suite, 0]; v++) printf " %s |", variants[suite, v]
+  printf "\n|---|"
+  for (v = 1; v <= variants[suite, 0]; v++) printf "---|"
+  printf "\n"
+  for (c = 1; c <= cases[suite, 0]; c++) {
+    name = cases[suite, c]
+    if (!sub(/-2$/, "", name)) continue
+    printf "| %s |", name
+    for (v = 1; v <= variants[suite, 0]; v++) {
+      key = suite SUBSEP name "-1" SUBSEP variants[suite, v]
+      one = median_of(seconds, key, runs[key])
+      sub(/-1/, "-2", key)
+      two = median_of(seconds, key, runs[key])
+      printf " %s |", one > 0 && two > 0 ? sprintf("%.2f", 2 * one / two) : "–"
+    }
+    printf "\n"
+  }
 }
 
 # -------------------------------------------------------- the data of the lines
