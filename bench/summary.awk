@@ -231,9 +231,7 @@ function notes_table(suite,    c, k, v, name, title, key, value, first) {
         value = median_of(note, key SUBSEP note_names[suite, name, k],
                           runs[key])
         if (v == 1) first = value
-        printf " %s%s |", value == "" ? "failed" : sprintf("%.5g", value),
-               v > 1 && first > 0 && value > 0 ?
-               sprintf(" (%.2f)", first / value) : ""
+        printf " %s |", note_cell(value, v > 1 ? first : 0)
         if (value != "")
           printf "%s,%s,%s,%s,%.6g,,\n", suite, name, variants[suite, v],
                  note_names[suite, name, k], value > summary
@@ -241,6 +239,12 @@ function notes_table(suite,    c, k, v, name, title, key, value, first) {
       printf "\n"
     }
   }
+}
+
+function note_cell(value, first) {
+  if (value == "") return "failed"
+  if (first <= 0 || value <= 0) return sprintf("%.5g", value)
+  return sprintf("%.5g (%.2f)", value, first / value)
 }
 
 function notes_head(suite,    v) {
