@@ -231,7 +231,7 @@ function notes_table(suite,    c, k, v, name, title, key, value, first) {
         value = median_of(note, key SUBSEP note_names[suite, name, k],
                           runs[key])
         if (v == 1) first = value
-        printf " %s |", note_cell(value, v > 1 ? first : 0)
+        printf " %s |", note_cell(value, (v == 1 ? 0 : first))
         if (value != "")
           printf "%s,%s,%s,%s,%.6g,,\n", suite, name, variants[suite, v],
                  note_names[suite, name, k], value > summary
@@ -273,7 +273,7 @@ function work_of_two(suite,    c, v, name, key, one, two) {
       one = median_of(seconds, key, runs[key])
       sub(/-1/, "-2", key)
       two = median_of(seconds, key, runs[key])
-      printf " %s |", one > 0 && two > 0 ? sprintf("%.2f", 2 * one / two) : "–"
+      printf " %s |", (two > 0 ? sprintf("%.2f", 2 * one / two) : "failed")
     }
     printf "\n"
   }
