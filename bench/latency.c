@@ -35,6 +35,8 @@ static void note_quantiles(uint64_t *times_ns, size_t count) {
   bench_note("p99.9_us", (double)bench_quantile(times_ns, count, 0.999) / 1e3);
   bench_note("p99.99_us",
              (double)bench_quantile(times_ns, count, 0.9999) / 1e3);
+  bench_note("p99.999_us",
+             (double)bench_quantile(times_ns, count, 0.99999) / 1e3);
   bench_note("longest_us", (double)times_ns[count - 1] / 1e3);
 }
 

@@ -32,7 +32,7 @@ bench_implicit_common = $(bench_common) bench/collector.h \
   bench/with_gleaner.h bench/with_libgc.h
 bench_explicit_common = $(bench_common) bench/explicit/allocator.h \
   bench/explicit/with_direct.h bench/explicit/with_malloc.h
-bench_scripts = bench/run bench/fastpath bench/record.awk \
+bench_scripts = bench/README.md bench/run bench/fastpath bench/record.awk \
   bench/summary.awk bench/ratios.gp bench/lines.gp bench/cases
 
 EXTRA_DIST += $(bench_implicit_sources) $(bench_explicit_sources) \

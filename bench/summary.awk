@@ -120,6 +120,7 @@ function report(suite) {
   absolute(suite)
   notes_table(suite)
   if (suite == "threads") work_of_two(suite)
+  if (suite == "figures") latency_lines(suite)
 }
 
 # How often as fast, or how much of the memory, as the first variant.
@@ -291,9 +292,33 @@ function lines(suite,    c, v, parts, stem, size) {
     for (v = 1; v <= variants[suite, 0]; v++)
       line_points(suite, cases[suite, c], variants[suite, v], stem, size)
   }
-  for (stem in points) draw_lines(stem)
+  draw_all()
+}
+
+function draw_all(    plot) {
+  for (plot in points) draw_lines(plot)
   delete points
   delete blocks
+}
+
+# How long the slowest steps take: the axis counts the nines of the quantile.
+function latency_lines(suite,    v, variant, k, name, nines, value) {
+  nines["p50_us"] = 0.3
+  nines["p99_us"] = 2
+  nines["p99.9_us"] = 3
+  nines["p99.99_us"] = 4
+  nines["p99.999_us"] = 5
+  for (k = 1; k <= note_names[suite, "latency", 0]; k++) {
+    name = note_names[suite, "latency", k]
+    if (!(name in nines)) continue
+    for (v = 1; v <= variants[suite, 0]; v++) {
+      variant = variants[suite, v]
+      value = median_of(note, suite SUBSEP "latency" SUBSEP variant SUBSEP name,
+                        runs[suite, "latency", variant])
+      if (value != "") add_point("latency", variant, nines[name], value)
+    }
+  }
+  draw_all()
 }
 
 function mebibytes(size) {
