@@ -28,12 +28,11 @@ static struct string *make_string(size_t length) {
 
 static struct string *random_string(uint64_t *random) {
   struct string *string = make_string(16 + bench_below(random, 500));
-  for (size_t i = 0; i + sizeof(uint32_t) <= string->length;
-       i += sizeof(uint32_t)) {
+  for (size_t i = 0; i < string->length; i += sizeof(uint32_t)) {
     uint32_t bits = bench_random(random);
-    memcpy(string->bytes + i, &bits, sizeof bits);
+    size_t rest = string->length - i;
+    memcpy(string->bytes + i, &bits, rest < sizeof bits ? rest : sizeof bits);
   }
-  string->bytes[string->length - 1] = 'x';
   return string;
 }
 
