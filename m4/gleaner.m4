@@ -134,9 +134,7 @@ AC_DEFUN([GL_SUMMARY], [
   compiler            $CC $CFLAGS
   C++ header test     ${CXX:-no C++ compiler}
   Check (tests)       $have_check
-  compare with        libgc=$gl_have_LIBGC jemalloc=$gl_have_JEMALLOC dnl
-mimalloc=$gl_have_MIMALLOC tcmalloc=$gl_have_TCMALLOC
-  plots               ${GNUPLOT:-no}
+  compare with        libgc=$gl_have_LIBGC
   Lisp                line editing=$gl_have_LIBEDIT bignums=$gl_have_GMP
   options             werror=$enable_werror sanitizers=$enable_sanitizers dnl
 debug=$enable_debug torture=$enable_torture
