@@ -1,0 +1,447 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * eval.c: what nodes do, and how procedures are called.
+ *
+ * A procedure's frame is an array on the C stack of the function that calls
+ * it.  A call in tail position must not grow the stack, so it returns to that
+ * function a mark in place of a value:
+ *
+ *     AGAIN   frame[0] is the closure to run now, its arguments are in place
+ *     TAIL    the call to make is noted in vm (a larger frame is needed, or
+ *             the procedure is no plain closure)
+ *     a mark of a loop: run_loop's variables have their next values
+ *
+ * C's own tail calls do the rest: run_if and its like end in a jump.
+ */
+#include "node.h"
+
+#include <alloca.h>
+
+struct machine vm = {
+    .where = FALSE,
+    .argv = vm.args,
+    .winds = NIL,
+    .handlers = NIL,
+    .bindings = NIL,
+};
+
+/* ---------------------------------------------------------- stack, ctrl-C */
+
+/* Called where the stack is below its limit, or often: raise what is due. */
+void machine_poll(void) {
+  if (LIKELY((uintptr_t)__builtin_frame_address(0) >= vm.stack_limit))
+    return;
+  vm.stack_limit = stack_limit();
+  if (vm.interrupted) {
+    vm.interrupted = false;
+    fail_kind("interrupt", "interrupted", NIL);
+  }
+  if ((uintptr_t)__builtin_frame_address(0) >= vm.stack_limit)
+    return;
+  vm.stack_limit -= STACK_RESERVE / 2; /* room to handle it */
+  fail_kind("stack-overflow", "recursion is too deep", NIL);
+}
+
+static inline void check_stack(const value *frame) {
+  if (UNLIKELY((uintptr_t)frame < vm.stack_limit))
+    machine_poll();
+}
+
+/* ---------------------------------------------------------------- variables */
+
+value run_constant(const struct node *n, value *frame) {
+  (void)frame;
+  return n->datum;
+}
+
+/* A box is a block of one word. */
+value run_unbox(const struct node *n, value *frame) {
+  value v = *(const value *)eval(n->kids[0], frame);
+  if (UNLIKELY(v == UNBOUND))
+    fail1("variable used before its definition", n->datum);
+  return v;
+}
+
+value run_set_box(const struct node *n, value *frame) {
+  value v = eval(n->kids[1], frame);
+  *(value *)eval(n->kids[0], frame) = v;
+  return UNSPECIFIED;
+}
+
+value run_box(const struct node *n, value *frame) {
+  value *box = allocate(sizeof *box);
+  *box = frame[n->slot];
+  frame[n->slot] = (value)box;
+  return eval(n->kids[0], frame);
+}
+
+value run_new_box(const struct node *n, value *frame) {
+  value *box = allocate(sizeof *box);
+  *box = UNBOUND;
+  frame[n->slot] = (value)box;
+  return UNSPECIFIED;
+}
+
+value run_store(const struct node *n, value *frame) {
+  frame[n->slot] = eval(n->kids[1], frame);
+  return UNSPECIFIED;
+}
+
+value run_global(const struct node *n, value *frame) {
+  (void)frame;
+  value v = symbol(n->datum)->global;
+  if (UNLIKELY(v == UNBOUND)) {
+    vm.where = n->source;
+    fail1("unbound variable", n->datum);
+  }
+  return v;
+}
+
+static void set_global(struct symbol *s, value v) {
+  s->global = v;
+  if (UNLIKELY(s->inlined))
+    vm.redefined = true;
+}
+
+value run_set_global(const struct node *n, value *frame) {
+  value v = eval(n->kids[0], frame);
+  if (UNLIKELY(symbol(n->datum)->global == UNBOUND)) {
+    vm.where = n->source;
+    fail1("set!: unbound variable", n->datum);
+  }
+  set_global(symbol(n->datum), v);
+  return UNSPECIFIED;
+}
+
+value run_define(const struct node *n, value *frame) {
+  value v = eval(n->kids[0], frame);
+  set_global(symbol(n->datum), v);
+  return UNSPECIFIED;
+}
+
+/* ------------------------------------------------------------------ control */
+
+value run_if(const struct node *n, value *frame) {
+  if (eval(n->kids[0], frame) != FALSE)
+    return eval(n->kids[1], frame);
+  return eval(n->kids[2], frame);
+}
+
+value run_or(const struct node *n, value *frame) {
+  size_t last = n->count - 1;
+  for (size_t i = 0; i < last; i++) {
+    value v = eval(n->kids[i], frame);
+    if (v != FALSE)
+      return v;
+  }
+  return eval(n->kids[last], frame);
+}
+
+value run_sequence(const struct node *n, value *frame) {
+  size_t last = n->count - 1;
+  for (size_t i = 0; i < last; i++)
+    eval(n->kids[i], frame);
+  return eval(n->kids[last], frame);
+}
+
+value run_let1(const struct node *n, value *frame) {
+  frame[n->slot] = eval(n->kids[0], frame);
+  return eval(n->kids[1], frame);
+}
+
+value run_let(const struct node *n, value *frame) {
+  size_t count = n->count - 1;
+  for (size_t i = 0; i < count; i++)
+    frame[n->slot + i] = eval(n->kids[i], frame);
+  return eval(n->kids[count], frame);
+}
+
+value run_loop(const struct node *n, value *frame) {
+  size_t count = n->count - 1;
+  for (size_t i = 0; i < count; i++)
+    frame[n->slot + i] = eval(n->kids[i], frame);
+  const struct node *body = n->kids[count];
+  value mark = n->datum;
+  value v;
+  do {
+    check_stack(frame);
+    v = eval(body, frame);
+  } while (v == mark);
+  return v;
+}
+
+value run_jump1(const struct node *n, value *frame) {
+  frame[n->slot] = eval(n->kids[0], frame);
+  return n->datum;
+}
+
+value run_jump2(const struct node *n, value *frame) {
+  value a = eval(n->kids[0], frame);
+  value b = eval(n->kids[1], frame);
+  frame[n->slot] = a;
+  frame[n->slot + 1] = b;
+  return n->datum;
+}
+
+value run_jump3(const struct node *n, value *frame) {
+  value a = eval(n->kids[0], frame);
+  value b = eval(n->kids[1], frame);
+  value c = eval(n->kids[2], frame);
+  frame[n->slot] = a;
+  frame[n->slot + 1] = b;
+  frame[n->slot + 2] = c;
+  return n->datum;
+}
+
+value run_jump(const struct node *n, value *frame) {
+  value *next = alloca((n->count + 1) * sizeof *next);
+  for (size_t i = 0; i < n->count; i++)
+    next[i] = eval(n->kids[i], frame);
+  memcpy(frame + n->slot, next, n->count * sizeof *next);
+  return n->datum;
+}
+
+/* ----------------------------------------------------------------- closures */
+
+static value closure_make(const struct node *n) {
+  struct closure *c = allocate(sizeof *c + n->count * sizeof c->captured[0]);
+  c->head.type = TYPE_CLOSURE;
+  c->code = (const struct code *)n->datum;
+  return (value)c;
+}
+
+static void closure_fill(value c, const struct node *n, value *frame) {
+  for (size_t i = 0; i < n->count; i++)
+    closure(c)->captured[i] = eval(n->kids[i], frame);
+}
+
+value run_lambda(const struct node *n, value *frame) {
+  value c = closure_make(n);
+  closure_fill(c, n, frame);
+  return c;
+}
+
+/* Closures that may capture each other; the kids are lambda nodes. */
+value run_fix(const struct node *n, value *frame) {
+  const value *slots = vector(n->datum)->items;
+  for (size_t i = 0; i < n->count; i++) {
+    const struct node *kid = n->kids[i];
+    frame[fixnum_value(slots[i])] =
+        kid->run == run_lambda ? closure_make(kid) : kid->run(kid, frame);
+  }
+  for (size_t i = 0; i < n->count; i++)
+    if (n->kids[i]->run == run_lambda)
+      closure_fill(frame[fixnum_value(slots[i])], n->kids[i], frame);
+  return UNSPECIFIED;
+}
+
+/* -------------------------------------------------------------------- calls */
+
+static inline const struct code *code_of(value closure_value) {
+  return closure(closure_value)->code;
+}
+
+static inline value run_body(const struct code *code, value *frame) {
+  return code->body->run(code->body, frame);
+}
+
+/* Put the arguments into the frame of a closure, a rest list included. */
+static void bind_arguments(value *frame, value procedure, size_t argc,
+                           const value *argv) {
+  const struct code *code = code_of(procedure);
+  size_t required = code->required;
+  if (UNLIKELY(argc < required || (argc > required && !code->rest)))
+    arity_error(procedure, argc);
+  frame[0] = procedure;
+  memcpy(frame + 1, argv, required * sizeof *frame);
+  if (!code->rest)
+    return;
+  value rest = NIL;
+  for (size_t i = argc; i > required; i--)
+    rest = cons(argv[i - 1], rest);
+  frame[1 + required] = rest;
+}
+
+static void note_call(value procedure, size_t argc, const value *argv) {
+  value *args = vm.args;
+  if (UNLIKELY(argc > sizeof vm.args / sizeof vm.args[0]))
+    args = allocate(argc * sizeof *args);
+  for (size_t i = 0; i < argc; i++)
+    args[i] = argv[i];
+  vm.procedure = procedure;
+  vm.argc = argc;
+  vm.argv = args;
+}
+
+value tail_call(value procedure, size_t argc, const value *argv) {
+  note_call(procedure, argc, argv);
+  return TAIL;
+}
+
+/* Call what is no closure; the answer may be TAIL. */
+static value apply_other(value procedure, size_t argc, const value *argv) {
+  if (has_type(procedure, TYPE_PRIMITIVE))
+    return primitive_call(primitive(procedure), argc, argv);
+  if (has_type(procedure, TYPE_RECORD_PROCEDURE))
+    return record_call(procedure, argc, argv);
+  return apply_control(procedure, argc, argv);
+}
+
+/* Make the call noted in vm, and those it asks for in turn. */
+static __attribute__((noinline)) value trampoline(void) {
+  size_t capacity = 0;
+  value *frame = NULL;
+  value args[sizeof vm.args / sizeof vm.args[0]];
+  value v = TAIL;
+  while (v == TAIL) {
+    value procedure = vm.procedure;
+    if (!has_type(procedure, TYPE_CLOSURE)) {
+      bool small = vm.argv == vm.args; /* and would be overwritten */
+      if (small)
+        memcpy(args, vm.args, sizeof args);
+      v = apply_other(procedure, vm.argc, small ? args : vm.argv);
+      continue;
+    }
+    size_t need = code_of(procedure)->frame_bytes;
+    if (need > capacity) { /* doubles, so that all of them stay bounded */
+      capacity = need > 2 * capacity ? need : 2 * capacity;
+      frame = alloca(capacity);
+    }
+    bind_arguments(frame, procedure, vm.argc, vm.argv);
+    do {
+      check_stack(frame);
+      v = run_body(code_of(frame[0]), frame);
+    } while (v == AGAIN);
+  }
+  return v;
+}
+
+/* Go on with a procedure whose body returned a mark. */
+__attribute__((noinline)) value finish_jumps(value v, value *frame) {
+  while (v == AGAIN) {
+    check_stack(frame);
+    v = run_body(code_of(frame[0]), frame);
+  }
+  return v == TAIL ? trampoline() : v;
+}
+
+value apply(value procedure, size_t argc, const value *argv) {
+  machine_poll();
+  note_call(procedure, argc, argv);
+  return trampoline();
+}
+
+value apply0(value procedure) {
+  return apply(procedure, 0, NULL);
+}
+
+value apply1(value procedure, value a) {
+  return apply(procedure, 1, &a);
+}
+
+value apply2(value procedure, value a, value b) {
+  return apply(procedure, 2, (const value[]){a, b});
+}
+
+/* A call whose procedure is no closure, or does not take so many arguments. */
+static __attribute__((noinline)) value call_other(const struct node *n,
+                                                  value *frame, value procedure,
+                                                  bool tail) {
+  size_t argc = n->count - 1;
+  value *args = alloca((argc + 1) * sizeof *args);
+  for (size_t i = 0; i < argc; i++)
+    args[i] = eval(n->kids[1 + i], frame);
+  vm.where = n->source;
+  value v;
+  if (has_type(procedure, TYPE_PRIMITIVE))
+    v = primitive_call(primitive(procedure), argc, args);
+  else if (has_type(procedure, TYPE_RECORD_PROCEDURE))
+    v = record_call(procedure, argc, args);
+  else
+    v = tail_call(procedure, argc, args);
+  return v == TAIL && !tail ? trampoline() : v;
+}
+
+/* Inlined with a constant argc, so that the loop is unrolled. */
+static inline __attribute__((always_inline)) value
+call(const struct node *n, value *frame, size_t argc) {
+  value procedure = eval(n->kids[0], frame);
+  if (UNLIKELY(!has_type(procedure, TYPE_CLOSURE)))
+    return call_other(n, frame, procedure, false);
+  const struct code *code = code_of(procedure);
+  if (UNLIKELY(code->arity != (int32_t)argc))
+    return call_other(n, frame, procedure, false);
+  value *inner = alloca(code->frame_bytes);
+  inner[0] = procedure;
+  for (size_t i = 0; i < argc; i++)
+    inner[1 + i] = eval(n->kids[1 + i], frame);
+  check_stack(inner);
+  value v = run_body(code, inner);
+  return UNLIKELY(is_jump(v)) ? finish_jumps(v, inner) : v;
+}
+
+/*
+ * In tail position the caller's frame is free once the arguments are known.
+ * It has at least the size its closure's code asks for.
+ */
+static inline __attribute__((always_inline)) value
+call_tail(const struct node *n, value *frame, size_t argc) {
+  value procedure = eval(n->kids[0], frame);
+  if (UNLIKELY(!has_type(procedure, TYPE_CLOSURE)))
+    return call_other(n, frame, procedure, true);
+  const struct code *code = code_of(procedure);
+  if (UNLIKELY(code->arity != (int32_t)argc ||
+               code->frame_bytes > code_of(frame[0])->frame_bytes))
+    return call_other(n, frame, procedure, true);
+  value args[5];
+  for (size_t i = 0; i < argc; i++)
+    args[i] = eval(n->kids[1 + i], frame);
+  frame[0] = procedure;
+  for (size_t i = 0; i < argc; i++)
+    frame[1 + i] = args[i];
+  return AGAIN;
+}
+
+#define CALL_RUNNERS(argc)                                                    \
+  static value run_call##argc(const struct node *n, value *frame) {           \
+    return call(n, frame, argc);                                              \
+  }                                                                           \
+  static value run_tail##argc(const struct node *n, value *frame) {           \
+    return call_tail(n, frame, argc);                                         \
+  }
+CALL_RUNNERS(0)
+CALL_RUNNERS(1)
+CALL_RUNNERS(2)
+CALL_RUNNERS(3)
+CALL_RUNNERS(4)
+CALL_RUNNERS(5)
+
+static value run_call(const struct node *n, value *frame) {
+  return call(n, frame, n->count - 1);
+}
+
+static value run_tail(const struct node *n, value *frame) {
+  return call_other(n, frame, eval(n->kids[0], frame), true);
+}
+
+node_run *call_runner(size_t argc, bool tail) {
+  static node_run *const calls[] = {run_call0, run_call1, run_call2,
+                                    run_call3, run_call4, run_call5};
+  static node_run *const tails[] = {run_tail0, run_tail1, run_tail2,
+                                    run_tail3, run_tail4, run_tail5};
+  if (argc > 5)
+    return tail ? run_tail : run_call;
+  return tail ? tails[argc] : calls[argc];
+}
+
+value call_redefined(const struct node *n, value *frame) {
+  value *args = alloca((n->count + 1) * sizeof *args);
+  for (size_t i = 0; i < n->count; i++)
+    args[i] = eval(n->kids[i], frame);
+  vm.where = n->source;
+  return apply(eval(n->kids[n->count], frame), n->count, args);
+}
+
+value eval_toplevel(value form) {
+  return apply0(compile_toplevel(form));
+}

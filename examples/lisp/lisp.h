@@ -1,0 +1,564 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * lisp.h: the values of the Lisp, and what its files offer each other.
+ *
+ * Read this file first, then read.c, expand.c, compile.c and eval.c in the
+ * order in which a program passes through them; README.md has the map.
+ *
+ * A value is one word.  Its low bits say what it is:
+ *
+ *     ................. 01   small integer (fixnum), 62 bits
+ *     ................. 11   floating-point number, folded into the word
+ *     ................ 000   address of an object that starts with a header
+ *     ................ 010   address of a pair (16 bytes, no header) + 2
+ *     ................ 100   address of a boxed double + 4
+ *     ................ 110   character, boolean, empty list, ...
+ *
+ * The collector needs to be told nothing of this: an address plus a small tag
+ * is an interior pointer and keeps its block alive.
+ */
+#ifndef LISP_H
+#define LISP_H
+
+#include <gleaner.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#define LIKELY(x) __builtin_expect(!!(x), 1)
+#define UNLIKELY(x) __builtin_expect(!!(x), 0)
+
+typedef uintptr_t value;
+
+/* ------------------------------------------------- values without memory */
+
+#define FALSE ((value)0x006)
+#define TRUE ((value)0x016)
+#define NIL ((value)0x026)
+#define UNSPECIFIED ((value)0x036)
+#define END_OF_FILE ((value)0x046)
+#define UNBOUND ((value)0x056) /* a global or letrec variable without value */
+#define AGAIN ((value)0x076)   /* eval.c: run the procedure in this frame */
+#define TAIL ((value)0x0f6)    /* eval.c: run the call noted in vm */
+
+enum {
+  TAG_PAIR = 2,
+  TAG_DOUBLE = 4,
+  CHARACTER_BYTE = 0x0e, /* low byte of a character */
+  LOOP_BYTE = 0x1e,      /* low byte of a loop's mark, see eval.c */
+};
+
+static inline value boolean(bool truth) {
+  return truth ? TRUE : FALSE;
+}
+
+/* Fixnums. */
+#define FIXNUM_MAX ((intptr_t)1 << 61) - 1
+#define FIXNUM_MIN (-((intptr_t)1 << 61))
+
+static inline value fixnum(intptr_t n) {
+  return ((value)n << 2) | 1;
+}
+static inline intptr_t fixnum_value(value v) {
+  return (intptr_t)v >> 2;
+}
+static inline bool is_fixnum(value v) {
+  return (v & 3) == 1;
+}
+static inline bool are_fixnums(value a, value b) {
+  return (((a - 1) | (b - 1)) & 3) == 0;
+}
+static inline value fixnum_from_size(size_t n) {
+  return fixnum((intptr_t)n);
+}
+/* An integer that may be too large for a fixnum. */
+value integer_from_int64(int64_t n);
+
+/* Characters. */
+static inline value character(uint32_t code) {
+  return ((value)code << 8) | CHARACTER_BYTE;
+}
+static inline bool is_character(value v) {
+  return (v & 0xff) == CHARACTER_BYTE;
+}
+static inline uint32_t character_code(value v) {
+  return (uint32_t)(v >> 8);
+}
+
+/* ------------------------------------------------------------------ pairs */
+
+struct pair {
+  value car;
+  value cdr;
+};
+
+/* A pair as the reader makes it: where it stood in the source. */
+struct located_pair {
+  struct pair pair;
+  value file; /* string, or 0 in a pair that is not located */
+  uintptr_t line;
+};
+
+static inline bool is_pair(value v) {
+  return (v & 7) == TAG_PAIR;
+}
+static inline struct pair *pair(value v) {
+  return (struct pair *)(v - TAG_PAIR);
+}
+static inline value car(value v) {
+  return pair(v)->car;
+}
+static inline value cdr(value v) {
+  return pair(v)->cdr;
+}
+static inline value cadr(value v) {
+  return car(cdr(v));
+}
+static inline value cddr(value v) {
+  return cdr(cdr(v));
+}
+static inline value caddr(value v) {
+  return car(cddr(v));
+}
+
+/* ---------------------------------------------------------------- numbers */
+
+/*
+ * Doubles whose exponent lies between -255 and 256, most of those a program
+ * meets, need no memory: after adding 1 to the three top bits of the exponent
+ * these are s10x, and turning the word by three brings "s10" to the low end,
+ * where 10 becomes the tag 11.  The others are boxed.
+ */
+static inline value flonum_fold(double number) {
+  uint64_t bits;
+  memcpy(&bits, &number, sizeof bits);
+  bits += (uint64_t)1 << 60;
+  return ((bits << 3) | (bits >> 61)) ^ 1;
+}
+static inline double flonum_unfold(value v) {
+  uint64_t bits = v ^ 1;
+  bits = ((bits >> 3) | (bits << 61)) - ((uint64_t)1 << 60);
+  double number;
+  memcpy(&number, &bits, sizeof number);
+  return number;
+}
+value flonum_box(double number);
+
+static inline value flonum(double number) {
+  value v = flonum_fold(number);
+  return LIKELY((v & 3) == 3) ? v : flonum_box(number);
+}
+static inline bool is_flonum(value v) {
+  return (v & 3) == 3 || (v & 7) == TAG_DOUBLE;
+}
+static inline double flonum_value(value v) {
+  return LIKELY((v & 3) == 3) ? flonum_unfold(v)
+                              : *(const double *)(v - TAG_DOUBLE);
+}
+
+/* ---------------------------------------------------- objects with header */
+
+enum type {
+  /* Types without header, so that every value has one. */
+  TYPE_FIXNUM,
+  TYPE_FLONUM,
+  TYPE_PAIR,
+  TYPE_NIL,
+  TYPE_BOOLEAN,
+  TYPE_CHARACTER,
+  TYPE_SPECIAL, /* unspecified, end of file */
+  /* Types with header. */
+  TYPE_BIGNUM,
+  TYPE_SYMBOL,
+  TYPE_STRING,
+  TYPE_VECTOR,
+  TYPE_BYTEVECTOR,
+  TYPE_CLOSURE,
+  TYPE_PRIMITIVE,
+  TYPE_CASE_LAMBDA,
+  TYPE_CONTINUATION,
+  TYPE_PARAMETER,
+  TYPE_RECORD_PROCEDURE,
+  TYPE_RECORD_TYPE,
+  TYPE_RECORD,
+  TYPE_VALUES,
+  TYPE_PROMISE,
+  TYPE_PORT,
+  TYPE_CONDITION,
+  TYPE_HASH_TABLE,
+  TYPE_ENVIRONMENT,
+  TYPE_ALIAS, /* an identifier that a macro inserted, see macro.c */
+  TYPE_SYNTAX,
+  TYPE_VARIABLE, /* a local variable while code is expanded */
+  TYPE_GUARD, /* on the list of handlers only, see control.c */
+};
+
+struct object {
+  uint32_t type;
+  uint32_t flags;
+};
+
+enum { FLAG_LITERAL = 1 }; /* a constant of the program: not to be mutated */
+
+struct symbol {
+  struct object head;
+  value name;   /* string */
+  value global; /* value of the global variable, or UNBOUND */
+  value syntax; /* macro or special form of this name, or FALSE */
+  value builtin; /* primitive or special form it named at the start */
+  bool inlined; /* compile.c has relied on the primitive it names */
+};
+struct string {
+  struct object head;
+  size_t length;
+  uint32_t chars[];
+};
+struct vector {
+  struct object head;
+  size_t length;
+  value items[];
+};
+struct bytevector {
+  struct object head;
+  size_t length;
+  uint8_t bytes[];
+};
+struct closure {
+  struct object head;
+  const struct code *code;
+  value captured[]; /* values of free variables, or addresses of boxes */
+};
+struct condition {
+  struct object head;
+  value kind;      /* symbol: error, file-error, read-error, ... */
+  value message;   /* string */
+  value irritants; /* list */
+  value where;     /* expression, or FALSE */
+};
+struct values {
+  struct object head;
+  size_t count;
+  value items[];
+};
+struct cell { /* parameters, promises, environments */
+  struct object head;
+  value first;
+  value second;
+};
+
+static inline bool is_object(value v) {
+  return (v & 7) == 0;
+}
+static inline bool has_type(value v, enum type type) {
+  return is_object(v) && ((const struct object *)v)->type == type;
+}
+static inline struct symbol *symbol(value v) {
+  return (struct symbol *)v;
+}
+static inline struct string *string(value v) {
+  return (struct string *)v;
+}
+static inline struct vector *vector(value v) {
+  return (struct vector *)v;
+}
+static inline struct bytevector *bytevector(value v) {
+  return (struct bytevector *)v;
+}
+static inline struct closure *closure(value v) {
+  return (struct closure *)v;
+}
+static inline struct condition *condition(value v) {
+  return (struct condition *)v;
+}
+static inline struct cell *cell(value v) {
+  return (struct cell *)v;
+}
+static inline bool is_symbol(value v) {
+  return has_type(v, TYPE_SYMBOL);
+}
+static inline bool is_string(value v) {
+  return has_type(v, TYPE_STRING);
+}
+enum type type_of(value v);
+bool is_procedure(value v);
+
+/* --------------------------------------------------------------- memory.c */
+
+/* Never NULL: without memory they raise an error of the Lisp. */
+void *allocate(size_t size);
+void *allocate_atomic(size_t size);
+value cons(value head, value tail);
+value list2(value a, value b);
+value list3(value a, value b, value c);
+value make_cell(enum type type, value first, value second);
+value make_vector(size_t length, value fill);
+value make_bytevector(size_t length);
+value make_string(size_t length);
+value make_string_utf8(const char *text, size_t bytes);
+value text(const char *text);
+value make_values(size_t count, const value *items);
+value intern(value name);
+value sym(const char *name);
+void symbols_each(void (*visit)(struct symbol *s, void *data), void *data);
+
+/* A block for a string in UTF-8, with a terminating zero. */
+char *utf8_from_string(value s, size_t *bytes);
+size_t utf8_encode(uint32_t code, char *out);
+size_t utf8_decode(const uint8_t *bytes, size_t length, uint32_t *code);
+
+/* A list being built at its end. */
+struct list_builder {
+  value first;
+  value last;
+};
+static inline void list_add(struct list_builder *list, value item) {
+  value tail = cons(item, NIL);
+  if (list->first == NIL)
+    list->first = tail;
+  else
+    pair(list->last)->cdr = tail;
+  list->last = tail;
+}
+/* Length of a proper list, or -1. */
+intptr_t list_length(value list);
+value list_reverse(value list);
+
+/* ------------------------------------------------------------- primitives */
+
+/*
+ * One row of a table of primitives: name, number of arguments, types and the
+ * C function, which is called with arguments that fit.  types has a letter
+ * for each argument, the last one standing for all that follow; see
+ * primitive.c for the letters.  max < 0 is any number.  Rows with fixed
+ * arguments up to three take them as C arguments, others as an array.
+ */
+struct primitive_row {
+  const char *name;
+  const char *types;
+  int min;
+  int max;
+  bool array;
+  union {
+    value (*zero)(void);
+    value (*one)(value a);
+    value (*two)(value a, value b);
+    value (*three)(value a, value b, value c);
+    value (*many)(size_t argc, const value *argv);
+  } call;
+};
+#define ROW0(n, f) {n, "", 0, 0, false, {.zero = f}}
+#define ROW1(n, t, f) {n, t, 1, 1, false, {.one = f}}
+#define ROW2(n, t, f) {n, t, 2, 2, false, {.two = f}}
+#define ROW3(n, t, f) {n, t, 3, 3, false, {.three = f}}
+#define ROWN(n, t, lo, hi, f) {n, t, lo, hi, true, {.many = f}}
+#define ROW_END {NULL, NULL, 0, 0, false, {NULL}}
+
+struct primitive {
+  struct object head;
+  const struct primitive_row *row;
+  uint32_t accepts[3]; /* sets of types of the first three arguments */
+};
+static inline struct primitive *primitive(value v) {
+  return (struct primitive *)v;
+}
+
+void primitives_init(void);
+value primitive_call(struct primitive *p, size_t argc, const value *argv);
+_Noreturn void primitive_type_error(const struct primitive *p, size_t index,
+                                    value argument);
+_Noreturn void arity_error(value procedure, size_t argc);
+
+/* Does an argument belong to a set of types?  Fast for fixnum and pair. */
+static inline bool type_fits(value v, uint32_t set) {
+  return set == UINT32_MAX || (set >> type_of(v) & 1);
+}
+
+extern const struct primitive_row number_rows[], list_rows[], text_rows[],
+    vector_rows[], control_rows[], port_rows[], hash_rows[], print_rows[],
+    system_rows[], syntax_rows[], record_rows[], float_rows[];
+
+/* --------------------------------------------------- expand.c, compile.c */
+
+/* The code of a lambda expression, compiled. */
+struct code {
+  const struct node *body;
+  int32_t arity;        /* number of arguments, or -1 where it varies */
+  uint32_t frame_bytes; /* of slots: itself, arguments, local variables */
+  uint32_t required;
+  bool rest;
+  value name; /* symbol or FALSE */
+  value source;
+};
+
+/* A node of compiled code; the operands may be tagged, see eval.c. */
+struct node {
+  value (*run)(const struct node *self, value *frame);
+  value datum;
+  value source; /* expression it was compiled from, for errors */
+  uint32_t slot;
+  uint32_t count;
+  const struct node *kids[];
+};
+
+void expand_init(void);
+/* A thunk which evaluates the form in the global environment. */
+value compile_toplevel(value form);
+
+/* ----------------------------------------------------------------- eval.c */
+
+/* The state of the machine; a global, so the collector sees what it holds. */
+struct machine {
+  uintptr_t stack_limit; /* frames below it: overflow, or an interrupt */
+  bool redefined;        /* an inlined primitive has been redefined */
+  volatile bool interrupted;
+  value where; /* expression being evaluated, for errors */
+
+  /* The call that a TAIL asks for. */
+  value procedure;
+  size_t argc;
+  const value *argv;
+  value args[16]; /* argv, where they fit */
+
+  /* The dynamic environment; continuations save and restore it. */
+  value winds;    /* list of (before . after), innermost first */
+  value handlers; /* list of procedures and guards, innermost first */
+  value bindings; /* list of (parameter . value), innermost first */
+};
+extern struct machine vm;
+
+value apply(value procedure, size_t argc, const value *argv);
+value apply0(value procedure);
+value apply1(value procedure, value a);
+value apply2(value procedure, value a, value b);
+/* Ask for a call in tail position of a primitive: return tail_call(...). */
+value tail_call(value procedure, size_t argc, const value *argv);
+value eval_toplevel(value form);
+void machine_poll(void);
+
+/* -------------------------------------------------------------- control.c */
+
+_Noreturn void fail(const char *message, value irritants);
+_Noreturn void fail1(const char *message, value irritant);
+_Noreturn void fail_kind(const char *kind, const char *message,
+                         value irritants);
+_Noreturn void fail_memory(void);
+_Noreturn void raise(value object);
+value raise_continuable(value object);
+value apply_control(value procedure, size_t argc, const value *argv);
+value record_call(value procedure, size_t argc, const value *argv);
+value call_protected(value (*body)(void *data), void *data, value *error);
+void condition_print(value object, value port);
+value location(value form);
+_Noreturn void exit_with(value code);
+
+/* ---------------------------------------------------------------- stack.c */
+
+#define STACK_RESERVE ((size_t)512 << 10) /* for C code, handlers, the kernel */
+void stack_grow(int argc, char **argv);
+void stack_start(void *base);
+uintptr_t stack_limit(void);
+extern char *stack_base;
+
+/* ---------------------------------------------------------------- numbers */
+
+bool is_number(value v);
+bool is_exact_integer(value v);
+double number_to_double(value v);
+value number_add(value a, value b);
+value number_subtract(value a, value b);
+value number_multiply(value a, value b);
+value number_quotient(value a, value b);
+value number_remainder(value a, value b);
+value number_modulo(value a, value b);
+int number_compare(value a, value b); /* 2 where a NaN is involved */
+bool number_equal(value a, value b);
+value number_parse(const char *text, unsigned radix); /* FALSE: no number */
+value number_format(value v, unsigned radix);
+size_t double_format(double number, char *out, size_t size);
+
+/* bignum_gmp.c or bignum_none.c: operands are fixnums or bignums. */
+void bignum_init(void);
+value big_add(value a, value b);
+value big_subtract(value a, value b);
+value big_multiply(value a, value b);
+void big_divide(value a, value b, value *quotient, value *remainder);
+int big_compare(value a, value b);
+int big_sign(value a);
+double big_to_double(value a);
+value big_from_double(double number);
+value big_from_int64(int64_t n);
+value big_parse(const char *text, unsigned radix);
+value big_format(value a, unsigned radix);
+value big_gcd(value a, value b);
+value big_power(value a, unsigned long exponent);
+void big_square_root(value a, value *root, value *rest);
+bool big_is_odd(value a);
+size_t big_hash(value a);
+
+/* ------------------------------------------------------------ read, print */
+
+value read_datum(value port); /* END_OF_FILE at the end */
+enum print_style { DISPLAY, WRITE, WRITE_SHARED, WRITE_SIMPLE };
+void print(value v, value port, enum print_style style);
+value print_to_string(value v, enum print_style style);
+
+/* ------------------------------------------------------------------ ports */
+
+enum {
+  PORT_INPUT = 1,
+  PORT_OUTPUT = 2,
+  PORT_BINARY = 4,
+  PORT_FOLD_CASE = 8, /* #!fold-case was read */
+};
+struct port {
+  struct object head;
+  unsigned direction; /* PORT_* */
+  bool open;
+  int fd;        /* or -1: a string or bytevector port */
+  uint8_t *data; /* buffer */
+  size_t start;  /* input: next byte; output: unused */
+  size_t end;    /* bytes in data */
+  size_t size;   /* of data */
+  uintptr_t line;
+  value name; /* string or FALSE */
+};
+static inline struct port *port(value v) {
+  return (struct port *)v;
+}
+#define NO_CHARACTER UINT32_MAX
+value port_open(const char *path, unsigned direction);
+value port_open_string(const uint8_t *bytes, size_t length, unsigned how);
+value port_make(int fd, unsigned direction, value name);
+value port_take_string(value p);
+uint32_t port_read(value p);
+uint32_t port_peek(value p);
+void port_write(value p, uint32_t code);
+void port_write_text(value p, const char *text);
+void port_write_bytes(value p, const char *bytes, size_t length);
+void port_flush(value p);
+void port_close(value p);
+value current_output(void);
+value current_input(void);
+value current_error(void);
+void ports_init(void);
+value load_file(value path);
+value load_port(value p);
+
+/* ------------------------------------------------------ equality, hashing */
+
+bool is_eqv(value a, value b);
+bool is_equal(value a, value b);
+value hash_make(value weak_or_equal);
+value hash_get(value table, value key, value missing);
+void hash_put(value table, value key, value datum);
+
+/* ------------------------------------------------------------------ repl */
+
+void repl(void);
+/* line_edit.c or line_plain.c: a line from the terminal, NULL at its end. */
+void line_start(void);
+char *line_read(const char *prompt);
+void command_line_set(int argc, char **argv);
+
+#endif /* LISP_H */

@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * macro.c: syntax-rules.
+ *
+ * Hygiene by renaming: a symbol that a template inserts becomes an alias, a
+ * fresh identifier which remembers the symbol and the scope of the macro's
+ * definition.  An alias that the expanded code binds is a variable of its own;
+ * one that it does not bind means what the symbol meant where the macro was
+ * defined.  quote turns aliases back to symbols.
+ */
+#include "expression.h"
+
+struct matcher {
+  struct syntax *macro;
+  struct scope *use;  /* where the macro is used */
+  value bindings;     /* list of (pattern variable depth . matched) */
+  value renames;      /* list of (symbol . alias) */
+};
+
+/*
+ * depth: under how many ellipses the variable stands; so deep is matched a
+ * list of lists of ... of forms.
+ */
+static void bind(struct matcher *m, value id, intptr_t depth, value matched) {
+  m->bindings = cons(cons(id, cons(fixnum(depth), matched)), m->bindings);
+}
+static intptr_t binding_depth(value binding) {
+  return fixnum_value(cadr(binding));
+}
+static value *binding_matched(value binding) {
+  return &pair(cdr(binding))->cdr;
+}
+
+value macro_make(value spec, struct scope *scope) {
+  if (is_identifier(spec)) {
+    value same = lookup(scope, spec);
+    if (has_type(same, TYPE_SYNTAX))
+      return same;
+  }
+  if (!is_pair(spec) || !is_keyword(car(spec), scope, "syntax-rules") ||
+      list_length(spec) < 2)
+    syntax_error("a macro must be a syntax-rules", spec);
+  struct syntax *macro = allocate(sizeof *macro);
+  macro->head.type = TYPE_SYNTAX;
+  macro->name = "macro";
+  macro->scope = scope;
+  macro->ellipsis = sym("...");
+  value rest = cdr(spec);
+  if (is_identifier(car(rest))) {
+    macro->ellipsis = car(rest);
+    rest = cdr(rest);
+  }
+  if (!is_pair(rest) || list_length(car(rest)) < 0)
+    syntax_error("syntax-rules: literals must be a list", spec);
+  macro->literals = car(rest);
+  macro->rules = cdr(rest);
+  for (value r = macro->rules; r != NIL; r = cdr(r))
+    if (!is_pair(r) || list_length(car(r)) != 2 || !is_pair(car(car(r))))
+      syntax_error("syntax-rules: a rule must be (pattern template)", spec);
+  return (value)macro;
+}
+
+static bool is_literal(const struct syntax *macro, value identifier) {
+  for (value l = macro->literals; l != NIL; l = cdr(l))
+    if (car(l) == identifier)
+      return true;
+  return false;
+}
+
+static bool is_ellipsis(const struct syntax *macro, value v) {
+  if (!is_identifier(v) || is_literal(macro, v))
+    return false;
+  return v == macro->ellipsis ||
+         (macro->ellipsis == sym("...") && symbol_of(v) == macro->ellipsis);
+}
+
+/* ---------------------------------------------------------------- matching */
+
+static value vector_to_list(value v) {
+  value list = NIL;
+  for (size_t i = vector(v)->length; i > 0; i--)
+    list = cons(vector(v)->items[i - 1], list);
+  return list;
+}
+
+static bool match(struct matcher *m, value pattern, value form);
+
+static bool match_identifier(struct matcher *m, value pattern, value form) {
+  if (is_literal(m->macro, pattern))
+    return is_identifier(form) &&
+           lookup(m->use, form) == lookup(m->macro->scope, pattern);
+  if (symbol_of(pattern) != sym("_"))
+    bind(m, pattern, 0, form);
+  return true;
+}
+
+/* The variables of a pattern, each bound to no match yet. */
+static void bind_sequences(struct matcher *m, value pattern, intptr_t depth) {
+  if (has_type(pattern, TYPE_VECTOR))
+    pattern = vector_to_list(pattern);
+  for (; is_pair(pattern); pattern = cdr(pattern)) {
+    bool more = is_pair(cdr(pattern)) && is_ellipsis(m->macro, cadr(pattern));
+    bind_sequences(m, car(pattern), depth + more);
+  }
+  if (is_identifier(pattern) && !is_literal(m->macro, pattern) &&
+      !is_ellipsis(m->macro, pattern))
+    bind(m, pattern, depth, NIL);
+}
+
+/* (sub ... . rest): rest takes as many items as it has pairs. */
+static bool match_ellipsis(struct matcher *m, value pattern, value form) {
+  value sub = car(pattern);
+  value rest = cddr(pattern);
+  intptr_t spare = 0;
+  for (value f = form; is_pair(f); f = cdr(f))
+    spare++;
+  for (value r = rest; is_pair(r); r = cdr(r))
+    spare--;
+  if (spare < 0)
+    return false;
+  value before = m->bindings;
+  bind_sequences(m, sub, 1);
+  value sequences = m->bindings;
+  for (; spare > 0; spare--, form = cdr(form)) {
+    struct matcher one = *m;
+    one.bindings = NIL;
+    if (!match(&one, sub, car(form)))
+      return false;
+    for (value s = sequences; s != before; s = cdr(s))
+      for (value b = one.bindings; b != NIL; b = cdr(b))
+        if (car(car(b)) == car(car(s)))
+          *binding_matched(car(s)) =
+              cons(*binding_matched(car(b)), *binding_matched(car(s)));
+  }
+  for (value s = sequences; s != before; s = cdr(s))
+    *binding_matched(car(s)) = list_reverse(*binding_matched(car(s)));
+  return match(m, rest, form);
+}
+
+static bool match(struct matcher *m, value pattern, value form) {
+  machine_poll();
+  if (is_identifier(pattern))
+    return match_identifier(m, pattern, form);
+  if (is_pair(pattern)) {
+    if (is_pair(cdr(pattern)) && is_ellipsis(m->macro, cadr(pattern)))
+      return match_ellipsis(m, pattern, form);
+    return is_pair(form) && match(m, car(pattern), car(form)) &&
+           match(m, cdr(pattern), cdr(form));
+  }
+  if (has_type(pattern, TYPE_VECTOR))
+    return has_type(form, TYPE_VECTOR) &&
+           match(m, vector_to_list(pattern), vector_to_list(form));
+  return is_equal(pattern, form);
+}
+
+/* ------------------------------------------------------------ instantiation */
+
+static value find(value bindings, value identifier) {
+  for (; bindings != NIL; bindings = cdr(bindings))
+    if (car(car(bindings)) == identifier)
+      return car(bindings);
+  return FALSE;
+}
+
+static value rename_identifier(struct matcher *m, value identifier) {
+  value known = find(m->renames, identifier);
+  if (known != FALSE)
+    return cdr(known);
+  value alias = make_alias(identifier, m->macro->scope);
+  m->renames = cons(cons(identifier, alias), m->renames);
+  return alias;
+}
+
+static value instantiate(struct matcher *m, value template, bool literally);
+
+/*
+ * The bindings to walk along for a template that is followed by an ellipsis:
+ * those of variables at least as deep as the ellipses around them in it.
+ */
+static value find_sequences(struct matcher *m, value template, intptr_t depth,
+                            value found) {
+  if (has_type(template, TYPE_VECTOR))
+    template = vector_to_list(template);
+  for (; is_pair(template); template = cdr(template)) {
+    intptr_t more = 0;
+    for (value t = cdr(template); is_pair(t) && is_ellipsis(m->macro, car(t));
+         t = cdr(t))
+      more++;
+    found = find_sequences(m, car(template), depth + more, found);
+  }
+  value binding = is_identifier(template) ? find(m->bindings, template) : FALSE;
+  if (binding == FALSE || binding_depth(binding) < depth)
+    return found;
+  return cons(binding, found);
+}
+
+/* Instantiate a template once for each item of the sequences in it. */
+static void repeat(struct matcher *m, value template, intptr_t depth,
+                   struct list_builder *out) {
+  value outer = m->bindings;
+  value sequences = find_sequences(m, template, depth, NIL);
+  if (sequences == NIL)
+    syntax_error("syntax-rules: nothing to repeat before ...", template);
+  for (;;) {
+    m->bindings = outer;
+    value rests = NIL;
+    for (value s = sequences; s != NIL; s = cdr(s)) {
+      value id = car(car(s));
+      intptr_t left = binding_depth(car(s));
+      value items = *binding_matched(car(s));
+      if (!is_pair(items)) {
+        m->bindings = outer;
+        return;
+      }
+      bind(m, id, left - 1, car(items));
+      rests = cons(cons(id, cons(fixnum(left), cdr(items))), rests);
+    }
+    if (depth > 1)
+      repeat(m, template, depth - 1, out);
+    else
+      list_add(out, instantiate(m, template, false));
+    sequences = rests;
+  }
+}
+
+static value instantiate_pair(struct matcher *m, value template) {
+  struct list_builder out = {NIL, NIL};
+  while (is_pair(template)) {
+    value sub = car(template);
+    intptr_t depth = 0;
+    template = cdr(template);
+    if (is_ellipsis(m->macro, sub) && out.first == NIL &&
+        is_pair(template))
+      return instantiate(m, car(template), true);
+    while (is_pair(template) && is_ellipsis(m->macro, car(template))) {
+      depth++;
+      template = cdr(template);
+    }
+    if (depth > 0)
+      repeat(m, sub, depth, &out);
+    else
+      list_add(&out, instantiate(m, sub, false));
+  }
+  value tail = instantiate(m, template, false);
+  if (out.first == NIL)
+    return tail;
+  pair(out.last)->cdr = tail;
+  return out.first;
+}
+
+/* literally: after (... template), where an ellipsis is just a symbol. */
+static value instantiate(struct matcher *m, value template, bool literally) {
+  machine_poll();
+  if (is_identifier(template)) {
+    value binding = find(m->bindings, template);
+    return binding != FALSE ? *binding_matched(binding)
+                            : rename_identifier(m, template);
+  }
+  if (is_pair(template)) {
+    if (!literally)
+      return instantiate_pair(m, template);
+    value head = instantiate(m, car(template), true);
+    return cons(head, instantiate(m, cdr(template), true));
+  }
+  if (has_type(template, TYPE_VECTOR)) {
+    value items = instantiate(m, vector_to_list(template), literally);
+    value v = make_vector((size_t)list_length(items), NIL);
+    for (size_t i = 0; items != NIL; i++, items = cdr(items))
+      vector(v)->items[i] = car(items);
+    return v;
+  }
+  return template;
+}
+
+value macro_expand(struct syntax *macro, value form, struct scope *scope) {
+  for (value r = macro->rules; r != NIL; r = cdr(r)) {
+    struct matcher m = {macro, scope, NIL, NIL};
+    value pattern = cdr(car(car(r)));
+    if (match(&m, pattern, cdr(form)))
+      return instantiate(&m, cadr(car(r)), false);
+  }
+  syntax_error("no rule of the macro matches", form);
+}

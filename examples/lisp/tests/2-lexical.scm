@@ -1,0 +1,51 @@
+;;; SPDX-License-Identifier: MIT
+;;;
+;;; 2-lexical.scm: R7RS 2, lexical conventions: comments, identifiers, datum
+;;; labels.
+
+(include "check.scm")
+
+(test '(1 2) '(1 #;(ignored #;nested) 2))
+(test '(1 2) '(1 #| block #| nested |# still |# 2))
+(test 3 (+ 1 ; to the end of the line
+           2))
+(test 'abc '|abc|)
+(test "with space" (symbol->string '|with space|))
+(test "a|b" (symbol->string '|a\|b|))
+(test "A" (symbol->string '|\x41;|))
+(test "" (symbol->string '||))
+(test #f (eq? 'abc 'ABC))
+(test '(+ - ... -> !$%&*/:<=>?^_~ +x -x .x)
+      (list '+ '- '... '-> '!$%&*/:<=>?^_~ '+x '-x '.x))
+(test #t (symbol? '...))
+(test '(1 . 2) (cons 1 2))
+(test '(1 2 . 3) (cons 1 (cons 2 3)))
+(test '(quote a) ''a)
+(test '(quasiquote (a (unquote b) (unquote-splicing c))) '`(a ,b ,@c))
+(test '(#t #f) '(#true #false))
+(test #t (let ((x '#0=(a b . #0#))) (eq? x (cddr x))))
+(test #t (let ((x '(#1=(p) #1#))) (eq? (car x) (cadr x))))
+(test '(#\a #\space #\newline #\tab #\nul #\A #\( #\x)
+      (list #\x61 #\x20 #\linefeed #\x9 #\null #\x41 #\( #\x))
+(test '(7 27 127 8 13)
+      (map char->integer '(#\alarm #\escape #\delete #\backspace #\return)))
+(test "a\nb\t\"\\" (string #\a #\newline #\b #\tab #\" #\\))
+(test "AB" "\x41;\x42;")
+(test "one two" "one \
+                 two")
+(test 1 (vector-ref #(1 2 3) 0))
+(test '#(a (b) "c") (vector 'a '(b) "c"))
+(test 255 (bytevector-u8-ref #u8(255 0) 0))
+(test '(255 -255 5 8 10 10)
+      (list #xff #x-FF #b101 #o10 #d10 #e1e1))
+(test '(1.5 -0.5 100.0 0.01)
+      (list 1.5 -.5 1e2 1e-2))
+(test-error (read (open-input-string "(1 2")))
+(test-error (read (open-input-string ")")))
+(test-error (read (open-input-string "#(1 . 2)")))
+(test-error (read (open-input-string "\"never ends")))
+(test-error (read (open-input-string "#\\notacharacter")))
+(test-error (read (open-input-string "#|never ends")))
+(test-error (read (open-input-string "( . )")))
+
+(test-end)
