@@ -97,7 +97,8 @@ static void lane_extend(struct gl_cache *cache, struct gl_lane *lane,
 
 /* Blocks below `to` lie behind the cursor: gc_free may use the quick lists. */
 static void lane_raise_bound(struct gl_arena *arena, const char *to) {
-  if (gl_heap.slow_only || (uintptr_t)to <= arena->bound) return;
+  if (gl_heap.slow_only || gl_heap.slow_free) return;
+  if ((uintptr_t)to <= arena->bound) return;
   arena->bound = (uintptr_t)to;
 }
 
@@ -550,8 +551,23 @@ struct gl_cache *gl_cache_acquire(void) {
   return cache;
 }
 
+void gl_cache_wait_at_gate(struct gl_cache *cache) {
+  while (__atomic_load_n(&gl_heap.gate, __ATOMIC_RELAXED) != 0) {
+    gl_cache_leave(cache);
+    gl_heap_lock(NULL); /* whoever shut the gate holds it */
+    gl_heap_unlock();
+    gl_cache_enter(cache);
+  }
+}
+
+void gl_cache_abandon(struct gl_cache *cache) {
+  cache->pin = NULL;
+  cache->busy = 0;
+  cache->in_use = false;
+}
+
 void gl_cache_release(struct gl_cache *cache) {
-  gl_cache_enter(cache);
+  gl_cache_enter_slow(cache);
   gl_cache_flush_outbox(cache);
   gl_cache_drain_inbox(cache);
   for (int kind = 0; kind < GL_KIND_COUNT; kind++)

@@ -15,6 +15,9 @@
 
 /* ---------------------------------------------------------------- busy-ness */
 
+/* Leave, wait until the gate is open, and enter again. */
+void gl_cache_wait_at_gate(struct gl_cache *cache);
+
 GL_INLINE void gl_cache_enter(struct gl_cache *cache) {
   cache->busy = 1;
   GL_SIGNAL_FENCE();
@@ -24,6 +27,14 @@ GL_INLINE void gl_cache_enter(struct gl_cache *cache) {
 GL_INLINE void gl_cache_leave(struct gl_cache *cache) {
   GL_SIGNAL_FENCE();
   if (GL_UNLIKELY(--cache->busy != 0)) gl_heap.on_leave(cache);
+}
+
+/* The same for a slow path, which waits at a gate that is shut.  Fast paths
+   need not: they find nothing while it is. */
+GL_INLINE void gl_cache_enter_slow(struct gl_cache *cache) {
+  gl_cache_enter(cache);
+  if (GL_UNLIKELY(__atomic_load_n(&gl_heap.gate, __ATOMIC_RELAXED) != 0))
+    gl_cache_wait_at_gate(cache);
 }
 
 /* ---------------------------------------------------------------- Fast path */
@@ -160,6 +171,10 @@ struct gl_cache *gl_cache_acquire(void);
 
 /* The calling thread gives its cache up.  Takes the lock. */
 void gl_cache_release(struct gl_cache *cache);
+
+/* The thread of this cache is gone without having released it.  Wants the lock
+   and a stopped world. */
+void gl_cache_abandon(struct gl_cache *cache);
 
 /* Allocate a block of up to GL_MEDIUM_MAX_GRANULES; the cache is entered. */
 void *gl_cache_allocate_slow(struct gl_cache *cache, size_t granules,

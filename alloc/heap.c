@@ -208,7 +208,7 @@ void *gl_heap_allocate(struct gl_cache *cache, size_t size, enum gl_kind kind,
   *want = GL_WANT_ROOM;
   cache = heap_cache(cache);
   if (cache == NULL || size > gl_heap.size_bytes) return NULL;
-  gl_cache_enter(cache);
+  gl_cache_enter_slow(cache);
   void *p = size > GL_MEDIUM_MAX_BYTES
                 ? heap_allocate_large(cache, size, 0, kind, want)
                 : gl_cache_allocate_slow(cache, gl_granules_of_size(size), kind,
@@ -238,7 +238,7 @@ void *gl_heap_allocate_aligned(struct gl_cache *cache, size_t size,
     return NULL;
   size_t padded = gl_round_up(size + (size == 0), GL_GRANULE_BYTES) + align -
                   GL_GRANULE_BYTES;
-  gl_cache_enter(cache);
+  gl_cache_enter_slow(cache);
   void *p;
   if (padded > GL_MEDIUM_MAX_BYTES) {
     p = heap_allocate_large(cache, size + (size == 0), align, kind, want);
@@ -325,7 +325,7 @@ enum gl_fault gl_heap_free(struct gl_cache *cache, void *p) {
   if (!gl_in_heap(p)) return GL_FAULT_OUTSIDE;
   cache = heap_cache(cache);
   if (cache == NULL) return GL_FAULT_NONE; /* leaked: no memory to note it */
-  gl_cache_enter(cache);
+  gl_cache_enter_slow(cache);
   struct gl_arena *arena = gl_arena_of(p);
   enum gl_fault fault = GL_FAULT_NONE;
   if (gl_heap.slots[gl_arena_index(arena)] == GL_SLOT_RUNS)
@@ -377,7 +377,7 @@ bool gl_heap_try_resize(struct gl_cache *cache, const struct gl_block *block,
                         size_t size) {
   cache = heap_cache(cache);
   if (cache == NULL) return false;
-  gl_cache_enter(cache);
+  gl_cache_enter_slow(cache);
   bool resized = block->large ? heap_resize_large(cache, block, size)
                               : heap_resize_small(cache, block, size);
   gl_cache_leave(cache);
@@ -510,7 +510,7 @@ size_t gl_heap_sweep_large(void) {
   return live_pages << GL_PAGE_SHIFT;
 }
 
-void gl_heap_release_empty(void) {
+static void heap_take_apart(bool release) {
   heap_sweep_rest();
   for (struct gl_cache *c = gl_heap.caches; c != NULL; c = c->next)
     heap_free_sent(c);
@@ -520,7 +520,7 @@ void gl_heap_release_empty(void) {
   for (size_t i = 0; i < heap_arena_slots(); i++) {
     struct gl_arena *arena = &gl_heap.arenas[i];
     if (gl_heap.slots[i] == GL_SLOT_RUNS) continue;
-    if (gl_arena_is_empty(arena)) {
+    if (release && gl_arena_is_empty(arena)) {
       gl_arena_destroy(arena);
       continue;
     }
@@ -529,6 +529,23 @@ void gl_heap_release_empty(void) {
   }
   gl_heap.epoch++;
 }
+
+void gl_heap_quiesce(void) { heap_take_apart(false); }
+
+void gl_heap_release_empty(void) { heap_take_apart(true); }
+
+void gl_heap_shut_gate(void) {
+  gl_heap_quiesce();
+  __atomic_store_n(&gl_heap.gate, 1, __ATOMIC_RELAXED);
+}
+
+void gl_heap_open_gate(void) {
+  __atomic_store_n(&gl_heap.gate, 0, __ATOMIC_RELAXED);
+}
+
+void gl_heap_tick(void) { gl_runs_tick(gl_os_coarse_ns()); }
+
+size_t gl_heap_scavenge(void) { return gl_runs_scavenge(0); }
 
 /* -------------------------------------------------------------------- figures */
 

@@ -83,9 +83,23 @@ size_t gl_heap_begin_sweep(const uint32_t *live);
    only.  Returns the live bytes. */
 size_t gl_heap_sweep_large(void);
 
-/* Take every cache's view apart without a collection (gc_trim, thread exit):
-   sweep, coalesce and release wholly free arenas. */
+/* Take every cache's view apart without a collection: close the holes, forget
+   quick lists and bins, sweep; after it, the tags say all there is to say, and
+   every lane starts anew from them. */
+void gl_heap_quiesce(void);
+
+/* The same, and wholly free arenas become free runs (gc_trim). */
 void gl_heap_release_empty(void);
+
+/* Quiesce, and let no slow path begin until the gate is open again.  The lock
+   is to be held all the while, the world need not be stopped. */
+void gl_heap_shut_gate(void);
+void gl_heap_open_gate(void);
+
+/* Give back what has been free for its grace period; all that is free.  Want
+   the lock only.  The second returns the bytes given back. */
+void gl_heap_tick(void);
+size_t gl_heap_scavenge(void);
 
 /* ---------------------------------------------------------------- the rest */
 

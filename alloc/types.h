@@ -238,6 +238,8 @@ struct gl_heap {
   uint8_t *dirty;           /* tick at which the page was freed, 0 for clean */
   uint64_t secret;
   bool slow_only;           /* no fast paths: stress and debugging */
+  bool slow_free;           /* no fast path for gc_free */
+  uint32_t gate;            /* 1 across a fork: nobody may touch the heap */
   bool ready;
   /* What the layer above hears of.  Never NULL once the heap is ready. */
   void (*on_leave)(struct gl_cache *cache);

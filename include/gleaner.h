@@ -216,6 +216,20 @@ GC_API bool gc_add_roots(const void *start, const void *end);
  */
 GC_API bool gc_remove_roots(const void *start, const void *end);
 
+/*
+ * Tell of a stack that the program has made itself, from low to high
+ * (excluded), for coroutines: while it is added, all of it that is in memory is
+ * scanned at every collection, whether a thread runs on it or not.
+ *
+ * A stack in a block of this heap needs no adding, nor does the one that a
+ * thread was started on, nor an alternate signal stack.  See gleaner(7).
+ * Returns and errors as gc_add_roots.
+ */
+GC_API bool gc_add_stack(const void *low, const void *high);
+
+/* Undo one gc_add_stack of exactly this range, as gc_remove_roots does. */
+GC_API bool gc_remove_stack(const void *low, const void *high);
+
 /* ---------------------------------------------------------- limits, errors */
 
 /*

@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * api.c: the public functions that work on blocks.  Each is a fast path of the
+ * thread's own cache and one slow function behind it, which sets up, adopts the
+ * thread, collects, asks the program for room, and reports misuse.
+ *
+ * A collection that starts in here scans the stack from the frame of the
+ * caller on (entry_sp, taken in the public function).  What only our own frames
+ * know, as the block that is being resized, is kept alive by cache->pin.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "../alloc/cache.h"
+#include "gc.h"
+
+/* An allocation on its way. */
+struct api_request {
+  size_t size;
+  size_t align; /* 0 for a granule */
+  enum gl_kind kind;
+  uintptr_t entry_sp;
+};
+
+static struct {
+  gc_oom_handler *handler; /* NULL for none; under the heap lock */
+  void *data;
+  uint64_t allocations;    /* counted for GLEANER_STRESS only */
+} api GL_DATA = {.handler = NULL};
+
+/* --------------------------------------------------------------- slow halves */
+
+/* The calling thread's cache; NULL, and errno, without memory for one. */
+static struct gl_cache *api_cache(void) {
+  if (GL_LIKELY(gl_self != &gl_cache_none)) return gl_self;
+  if (gl_setup() && gl_threads_adopt()) return gl_self;
+  errno = ENOMEM;
+  return NULL;
+}
+
+static bool api_ask_for_room(size_t size) {
+  gl_heap_lock(NULL);
+  gc_oom_handler *handler = api.handler;
+  void *data = api.data;
+  gl_heap_unlock();
+  return handler != NULL && handler(size, data);
+}
+
+static void *api_try(struct gl_cache *cache, const struct api_request *request,
+                     enum gl_want *want) {
+  if (request->align > GL_GRANULE_BYTES)
+    return gl_heap_allocate_aligned(cache, request->size, request->align,
+                                    request->kind, want);
+  return gl_heap_allocate(cache, request->size, request->kind, want);
+}
+
+static void api_collect_for_stress(uintptr_t entry_sp) {
+  uint64_t every = gl_options.stress_every;
+  if (every == 0 || !gl_is_collecting()) return;
+  uint64_t count = __atomic_add_fetch(&api.allocations, 1, __ATOMIC_RELAXED);
+  if (count % every == 0) gl_collect(GL_CAUSE_STRESS, entry_sp);
+}
+
+/* Do what a failed try wants.  False where there is nothing left to do. */
+static bool api_make_room(const struct api_request *request, enum gl_want want,
+                          bool *collected) {
+  if (want == GL_WANT_COLLECTION) {
+    if (!gl_is_collecting() || !gl_collect(GL_CAUSE_BUDGET, request->entry_sp))
+      gl_pace_extend_budget();
+    return true;
+  }
+  /* A collection frees no more than the heap holds. */
+  if (!*collected && gl_is_collecting() && request->size < gl_heap.size_bytes) {
+    *collected = true;
+    if (gl_collect(GL_CAUSE_ROOM, request->entry_sp)) return true;
+  }
+  return api_ask_for_room(request->size);
+}
+
+static GL_NOINLINE void *api_allocate(const struct api_request *request) {
+  struct gl_cache *cache = api_cache();
+  bool collected = false;
+  if (cache == NULL) return NULL;
+  api_collect_for_stress(request->entry_sp);
+  for (;;) {
+    enum gl_want want;
+    void *p = api_try(cache, request, &want);
+    if (p != NULL) return p;
+    if (!api_make_room(request, want, &collected)) break;
+  }
+  errno = ENOMEM;
+  return NULL;
+}
+
+static GL_NOINLINE void *api_allocate_slow(size_t size, enum gl_kind kind,
+                                           uintptr_t entry_sp) {
+  struct api_request request = {size, 0, kind, entry_sp};
+  return api_allocate(&request);
+}
+
+/* Allocate while another block, known to our frames alone, stays alive. */
+static void *api_allocate_pinned(size_t size, enum gl_kind kind,
+                                 const void *pin, uintptr_t entry_sp) {
+  struct gl_cache *cache = api_cache();
+  if (cache == NULL) return NULL;
+  cache->pin = pin;
+  void *p = api_allocate_slow(size, kind, entry_sp);
+  cache->pin = NULL;
+  return p;
+}
+
+/* The block that starts at p, or what is wrong with p. */
+static enum gl_fault api_find(const void *p, struct gl_block *block) {
+  struct gl_cache *cache = api_cache();
+  if (cache == NULL) return GL_FAULT_OUTSIDE;
+  gl_cache_enter_slow(cache);
+  enum gl_fault fault = gl_heap_find_exact(p, block);
+  gl_cache_leave(cache);
+  return fault;
+}
+
+static enum gl_fault api_free(void *p) {
+  struct gl_block block;
+  if (gl_heap.slow_free) return api_find(p, &block); /* check, and keep */
+  struct gl_cache *cache = api_cache();
+  return cache == NULL ? GL_FAULT_OUTSIDE : gl_heap_free(cache, p);
+}
+
+static GL_NOINLINE void api_free_slow(void *p, uintptr_t entry_sp) {
+  int saved = errno;
+  enum gl_fault fault = api_free(p);
+  if (fault != GL_FAULT_NONE) gl_error_misuse("gc_free", p, fault, entry_sp);
+  errno = saved;
+}
+
+/* ----------------------------------------------------------------- Fast path */
+
+GC_API void *gc_malloc(size_t size) {
+  void *p = gl_cache_allocate(gl_self, size, GL_SCANNED);
+  if (GL_LIKELY(p != NULL)) return p;
+  return api_allocate_slow(size, GL_SCANNED, GL_ENTRY_SP());
+}
+
+GC_API void *gc_malloc_atomic(size_t size) {
+  void *p = gl_cache_allocate(gl_self, size, GL_ATOMIC);
+  if (GL_LIKELY(p != NULL)) return p;
+  return api_allocate_slow(size, GL_ATOMIC, GL_ENTRY_SP());
+}
+
+GC_API void gc_free(void *block) {
+  if (GL_LIKELY(gl_cache_free(gl_self, block))) return;
+  if (block != NULL) api_free_slow(block, GL_ENTRY_SP());
+}
+
+/* ------------------------------------------------------- other allocations */
+
+GC_API void *gc_malloc_uncollectable(size_t size) {
+  return api_allocate_slow(size, GL_UNCOLLECTABLE, GL_ENTRY_SP());
+}
+
+GC_API void *gc_calloc(size_t count, size_t size) {
+  size_t bytes;
+  if (__builtin_mul_overflow(count, size, &bytes)) {
+    errno = ENOMEM;
+    return NULL;
+  }
+  void *p = gl_cache_allocate(gl_self, bytes, GL_SCANNED);
+  if (GL_LIKELY(p != NULL)) return p;
+  return api_allocate_slow(bytes, GL_SCANNED, GL_ENTRY_SP());
+}
+
+GC_API void *gc_aligned_alloc(size_t alignment, size_t size) {
+  if (alignment == 0 || (alignment & (alignment - 1)) != 0) {
+    errno = EINVAL;
+    return NULL;
+  }
+  struct api_request request = {size, alignment, GL_SCANNED, GL_ENTRY_SP()};
+  return api_allocate(&request);
+}
+
+static char *api_copy_string(const char *string, size_t length,
+                             uintptr_t entry_sp) {
+  char *copy = NULL;
+  if (length < SIZE_MAX)
+    copy = api_allocate_pinned(length + 1, GL_ATOMIC, string, entry_sp);
+  if (copy == NULL) return NULL;
+  memcpy(copy, string, length);
+  copy[length] = '\0';
+  return copy;
+}
+
+GC_API char *gc_strdup(const char *string) {
+  return api_copy_string(string, strlen(string), GL_ENTRY_SP());
+}
+
+GC_API char *gc_strndup(const char *string, size_t length) {
+  return api_copy_string(string, strnlen(string, length), GL_ENTRY_SP());
+}
+
+/* ------------------------------------------------------------------ resizing */
+
+/* Move a block to a new one of another size. */
+static void *api_move(const struct gl_block *block, size_t size,
+                      uintptr_t entry_sp) {
+  void *p = api_allocate_pinned(size, block->kind, block->start, entry_sp);
+  if (p == NULL) return NULL;
+  memcpy(p, block->start, size < block->size ? size : block->size);
+  if (!gl_heap.slow_free) gl_heap_free(gl_self, block->start);
+  return p;
+}
+
+GC_API void *gc_realloc(void *block, size_t size) {
+  uintptr_t entry_sp = GL_ENTRY_SP();
+  struct gl_block found;
+  if (block == NULL) return api_allocate_slow(size, GL_SCANNED, entry_sp);
+  enum gl_fault fault = api_find(block, &found);
+  if (fault != GL_FAULT_NONE) {
+    gl_error_misuse("gc_realloc", block, fault, entry_sp);
+    return NULL;
+  }
+  if (gl_heap_try_resize(gl_self, &found, size)) return block;
+  return api_move(&found, size, entry_sp);
+}
+
+GC_API size_t gc_size(const void *block) {
+  struct gl_block found;
+  if (block == NULL) return 0;
+  enum gl_fault fault = api_find(block, &found);
+  if (fault == GL_FAULT_NONE) return found.size;
+  gl_error_misuse("gc_size", block, fault, GL_ENTRY_SP());
+  return 0;
+}
+
+GC_API void *gc_base(const void *address) {
+  struct gl_block block;
+  if (!gl_in_heap(address)) return NULL;
+  api_find(address, &block);
+  return block.start;
+}
+
+/* ---------------------------------------------------------------- collecting */
+
+GC_API void gc_collect(void) {
+  if (gl_setup() && gl_options.mode != GL_MODE_EXPLICIT)
+    gl_collect(GL_CAUSE_PROGRAM, GL_ENTRY_SP());
+}
+
+static void api_release(void *data) {
+  (void)data;
+  gl_heap_release_empty();
+}
+
+GC_API size_t gc_trim(void) {
+  if (!gl_setup()) return 0;
+  gl_collect_stopped(api_release, NULL);
+  gl_heap_lock(NULL);
+  size_t bytes = gl_heap_scavenge();
+  gl_heap_unlock();
+  return bytes;
+}
+
+GC_API gc_oom_handler *gc_set_oom_handler(gc_oom_handler *handler,
+                                          void *data) {
+  gl_heap_lock(NULL);
+  gc_oom_handler *before = api.handler;
+  api.handler = handler;
+  api.data = data;
+  gl_heap_unlock();
+  return before;
+}
+
+/* ----------------------------------------------------------- looking at it */
+
+struct api_walk {
+  bool (*visit)(const struct gc_walk_item *item, void *data);
+  void *data;
+};
+
+static bool api_visit(const struct gl_block *block, bool allocated,
+                      void *data) {
+  const struct api_walk *walk = data;
+  struct gc_walk_item item = {.start = block->start,
+                              .size = block->size,
+                              .allocated = allocated,
+                              .scanned = block->kind != GL_ATOMIC,
+                              .large = block->large};
+  return walk->visit(&item, walk->data);
+}
+
+static void api_walk_stopped(void *data) {
+  gl_heap_quiesce();
+  gl_heap_visit(api_visit, data);
+}
+
+GC_API void gc_heap_walk(bool (*visit)(const struct gc_walk_item *item,
+                                       void *data),
+                         void *data) {
+  struct api_walk walk = {visit, data};
+  if (gl_setup()) gl_collect_stopped(api_walk_stopped, &walk);
+}
+
+static void api_prove(void *data) { *(bool *)data = gl_heap_prove(); }
+
+GC_API bool gc_heap_check(void) {
+  bool sound = true;
+  if (gl_setup()) gl_collect_stopped(api_prove, &sound);
+  return sound;
+}

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * collect.c: what a collection is, top to bottom.
+ *
+ * A collection finds the blocks that the program can still reach and hands all
+ * others back to the heap.  It is mark-sweep: nothing moves.  It is
+ * conservative: a word that looks like the address of a block is taken for a
+ * pointer to it.  It stops the world for as long as it marks; the sweeping is
+ * left to the allocators, an arena at a time, as they come to need the memory
+ * (gl_arena_sweep).
+ *
+ * Two locks are held throughout: the dynamic linker's (no module comes or
+ * goes) and the heap's (no arena or page run changes hands).  Both are taken
+ * before the world is stopped, since a stopped thread may hold any lock there
+ * is; from then on until the threads run again nothing here allocates, locks
+ * or prints.
+ */
+#include <unistd.h>
+
+#include "../alloc/os.h"
+#include "gc.h"
+
+/* Held by whoever collects, outside of the two other locks: a fork takes it so
+   that the child does not inherit the dynamic linker's lock from us. */
+static pthread_mutex_t collect_mutex GL_DATA = PTHREAD_MUTEX_INITIALIZER;
+
+void gl_collect_lock(void) { pthread_mutex_lock(&collect_mutex); }
+
+void gl_collect_unlock(void) { pthread_mutex_unlock(&collect_mutex); }
+
+struct collect_request {
+  enum gl_cause cause;
+  size_t epoch;           /* collections when it was made */
+  struct gl_entry entry;  /* the program, where it called the library */
+  struct gl_cycle *cycle;
+};
+
+/* ------------------------------------------------------------- the phases */
+
+static void collect_stop(struct gl_cycle *cycle) {
+  cycle->before_bytes = gl_heap_held_bytes();
+  cycle->stopped = gl_threads_stop();
+  cycle->threads = gl_threads_count();
+  cycle->stopped_ns = gl_os_now_ns();
+}
+
+/* Close the open holes, sweep what the last collection left, make all white. */
+static void collect_prepare(void) {
+  gl_heap_prepare_mark();
+  gl_mark_begin();
+}
+
+static void collect_mark_roots(struct gl_cycle *cycle,
+                               const struct gl_entry *entry) {
+  cycle->root_bytes = gl_roots_scan(entry);
+  cycle->roots_ns = gl_os_now_ns();
+}
+
+static void collect_mark_rest(struct gl_cycle *cycle) {
+  gl_mark_finish();
+  cycle->marked_ns = gl_os_now_ns();
+}
+
+/* White blocks are free from now on, though most tags do not know it yet. */
+static void collect_begin_sweep(struct gl_cycle *cycle) {
+  cycle->marked_objects = gl_mark_objects();
+  cycle->live_bytes = gl_heap_begin_sweep(gl_mark_live());
+  cycle->live_bytes += gl_heap_sweep_large();
+}
+
+static void collect_check(void) {
+  if (gl_options.check && !gl_heap_prove())
+    gl_panic("the heap is broken after a collection", __FILE__, __LINE__);
+}
+
+static void collect_resume(struct gl_cycle *cycle) {
+  gl_threads_resume();
+  cycle->end_ns = gl_os_now_ns();
+}
+
+static void collect_settle(struct gl_cycle *cycle) {
+  gl_pace_note(cycle->live_bytes, cycle);
+  gl_pace_set_budget();
+  gl_heap_tick();
+  cycle->after_bytes = gl_heap_held_bytes();
+  gl_stats_note(cycle);
+}
+
+/* The whole of it, with both locks held. */
+static bool collect_held(void *data) {
+  struct collect_request *request = data;
+  struct gl_cycle *cycle = request->cycle;
+  /* Another thread may have collected while this one waited for the locks. */
+  if (request->cause != GL_CAUSE_PROGRAM && gl_heap.epoch != request->epoch)
+    return false;
+  cycle->start_ns = gl_os_now_ns();
+  collect_stop(cycle);
+  if (cycle->stopped) {
+    collect_prepare();
+    collect_mark_roots(cycle, &request->entry);
+    collect_mark_rest(cycle);
+    collect_begin_sweep(cycle);
+    collect_check();
+  }
+  collect_resume(cycle);
+  if (cycle->stopped) collect_settle(cycle);
+  return cycle->stopped;
+}
+
+/* ------------------------------------------------------------ entry points */
+
+bool gl_collect(enum gl_cause cause, uintptr_t entry_sp) {
+  struct gl_cycle cycle = {.cause = cause};
+  struct collect_request request = {
+      .cause = cause,
+      .epoch = __atomic_load_n(&gl_heap.epoch, __ATOMIC_RELAXED),
+      .cycle = &cycle};
+  gl_stack_capture(&request.entry, entry_sp);
+  gl_collect_lock();
+  bool done = gl_modules_hold(collect_held, &request);
+  gl_collect_unlock();
+  if (done) gl_log_cycle(&cycle);
+  return done ||
+         request.epoch != __atomic_load_n(&gl_heap.epoch, __ATOMIC_RELAXED);
+}
+
+bool gl_collect_stopped(void (*body)(void *data), void *data) {
+  gl_heap_lock(NULL);
+  bool stopped = gl_threads_stop();
+  if (stopped) body(data);
+  gl_threads_resume();
+  gl_heap_unlock();
+  return stopped;
+}

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * errors.c: misuse of the library, named in one line: the call, the address,
+ * what is wrong with it, and the block it lies in if there is one.  Nothing
+ * here calls malloc or stdio, and no lock is held: the program's handler may
+ * do what it likes.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "threads.h"
+
+static struct {
+  gc_error_handler *handler; /* NULL for the default */
+  void *data;
+} errors GL_DATA = {.handler = NULL};
+
+/* ------------------------------------------------------------- what is wrong */
+
+/* An address that is not in the heap: whose is it? */
+static void errors_name_outside(struct gl_text *text, const void *address,
+                                uintptr_t entry_sp) {
+  char module[160];
+  if ((uintptr_t)address < GL_PAGE_BYTES) {
+    gl_text_string(text, "a small number, not an address");
+  } else if (gl_stacks_share(address, (void *)entry_sp)) {
+    gl_text_string(text, "on the stack of this thread");
+  } else if (gl_modules_find(address, module, sizeof module)) {
+    gl_text_string(text, "in the code or data of ");
+    gl_text_string(text, module);
+  } else if (gl_stacks_is_mapped(address)) {
+    gl_text_string(text, "not from this heap (memory of malloc or mmap?)");
+  } else {
+    gl_text_string(text, "not mapped");
+  }
+}
+
+static void errors_name_interior(struct gl_text *text, const void *address,
+                                 const struct gl_block *block) {
+  gl_text_string(text, "interior pointer, ");
+  gl_text_number(text, (uint64_t)((const char *)address - block->start));
+  gl_text_string(text, " bytes into a ");
+  gl_text_number(text, block->size);
+  gl_text_string(text, "-byte block at ");
+  gl_text_address(text, block->start);
+}
+
+static void errors_name_fault(struct gl_text *text, const void *address,
+                              enum gl_fault fault, const struct gl_block *block,
+                              uintptr_t entry_sp) {
+  switch (fault) {
+    case GL_FAULT_OUTSIDE: errors_name_outside(text, address, entry_sp); break;
+    case GL_FAULT_INTERIOR: errors_name_interior(text, address, block); break;
+    case GL_FAULT_FREE:
+      gl_text_string(text, (uintptr_t)address % GL_GRANULE_BYTES != 0
+                               ? "misaligned, and in free memory"
+                               : "freed twice, or never allocated: in free "
+                                 "memory");
+      break;
+    case GL_FAULT_TWICE: gl_text_string(text, "freed twice"); break;
+    case GL_FAULT_NONE: gl_text_string(text, "no fault"); break;
+  }
+}
+
+/* ------------------------------------------------------------------ reporting */
+
+static void errors_default(const struct gc_error *error, uintptr_t entry_sp) {
+  char buffer[600];
+  struct gl_text text = {buffer, sizeof buffer, 0};
+  gl_text_string(&text, "gleaner: ");
+  gl_text_string(&text, error->message);
+  gl_text_string(&text, "\n");
+  gl_text_write(&text, STDERR_FILENO);
+  if (!gl_threads_are_stopped()) gl_stack_backtrace(STDERR_FILENO, entry_sp);
+  abort();
+}
+
+/* In a stopped world neither the handler nor libunwind may run: any lock they
+   take may be held by a stopped thread. */
+static void errors_report(const struct gc_error *error, uintptr_t entry_sp) {
+  gc_error_handler *handler =
+      __atomic_load_n(&errors.handler, __ATOMIC_ACQUIRE);
+  if (handler != NULL && !gl_threads_are_stopped())
+    handler(error, errors.data);
+  else
+    errors_default(error, entry_sp);
+}
+
+void gl_error_misuse(const char *function, const void *address,
+                     enum gl_fault fault, uintptr_t entry_sp) {
+  char buffer[500], named[300];
+  struct gl_text name = {named, sizeof named, 0};
+  struct gl_text text = {buffer, sizeof buffer, 0};
+  struct gl_block block = {.start = NULL};
+  if (fault == GL_FAULT_INTERIOR) gl_heap_find(address, &block);
+  errors_name_fault(&name, address, fault, &block, entry_sp);
+  gl_text_string(&text, function);
+  gl_text_string(&text, "(");
+  gl_text_address(&text, address);
+  gl_text_string(&text, "): ");
+  gl_text_string(&text, named);
+  struct gc_error error = {.function = function,
+                           .fault = named,
+                           .address = address,
+                           .base = block.start,
+                           .size = block.size,
+                           .message = buffer};
+  errors_report(&error, entry_sp);
+}
+
+/* The program wrote to memory that is free: what was there can no longer be
+   followed. */
+static void errors_corruption(const void *address, const char *fault) {
+  char buffer[200];
+  struct gl_text text = {buffer, sizeof buffer, 0};
+  gl_text_string(&text, "heap corruption at ");
+  gl_text_address(&text, address);
+  gl_text_string(&text, ": ");
+  gl_text_string(&text, fault);
+  struct gc_error error = {.function = "heap",
+                           .fault = fault,
+                           .address = address,
+                           .message = buffer};
+  errors_report(&error, 0);
+}
+
+void gl_error_init(void) { gl_heap.on_corruption = errors_corruption; }
+
+GC_API gc_error_handler *gc_set_error_handler(gc_error_handler *handler,
+                                              void *data) {
+  gl_heap_lock(NULL);
+  gc_error_handler *before = errors.handler;
+  errors.data = data;
+  /* Release: who finds the handler finds its data. */
+  __atomic_store_n(&errors.handler, handler, __ATOMIC_RELEASE);
+  gl_heap_unlock();
+  return before;
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * fork.c: a heap that is whole in the child.
+ *
+ * The child has one thread and a copy of whatever the others were doing.  So
+ * before the fork the world is stopped for a moment: every hole is closed and
+ * every quick list forgotten, so that no fast path can succeed; the gate is
+ * shut, so that slow paths wait before they touch anything; and the world runs
+ * on, since a fork takes locks of the C library that a stopped thread may
+ * hold.  The heap stays as it is until the gate opens, in the parent and in
+ * the child.
+ */
+#include <pthread.h>
+
+#include "gc.h"
+
+static void fork_close_heap(void) {
+  if (gl_threads_stop()) gl_heap_shut_gate();
+  gl_threads_resume();
+}
+
+static void fork_prepare(void) {
+  gl_collect_lock();
+  gl_heap_lock(NULL);
+  gl_threads_before_fork();
+  fork_close_heap();
+}
+
+static void fork_parent(void) {
+  gl_heap_open_gate();
+  gl_heap_unlock();
+  gl_collect_unlock();
+}
+
+static void fork_child(void) {
+  gl_threads_after_fork();
+  fork_parent();
+}
+
+bool gl_fork_init(void) {
+  return pthread_atfork(fork_prepare, fork_parent, fork_child) == 0;
+}

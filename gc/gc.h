@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * gc.h: what the files of the collector share: the options, the state of the
+ * collector, and the phases that collect.c strings together.  The heap is seen
+ * through alloc/heap.h alone.
+ */
+#ifndef GL_GC_H
+#define GL_GC_H
+
+#include <gleaner.h>
+
+#include "../alloc/heap.h"
+
+/* ----------------------------------------------------------------- options */
+
+enum gl_mode { GL_MODE_MIXED, GL_MODE_IMPLICIT, GL_MODE_EXPLICIT };
+
+/* What the environment said, see gleaner(7). */
+struct gl_options {
+  bool log;                /* GLEANER_LOG */
+  bool check;              /* GLEANER_CHECK */
+  enum gl_mode mode;       /* GLEANER_MODE */
+  size_t heap_limit;       /* GLEANER_HEAP_LIMIT, bytes, 0 for none */
+  uint64_t stress_every;   /* GLEANER_STRESS=every:N, 0 for never */
+  unsigned markers;        /* GLEANER_MARKERS, 0 for as many as processors */
+  size_t mark_stack;       /* GLEANER_MARK_STACK, entries, 0 for growing */
+  int stop_signal;         /* GLEANER_SIGNAL, 0 to choose one */
+};
+
+extern struct gl_options gl_options;
+
+void gl_options_read(void);
+
+/* ------------------------------------------------------------------ ranges */
+
+/* Memory to scan: [low, high), both multiples of the word size. */
+struct gl_range {
+  const char *low;
+  const char *high;
+};
+
+/* A growing table of ranges outside the heap. */
+struct gl_ranges {
+  struct gl_range *items;
+  size_t count;
+  size_t capacity;
+};
+
+/* Add a range; words cut by its ends are left out.  False, with nothing
+   changed, where there is no memory. */
+bool gl_ranges_add(struct gl_ranges *ranges, const void *low, const void *high);
+
+/* Undo one gl_ranges_add of this range; false where there was none. */
+bool gl_ranges_remove(struct gl_ranges *ranges, const void *low,
+                      const void *high);
+
+/* Take [low, high) out of every range. */
+bool gl_ranges_exclude(struct gl_ranges *ranges, const void *low,
+                       const void *high);
+
+/* ------------------------------------------------------- registers, stack */
+
+#define GL_REGISTERS_MAX 64
+
+/* The state of the program where it called the library: its registers, and
+   where its stack begins. */
+struct gl_entry {
+  uintptr_t sp;
+  uintptr_t registers[GL_REGISTERS_MAX];
+  size_t register_count;
+};
+
+/*
+ * Find, with libunwind, the frame that called the library: the first one whose
+ * stack pointer is at or above entry_sp.  The library's own frames, and the
+ * words dead in them, are then below what is scanned.
+ */
+void gl_stack_capture(struct gl_entry *entry, uintptr_t entry_sp);
+
+/* Write a backtrace of the calling thread to fd, leaving out the library's own
+   frames below entry_sp.  No malloc, no stdio. */
+void gl_stack_backtrace(int fd, uintptr_t entry_sp);
+
+/* Where the calling function's caller has its stack pointer, in a public
+   function or one that such a function tail-calls. */
+#define GL_ENTRY_SP() ((uintptr_t)__builtin_dwarf_cfa())
+
+/* ----------------------------------------------------------------- modules */
+
+/* Thread-local storage of one module. */
+struct gl_tls_module {
+  size_t id;
+  size_t bytes;
+};
+
+struct gl_modules {
+  struct gl_ranges data; /* writable segments, less RELRO and our own data */
+  struct gl_tls_module *tls;
+  size_t tls_count;
+  size_t tls_capacity;
+};
+
+/*
+ * Run body(data) with the list of modules held fixed: no module is loaded or
+ * unloaded until it returns.  gl_modules is filled in.  Returns what body
+ * returned, or false without calling it where there was no memory to list the
+ * modules.
+ */
+bool gl_modules_hold(bool (*body)(void *data), void *data);
+
+extern struct gl_modules gl_modules;
+
+/* True, and the module's name (not to be kept), where address is in the data or
+   the code of a loaded module. */
+bool gl_modules_find(const void *address, char *name, size_t size);
+
+/* --------------------------------------------------------------------- TLS */
+
+/* Learn the C library's layout of a thread's descriptor. */
+void gl_tls_init(void);
+
+/* Call scan for every range of thread-local storage and pthread keys of the
+   thread whose thread pointer is tp; it is the caller or stopped. */
+typedef void gl_scan_range(const void *low, const void *high, void *data);
+void gl_tls_scan(const void *tp, gl_scan_range *scan, void *data);
+
+/* Bytes of the thread descriptor above the thread pointer: where the stack of
+   a thread ends, if it was made by the C library. */
+size_t gl_tls_descriptor_bytes(void);
+
+/* ------------------------------------------------------------------ threads */
+
+bool gl_threads_init(void);
+
+/* Stop every other thread of the process; wants the heap lock.  False where
+   there is no memory or file descriptor for it; some may be stopped then. */
+bool gl_threads_stop(void);
+
+/* Let all go on that were stopped. */
+void gl_threads_resume(void);
+
+/* Scan the stacks, registers and thread-local storage of all threads; entry is
+   the caller's own. */
+void gl_threads_scan(const struct gl_entry *entry, gl_scan_range *scan,
+                     void *data);
+
+/* Give the calling thread a cache; false without memory. */
+bool gl_threads_adopt(void);
+
+/* True while the world is stopped. */
+bool gl_threads_are_stopped(void);
+
+/* How many threads the last stop found, the caller counted. */
+size_t gl_threads_count(void);
+
+/* The thread that is about to fork; and in the child. */
+void gl_threads_before_fork(void);
+void gl_threads_after_fork(void);
+
+bool gl_fork_init(void);
+
+/* -------------------------------------------------------------------- roots */
+
+extern struct gl_ranges gl_added_roots; /* under the heap lock */
+
+/* Scan everything that is a root.  Returns the bytes scanned. */
+size_t gl_roots_scan(const struct gl_entry *entry);
+
+/* --------------------------------------------------------------------- mark */
+
+bool gl_mark_init(void);
+
+/* Start a marking: everything is white, the mark stack is empty. */
+void gl_mark_begin(void);
+
+/* Mark what the words of [low, high) reach; they are roots, so one past the
+   end counts. */
+void gl_mark_roots(const void *low, const void *high);
+
+/* Mark all blocks of uncollectable kind. */
+void gl_mark_uncollectable(void);
+
+/* Finish: mark everything that is reachable from what is marked. */
+void gl_mark_finish(void);
+
+/* Live granules of each arena, and blocks marked, after a marking. */
+const uint32_t *gl_mark_live(void);
+uint64_t gl_mark_objects(void);
+size_t gl_mark_metadata_bytes(void);
+
+/* --------------------------------------------------------------------- pace */
+
+struct gl_cycle;
+
+void gl_pace_init(void);
+
+/* Set the budget: what may be allocated before a collection is due. */
+void gl_pace_set_budget(void);
+
+/* A collection was due and could not be done: go on for a while. */
+void gl_pace_extend_budget(void);
+
+/* Tell the pace how a collection went. */
+void gl_pace_note(size_t live_bytes, const struct gl_cycle *cycle);
+
+/* ------------------------------------------------------------------ collect */
+
+enum gl_cause {
+  GL_CAUSE_BUDGET,  /* as much was allocated as the pace allows */
+  GL_CAUSE_ROOM,    /* an allocation found no room */
+  GL_CAUSE_PROGRAM, /* gc_collect */
+  GL_CAUSE_STRESS   /* GLEANER_STRESS */
+};
+
+/* What one collection did, for log and statistics. */
+struct gl_cycle {
+  uint64_t number;
+  enum gl_cause cause;
+  uint64_t start_ns;   /* the pause begins */
+  uint64_t stopped_ns; /* every thread is stopped */
+  uint64_t roots_ns;   /* roots are scanned */
+  uint64_t marked_ns;  /* marking is done */
+  uint64_t end_ns;     /* the threads run again */
+  uint64_t swept_ns;   /* what is done outside the pause is done */
+  size_t before_bytes;
+  size_t after_bytes;
+  size_t live_bytes;
+  size_t root_bytes;
+  uint64_t marked_objects;
+  size_t threads;
+  bool stopped;        /* the world was: otherwise nothing was done */
+};
+
+/* Collect.  Returns false where it could not be done: no memory or file
+   descriptor to find the roots with.  True as well where another thread
+   collected meanwhile, unless the program asked. */
+bool gl_collect(enum gl_cause cause, uintptr_t entry_sp);
+
+/* Run body with the world stopped, the heap lock held, and holes open.  False,
+   without running it, where the world could not be stopped. */
+bool gl_collect_stopped(void (*body)(void *data), void *data);
+
+/* Keep collections from starting, across a fork. */
+void gl_collect_lock(void);
+void gl_collect_unlock(void);
+
+/* ------------------------------------------------------- statistics and log */
+
+struct gl_totals {
+  uint64_t collections;
+  uint64_t pause_total_ns, pause_max_ns, pause_last_ns, mark_total_ns;
+  size_t live_bytes, root_bytes;
+  uint64_t marked_objects;
+};
+
+/* Add a collection to the totals; it gets its number. */
+void gl_stats_note(struct gl_cycle *cycle);
+void gl_log_cycle(const struct gl_cycle *cycle);
+
+/* Text without malloc, stdio or locks: appends, never overruns. */
+struct gl_text {
+  char *buffer;
+  size_t size;
+  size_t length; /* of the whole text, even where it was cut */
+};
+
+void gl_text_string(struct gl_text *text, const char *string);
+void gl_text_number(struct gl_text *text, uint64_t number);
+void gl_text_address(struct gl_text *text, const void *address);
+void gl_text_megabytes(struct gl_text *text, uint64_t bytes);
+void gl_text_write(const struct gl_text *text, int fd);
+
+/* ------------------------------------------------------------------- errors */
+
+/* Report misuse of the API to the error handler. */
+void gl_error_misuse(const char *function, const void *address,
+                     enum gl_fault fault, uintptr_t entry_sp);
+void gl_error_init(void);
+
+/* -------------------------------------------------------------------- state */
+
+/* True where collections may start by themselves. */
+bool gl_is_collecting(void);
+
+/* Set the library up, once; false, and errno, where there is no memory. */
+bool gl_setup(void);
+
+#endif

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * modules.c: the writable data of the program and of every library that is
+ * loaded, and the size of their thread-local storage.
+ *
+ * The list is made anew for every collection, with the dynamic linker's lock
+ * held until the collection is over: so a library can be neither loaded nor
+ * unloaded between the listing and the scanning.  The lock comes first, the
+ * heap lock second, and both before the world is stopped: a stopped thread can
+ * hold neither.
+ */
+#include <link.h>
+#include <string.h>
+
+#include "../alloc/os.h"
+#include "gc.h"
+
+struct gl_modules gl_modules GL_DATA = {.tls_count = 0};
+
+/* The linker makes these: the bounds of the section that GL_DATA names. */
+extern const char __start_gl_data[] __attribute__((visibility("hidden")));
+extern const char __stop_gl_data[] __attribute__((visibility("hidden")));
+
+struct modules_hold {
+  bool (*body)(void *data);
+  void *data;
+  bool result;
+};
+
+static bool modules_add_tls(size_t id, size_t bytes) {
+  struct gl_modules *modules = &gl_modules;
+  if (modules->tls_count == modules->tls_capacity) {
+    size_t capacity = modules->tls_capacity == 0
+                          ? GL_PAGE_BYTES / sizeof *modules->tls
+                          : modules->tls_capacity * 2;
+    struct gl_tls_module *tls = gl_os_map(capacity * sizeof *tls);
+    if (tls == NULL) return false;
+    if (modules->tls != NULL) {
+      memcpy(tls, modules->tls, modules->tls_count * sizeof *tls);
+      gl_os_unmap(modules->tls, modules->tls_capacity * sizeof *tls);
+    }
+    modules->tls = tls;
+    modules->tls_capacity = capacity;
+  }
+  modules->tls[modules->tls_count++] = (struct gl_tls_module){id, bytes};
+  return true;
+}
+
+static bool modules_add_segment(const struct dl_phdr_info *info,
+                                const ElfW(Phdr) * segment) {
+  const char *low = (const char *)(info->dlpi_addr + segment->p_vaddr);
+  const char *high = low + segment->p_memsz;
+  if (segment->p_type == PT_LOAD && (segment->p_flags & PF_W) != 0)
+    return gl_ranges_add(&gl_modules.data, low, high);
+  if (segment->p_type == PT_TLS && segment->p_memsz > 0)
+    return modules_add_tls(info->dlpi_tls_modid, segment->p_memsz);
+  return true;
+}
+
+/* RELRO is rounded to whole pages: what shares a page with it is not
+   protected, and stays a root. */
+static bool modules_exclude_relro(const struct dl_phdr_info *info,
+                                  const ElfW(Phdr) * segment) {
+  if (segment->p_type != PT_GNU_RELRO) return true;
+  uintptr_t low = info->dlpi_addr + segment->p_vaddr;
+  uintptr_t high = (low + segment->p_memsz) & ~(GL_PAGE_BYTES - 1);
+  return low >= high ||
+         gl_ranges_exclude(&gl_modules.data, (void *)low, (void *)high);
+}
+
+static int modules_list_one(struct dl_phdr_info *info, size_t size,
+                            void *data) {
+  (void)size;
+  (void)data;
+  for (int i = 0; i < info->dlpi_phnum; i++)
+    if (!modules_add_segment(info, &info->dlpi_phdr[i])) return 1;
+  for (int i = 0; i < info->dlpi_phnum; i++)
+    if (!modules_exclude_relro(info, &info->dlpi_phdr[i])) return 1;
+  return 0;
+}
+
+static bool modules_list(void) {
+  gl_modules.data.count = 0;
+  gl_modules.tls_count = 0;
+  if (dl_iterate_phdr(modules_list_one, NULL) != 0) return false;
+  return gl_ranges_exclude(&gl_modules.data, __start_gl_data, __stop_gl_data);
+}
+
+/* Called for the first module only, with the linker's (recursive) lock held. */
+static int modules_hold_first(struct dl_phdr_info *info, size_t size,
+                              void *data) {
+  (void)info;
+  (void)size;
+  struct modules_hold *hold = data;
+  gl_heap_lock(NULL);
+  hold->result = modules_list() && hold->body(hold->data);
+  gl_heap_unlock();
+  return 1;
+}
+
+bool gl_modules_hold(bool (*body)(void *data), void *data) {
+  struct modules_hold hold = {body, data, false};
+  dl_iterate_phdr(modules_hold_first, &hold);
+  return hold.result;
+}
+
+/* --------------------------------------------------------- naming an address */
+
+struct modules_find {
+  uintptr_t address;
+  char *name;
+  size_t size;
+};
+
+static int modules_find_one(struct dl_phdr_info *info, size_t size,
+                            void *data) {
+  (void)size;
+  struct modules_find *find = data;
+  for (int i = 0; i < info->dlpi_phnum; i++) {
+    const ElfW(Phdr) *segment = &info->dlpi_phdr[i];
+    uintptr_t low = info->dlpi_addr + segment->p_vaddr;
+    if (segment->p_type != PT_LOAD ||
+        find->address - low >= segment->p_memsz)
+      continue;
+    const char *name = info->dlpi_name;
+    if (name == NULL || *name == '\0') name = "the program";
+    struct gl_text text = {find->name, find->size, 0};
+    gl_text_string(&text, name);
+    return 1;
+  }
+  return 0;
+}
+
+bool gl_modules_find(const void *address, char *name, size_t size) {
+  struct modules_find find = {(uintptr_t)address, name, size};
+  return dl_iterate_phdr(modules_find_one, &find) != 0;
+}

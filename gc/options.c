@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * options.c: the environment, read once while the library is set up.  A value
+ * that cannot be understood is named on standard error and then ignored.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "gc.h"
+
+struct gl_options gl_options GL_DATA = {.markers = 0};
+
+static void options_complain(const char *name, const char *value) {
+  char buffer[200];
+  struct gl_text text = {buffer, sizeof buffer, 0};
+  gl_text_string(&text, "gleaner: cannot understand ");
+  gl_text_string(&text, name);
+  gl_text_string(&text, "=");
+  gl_text_string(&text, value);
+  gl_text_string(&text, ", ignored\n");
+  gl_text_write(&text, STDERR_FILENO);
+}
+
+/* A number with an optional K, M, G or T; false where it is none. */
+static bool options_parse_size(const char *value, uint64_t *size) {
+  char *end;
+  if (*value < '0' || *value > '9') return false;
+  unsigned long long number = strtoull(value, &end, 10);
+  static const char units[] = "KMGT";
+  const char *unit = *end != '\0' ? strchr(units, *end & ~0x20) : NULL;
+  unsigned shift = 0;
+  if (unit != NULL) {
+    shift = 10u * (unsigned)(unit - units + 1);
+    end++;
+  }
+  if (*end != '\0' || number > UINT64_MAX >> shift) return false;
+  *size = number << shift;
+  return true;
+}
+
+static uint64_t options_size(const char *name, uint64_t otherwise) {
+  const char *value = getenv(name);
+  uint64_t size;
+  if (value == NULL || *value == '\0') return otherwise;
+  if (options_parse_size(value, &size)) return size;
+  options_complain(name, value);
+  return otherwise;
+}
+
+static bool options_flag(const char *name) {
+  const char *value = getenv(name);
+  return value != NULL && *value != '\0' && strcmp(value, "0") != 0;
+}
+
+static enum gl_mode options_mode(void) {
+  const char *value = getenv("GLEANER_MODE");
+  if (value == NULL || *value == '\0' || strcmp(value, "mixed") == 0)
+    return GL_MODE_MIXED;
+  if (strcmp(value, "implicit") == 0) return GL_MODE_IMPLICIT;
+  if (strcmp(value, "explicit") == 0) return GL_MODE_EXPLICIT;
+  options_complain("GLEANER_MODE", value);
+  return GL_MODE_MIXED;
+}
+
+static uint64_t options_stress(void) {
+  static const char prefix[] = "every:";
+  const char *value = getenv("GLEANER_STRESS");
+  uint64_t every = 0;
+  if (value == NULL || *value == '\0') return 0;
+  if (strncmp(value, prefix, sizeof prefix - 1) == 0 &&
+      options_parse_size(value + sizeof prefix - 1, &every))
+    return every;
+  options_complain("GLEANER_STRESS", value);
+  return 0;
+}
+
+void gl_options_read(void) {
+  gl_options.log = options_flag("GLEANER_LOG");
+  gl_options.check = options_flag("GLEANER_CHECK");
+  gl_options.mode = options_mode();
+  gl_options.heap_limit = options_size("GLEANER_HEAP_LIMIT", 0);
+  gl_options.stress_every = options_stress();
+  gl_options.markers = (unsigned)options_size("GLEANER_MARKERS", 0);
+  gl_options.mark_stack =
+      options_size("GLEANER_MARK_STACK", GL_TORTURE ? 64 : 0);
+  gl_options.stop_signal = (int)options_size("GLEANER_SIGNAL", 0);
+}

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * pace.c: when to collect: after how many bytes of allocation.
+ *
+ * The square-root rule of MemBalancer (Kirisame, Shenoy, Panchekha: Optimal
+ * Heap Limits for Reducing Browser Memory Use, OOPSLA 2022): with L bytes
+ * alive, allocation at g bytes a second and marking at s bytes a second, the
+ * heap that spends memory best is
+ *
+ *     L + sqrt(L * g / (c * s))
+ *
+ * where c says how dear memory is.  The rule is kept between two proportions
+ * of L: the lower one makes growth geometric, so that a heap that is being
+ * built up is marked a bounded number of times over; the upper one bounds the
+ * heap where allocation is much faster than marking.
+ *
+ * The budget is what may still be allocated: caches take from it as they
+ * charge memory (gl_cache_settle), and whoever finds it spent collects.
+ * Everything here is under the heap lock.
+ */
+#include "../alloc/os.h"
+#include "gc.h"
+
+/*
+ * The price of memory, per byte: so that at L = 64 MiB and g = s the room is
+ * 0.6 of L.  Programs with little alive then live in about 2.5 times that.
+ */
+#define PACE_PRICE_PER_BYTE 4.2e-8
+
+/* Room as a proportion of what is alive, at least and at most. */
+#define PACE_ROOM_MIN 0.35
+#define PACE_ROOM_MAX 1.0
+
+/* No collection for less than this, which a marking of an empty heap costs in
+   allocation time many times over. */
+#define PACE_FLOOR_BYTES ((int64_t)1 << 20)
+
+/* The weight of the newest measurement in the moving averages. */
+#define PACE_SMOOTHING 0.5
+
+static struct {
+  double allocation_rate; /* bytes a second, 0 before the first measurement */
+  double marking_rate;
+  uint64_t last_end_ns;   /* when the mutator began to run */
+  uint64_t last_allocated_bytes;
+  size_t live_bytes;
+} pace GL_DATA = {.live_bytes = 0};
+
+static uint64_t pace_allocated_bytes(void) {
+  uint64_t bytes = 0;
+  for (struct gl_cache *c = gl_heap.caches; c != NULL; c = c->next)
+    bytes += c->charged_bytes + c->reused_bytes;
+  return bytes;
+}
+
+static void pace_measure(double *rate, double bytes, double ns) {
+  if (ns < 1) ns = 1;
+  double now = bytes / (ns * 1e-9);
+  *rate = *rate == 0 ? now : *rate + PACE_SMOOTHING * (now - *rate);
+}
+
+void gl_pace_note(size_t live_bytes, const struct gl_cycle *cycle) {
+  uint64_t allocated = pace_allocated_bytes();
+  uint64_t work_ns = cycle->marked_ns - cycle->start_ns;
+  pace_measure(&pace.allocation_rate,
+               (double)(allocated - pace.last_allocated_bytes),
+               (double)(cycle->start_ns - pace.last_end_ns));
+  pace_measure(&pace.marking_rate, (double)live_bytes, (double)work_ns);
+  pace.last_allocated_bytes = allocated;
+  pace.last_end_ns = gl_os_now_ns();
+  pace.live_bytes = live_bytes;
+}
+
+/* Newton's method, from above: no library for one root. */
+static double pace_square_root(double x) {
+  double root = x > 1 ? x : 1;
+  for (int i = 0; i < 80; i++) root = (root + x / root) / 2;
+  return root;
+}
+
+/* The square-root rule within its bounds. */
+static int64_t pace_room_bytes(void) {
+  double live = (double)pace.live_bytes;
+  double room = live;
+  if (pace.marking_rate > 0)
+    room = pace_square_root(live * pace.allocation_rate /
+                            (PACE_PRICE_PER_BYTE * pace.marking_rate));
+  if (room < live * PACE_ROOM_MIN) room = live * PACE_ROOM_MIN;
+  if (room > live * PACE_ROOM_MAX) room = live * PACE_ROOM_MAX;
+  int64_t bytes = (int64_t)room;
+  return bytes < PACE_FLOOR_BYTES ? PACE_FLOOR_BYTES : bytes;
+}
+
+void gl_pace_set_budget(void) {
+  int64_t budget = gl_is_collecting() ? pace_room_bytes() : INT64_MAX;
+  __atomic_store_n(&gl_heap.budget_bytes, budget, __ATOMIC_RELAXED);
+}
+
+void gl_pace_extend_budget(void) {
+  __atomic_store_n(&gl_heap.budget_bytes, PACE_FLOOR_BYTES, __ATOMIC_RELAXED);
+}
+
+void gl_pace_init(void) {
+  pace.last_end_ns = gl_os_now_ns();
+  gl_pace_set_budget();
+}

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * ranges.c: growing tables of address ranges, in memory of their own outside
+ * the heap.  Used for the globals of modules and for the roots that the
+ * program adds; both are written under the heap lock only.
+ */
+#include <string.h>
+
+#include "../alloc/os.h"
+#include "gc.h"
+
+static bool ranges_reserve(struct gl_ranges *ranges) {
+  if (ranges->count < ranges->capacity) return true;
+  size_t capacity = ranges->capacity == 0
+                        ? GL_PAGE_BYTES / sizeof(struct gl_range)
+                        : ranges->capacity * 2;
+  struct gl_range *items = gl_os_map(capacity * sizeof *items);
+  if (items == NULL) return false;
+  if (ranges->items != NULL) {
+    memcpy(items, ranges->items, ranges->count * sizeof *items);
+    gl_os_unmap(ranges->items, ranges->capacity * sizeof *items);
+  }
+  ranges->items = items;
+  ranges->capacity = capacity;
+  return true;
+}
+
+/* The whole words of [low, high). */
+static struct gl_range ranges_words(const void *low, const void *high) {
+  uintptr_t from = gl_round_up((uintptr_t)low, sizeof(uintptr_t));
+  uintptr_t to = (uintptr_t)high & ~(sizeof(uintptr_t) - 1);
+  return (struct gl_range){(const char *)from, (const char *)to};
+}
+
+bool gl_ranges_add(struct gl_ranges *ranges, const void *low,
+                   const void *high) {
+  if (!ranges_reserve(ranges)) return false;
+  ranges->items[ranges->count++] = ranges_words(low, high);
+  return true;
+}
+
+bool gl_ranges_remove(struct gl_ranges *ranges, const void *low,
+                      const void *high) {
+  struct gl_range gone = ranges_words(low, high);
+  for (size_t i = ranges->count; i-- > 0;) {
+    struct gl_range *range = &ranges->items[i];
+    if (range->low != gone.low || range->high != gone.high) continue;
+    *range = ranges->items[--ranges->count];
+    return true;
+  }
+  return false;
+}
+
+bool gl_ranges_exclude(struct gl_ranges *ranges, const void *low,
+                       const void *high) {
+  const char *from = low, *to = high;
+  size_t count = ranges->count;
+  for (size_t i = 0; i < count; i++) {
+    struct gl_range *range = &ranges->items[i];
+    if (to <= range->low || from >= range->high) continue;
+    const char *end = range->high;
+    range->high = from > range->low ? from : range->low;
+    if (to < end && !gl_ranges_add(ranges, to, end)) return false;
+  }
+  return true;
+}

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * stack.c: registers and frames, by libunwind; the only file that uses it.
+ *
+ * The collector runs on the stack of the program, in frames whose dead words
+ * would pin garbage.  So it does not scan from its own stack pointer: it asks
+ * libunwind for the frame that called the library, for that frame's exact stack
+ * pointer, and for the registers as that frame has them (our own frames may
+ * have saved them to the stack and put their own words there).
+ *
+ * Frames are unwound before the world is stopped only: libunwind takes locks
+ * that a stopped thread might hold.  The words of the stack are then scanned
+ * flat; stepping frame by frame to find them is dearer and finds no more.
+ */
+#define UNW_LOCAL_ONLY
+#include <libunwind.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "gc.h"
+
+#define STACK_FRAMES_MAX 64 /* of our own, at the very most */
+#define STACK_BACKTRACE_MAX 40
+
+/* No frame information: scan everything from here, registers included. */
+static void stack_capture_here(struct gl_entry *entry,
+                               const unw_context_t *context) {
+  const uintptr_t *words = (const uintptr_t *)context;
+  size_t count = sizeof *context / sizeof *words;
+  if (count > GL_REGISTERS_MAX) count = GL_REGISTERS_MAX;
+  memcpy(entry->registers, words, count * sizeof *words);
+  entry->register_count = count;
+  entry->sp = (uintptr_t)__builtin_frame_address(0);
+}
+
+/* Every integer register that the frame under the cursor has a value for. */
+static void stack_read_registers(struct gl_entry *entry, unw_cursor_t *cursor) {
+  entry->register_count = 0;
+  for (int i = 0; i <= UNW_TDEP_LAST_REG; i++) {
+    unw_word_t value;
+    if (unw_is_fpreg(i) || unw_get_reg(cursor, i, &value) < 0) continue;
+    if (entry->register_count == GL_REGISTERS_MAX) return;
+    entry->registers[entry->register_count++] = (uintptr_t)value;
+  }
+}
+
+void gl_stack_capture(struct gl_entry *entry, uintptr_t entry_sp) {
+  unw_context_t context;
+  unw_cursor_t cursor;
+  unw_word_t sp = 0;
+  unw_getcontext(&context);
+  bool found = unw_init_local(&cursor, &context) == 0;
+  for (int i = 0; found && i < STACK_FRAMES_MAX; i++) {
+    if (unw_step(&cursor) <= 0 || unw_get_reg(&cursor, UNW_REG_SP, &sp) < 0)
+      break;
+    if (sp < entry_sp) continue;
+    stack_read_registers(entry, &cursor);
+    entry->sp = (uintptr_t)sp;
+    return;
+  }
+  stack_capture_here(entry, &context);
+}
+
+/* --------------------------------------------------------------- backtrace */
+
+static void stack_write_frame(int fd, int number, unw_cursor_t *cursor) {
+  char buffer[256], name[160];
+  struct gl_text text = {buffer, sizeof buffer, 0};
+  unw_word_t ip = 0, offset = 0;
+  unw_get_reg(cursor, UNW_REG_IP, &ip);
+  gl_text_string(&text, "  #");
+  gl_text_number(&text, (uint64_t)number);
+  gl_text_string(&text, " ");
+  gl_text_address(&text, (const void *)ip);
+  int found = unw_get_proc_name(cursor, name, sizeof name, &offset);
+  gl_text_string(&text, " ");
+  if (found == 0 || found == -UNW_ENOMEM) {
+    gl_text_string(&text, name);
+    gl_text_string(&text, "+");
+    gl_text_number(&text, offset);
+  } else if (gl_modules_find((const void *)ip, name, sizeof name)) {
+    gl_text_string(&text, "in ");
+    gl_text_string(&text, name);
+  } else {
+    gl_text_string(&text, "?");
+  }
+  gl_text_string(&text, "\n");
+  gl_text_write(&text, fd);
+}
+
+void gl_stack_backtrace(int fd, uintptr_t entry_sp) {
+  unw_context_t context;
+  unw_cursor_t cursor;
+  unw_word_t sp = 0;
+  int number = 0;
+  unw_getcontext(&context);
+  if (unw_init_local(&cursor, &context) != 0) return;
+  while (number < STACK_BACKTRACE_MAX && unw_step(&cursor) > 0) {
+    unw_get_reg(&cursor, UNW_REG_SP, &sp);
+    if (sp < entry_sp) continue;
+    stack_write_frame(fd, number++, &cursor);
+  }
+}

@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * stacks.c: which memory is the stack of a stopped thread.
+ *
+ * From the stack pointer to the end of the stack it is in, flat.  What stack
+ * that is:
+ *
+ *    the thread's own       for the main thread, up to where the program
+ *                           started; for others, up to the descriptor that
+ *                           the C library keeps at the top
+ *    alternate signal stack its upper end, and then the stack beneath it, from
+ *                           where the signal came
+ *    a block of the heap    a coroutine's: the stack pointer itself is a root,
+ *                           and the block is scanned like any other
+ *    an added stack         gc_add_stack; all of it is scanned in any case
+ *    any other memory       to the end of its mapping
+ *
+ * A thread that is not on its own stack has frames waiting there too, and
+ * nobody knows how far down: all of its pages that are in memory are scanned.
+ *
+ * Everything runs with the world stopped and the heap lock held.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "../alloc/os.h"
+#include "threads.h"
+
+/* Signal stacks within signal stacks: no deeper than this. */
+#define STACKS_NESTED_MAX 4
+
+/* Where the first frame of the program begins (glibc's dynamic linker). */
+extern void *__libc_stack_end;
+
+static struct {
+  struct gl_ranges maps; /* readable and writable mappings, by address */
+  bool maps_are_read;
+  bool maps_are_complete; /* false where there was no memory for them */
+  struct gl_ranges added; /* by gc_add_stack */
+} stacks GL_DATA = {.maps_are_read = false};
+
+/* ---------------------------------------------------------------- mappings */
+
+/* A reader of /proc/self/maps, a byte at a time: "low-high rw.. ...\n".  It
+   fills the table, and finds the mapping of one address meanwhile. */
+struct stacks_reader {
+  uintptr_t number[2];
+  int field; /* 0 low, 1 high, 2 and 3 permissions, 4 the rest */
+  bool readable, writable;
+  uintptr_t address;
+  struct gl_range found;
+};
+
+static void stacks_end_line(struct stacks_reader *reader) {
+  uintptr_t low = reader->number[0], high = reader->number[1];
+  if (reader->readable && reader->writable) {
+    if (!gl_ranges_add(&stacks.maps, (void *)low, (void *)high))
+      stacks.maps_are_complete = false;
+    if (reader->address - low < high - low)
+      reader->found = (struct gl_range){(char *)low, (char *)high};
+  }
+  reader->number[0] = reader->number[1] = 0;
+  reader->field = 0;
+  reader->readable = reader->writable = false;
+}
+
+static void stacks_read_byte(struct stacks_reader *reader, char c) {
+  if (c == '\n') {
+    stacks_end_line(reader);
+  } else if (reader->field >= 2) {
+    if (reader->field == 2) reader->readable = c == 'r';
+    if (reader->field == 3) reader->writable = c == 'w';
+    if (reader->field < 4) reader->field++;
+  } else if (c == '-' || c == ' ') {
+    reader->field++;
+  } else {
+    unsigned digit = (unsigned)(c <= '9' ? c - '0' : c - 'a' + 10);
+    uintptr_t *number = &reader->number[reader->field];
+    *number = *number << 4 | digit;
+  }
+}
+
+/* Read all mappings.  Returns that of address, or an empty range. */
+static struct gl_range stacks_read_maps(uintptr_t address) {
+  char buffer[4096];
+  struct stacks_reader reader = {.address = address};
+  stacks.maps.count = 0;
+  stacks.maps_are_read = true;
+  stacks.maps_are_complete = true;
+  int fd = open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
+  for (ssize_t n = fd < 0 ? 0 : 1; n > 0;) {
+    n = read(fd, buffer, sizeof buffer);
+    for (ssize_t i = 0; i < n; i++) stacks_read_byte(&reader, buffer[i]);
+  }
+  if (fd >= 0) close(fd);
+  return reader.found;
+}
+
+/* The mapping that address is in, or an empty range. */
+static struct gl_range stacks_mapping(uintptr_t address) {
+  if (!stacks.maps_are_read || !stacks.maps_are_complete)
+    return stacks_read_maps(address);
+  const char *at = (const char *)address;
+  size_t low = 0, high = stacks.maps.count;
+  while (low < high) {
+    size_t middle = low + (high - low) / 2;
+    const struct gl_range *range = &stacks.maps.items[middle];
+    if (at >= range->low && at < range->high) return *range;
+    if (at < range->low)
+      high = middle;
+    else
+      low = middle + 1;
+  }
+  return (struct gl_range){at, at};
+}
+
+bool gl_stacks_share(const void *one, const void *other) {
+  gl_heap_lock(NULL);
+  struct gl_range range = stacks_read_maps((uintptr_t)one);
+  gl_heap_unlock();
+  return (const char *)other >= range.low && (const char *)other < range.high;
+}
+
+bool gl_stacks_is_mapped(const void *address) {
+  return gl_stacks_share(address, address);
+}
+
+void gl_stacks_begin(void) { stacks.maps_are_read = false; }
+
+/* ------------------------------------------------------- pages in memory */
+
+#define STACKS_PAGEMAP_ENTRIES 512
+#define STACKS_PAGE_IS_THERE ((uint64_t)3 << 62) /* present, or swapped out */
+
+/* Scan the pages of [low, high) that are in memory; without /proc, all. */
+static void stacks_scan_resident(uintptr_t low, uintptr_t high,
+                                 gl_scan_range *scan, void *data) {
+  uint64_t entries[STACKS_PAGEMAP_ENTRIES];
+  int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+  uintptr_t page = low & ~(GL_PAGE_BYTES - 1);
+  while (page < high) {
+    size_t count = (high - page + GL_PAGE_BYTES - 1) >> GL_PAGE_SHIFT;
+    if (count > STACKS_PAGEMAP_ENTRIES) count = STACKS_PAGEMAP_ENTRIES;
+    ssize_t n = fd < 0 ? -1
+                       : pread(fd, entries, count * sizeof *entries,
+                               (off_t)(page >> GL_PAGE_SHIFT) * 8);
+    size_t known = n < 0 ? 0 : (size_t)n / sizeof *entries;
+    for (size_t i = 0; i < count; i++, page += GL_PAGE_BYTES) {
+      if (i < known && (entries[i] & STACKS_PAGE_IS_THERE) == 0) continue;
+      uintptr_t from = page > low ? page : low;
+      uintptr_t to = page + GL_PAGE_BYTES < high ? page + GL_PAGE_BYTES : high;
+      scan((void *)from, (void *)to, data);
+    }
+  }
+  if (fd >= 0) close(fd);
+}
+
+/* ----------------------------------------------------- the thread's own stack */
+
+static bool stacks_is_main(const struct gl_thread *thread) {
+  return thread->tid == getpid();
+}
+
+/* The main thread's stack grows, so its lower end is asked for again. */
+static void stacks_find_main(struct gl_thread *thread) {
+  thread->stack_high = gl_round_up((uintptr_t)__libc_stack_end, 16);
+  struct gl_range mapping = stacks_mapping(thread->stack_high - 1);
+  thread->stack_low = (uintptr_t)mapping.low;
+}
+
+static void stacks_find_own(struct gl_thread *thread) {
+  if (stacks_is_main(thread)) {
+    stacks_find_main(thread);
+    return;
+  }
+  if (thread->stack_tp == thread->tp) return;
+  uintptr_t tp = (uintptr_t)thread->tp;
+  struct gl_range mapping = stacks_mapping(tp);
+  thread->stack_tp = thread->tp;
+  thread->stack_low = (uintptr_t)mapping.low;
+  uintptr_t high = tp + gl_tls_descriptor_bytes();
+  if (high > (uintptr_t)mapping.high) high = (uintptr_t)mapping.high;
+  thread->stack_high = high;
+}
+
+static bool stacks_on_own(struct gl_thread *thread, uintptr_t sp) {
+  if (thread->stack_tp == thread->tp && sp >= thread->stack_low &&
+      sp < thread->stack_high)
+    return true;
+  stacks_find_own(thread);
+  if (stacks_is_main(thread)) thread->stack_tp = thread->tp;
+  return sp >= thread->stack_low && sp < thread->stack_high;
+}
+
+/* ------------------------------------------------------------------- scanning */
+
+struct stacks_walk {
+  struct gl_thread *thread;
+  gl_scan_range *scan;
+  void *data;
+};
+
+static void stacks_scan_words(const struct stacks_walk *walk, uintptr_t sp,
+                              uintptr_t high) {
+  walk->scan((void *)(sp - GL_RED_ZONE_BYTES), (void *)high, walk->data);
+}
+
+/* On a stack that is neither the thread's own nor for signals. */
+static void stacks_scan_foreign(const struct stacks_walk *walk, uintptr_t sp) {
+  if (gl_in_heap((void *)sp)) {
+    walk->scan(&sp, &sp + 1, walk->data);
+    return;
+  }
+  for (size_t i = 0; i < stacks.added.count; i++) {
+    const struct gl_range *range = &stacks.added.items[i];
+    if (sp >= (uintptr_t)range->low && sp < (uintptr_t)range->high) return;
+  }
+  stacks_scan_words(walk, sp, (uintptr_t)stacks_mapping(sp).high);
+}
+
+/* Scan the stack that sp is in.  Returns the stack pointer of what waits
+   beneath, where that is known; 0 where sp was on the thread's own stack; and
+   1 where something waits there, but nobody knows where. */
+static uintptr_t stacks_scan_one(const struct stacks_walk *walk, uintptr_t sp) {
+  struct gl_thread *thread = walk->thread;
+  if (sp >= thread->alt_low && sp < thread->alt_high) {
+    stacks_scan_words(walk, sp, thread->alt_high);
+    const ucontext_t *beneath =
+        gl_context_find_beneath(sp, thread->alt_low, thread->alt_high);
+    return beneath != NULL ? gl_context_sp(beneath) : 1;
+  }
+  if (stacks_on_own(thread, sp)) {
+    stacks_scan_words(walk, sp, thread->stack_high);
+    return 0;
+  }
+  stacks_scan_foreign(walk, sp);
+  return 1;
+}
+
+void gl_stacks_scan(struct gl_thread *thread, gl_scan_range *scan,
+                    void *data) {
+  struct stacks_walk walk = {thread, scan, data};
+  uintptr_t sp = thread->sp;
+  for (int i = 0; i < STACKS_NESTED_MAX && sp > 1; i++)
+    sp = stacks_scan_one(&walk, sp);
+  if (sp == 0) return;
+  stacks_find_own(thread);
+  stacks_scan_resident(thread->stack_low, thread->stack_high, scan, data);
+}
+
+/* -------------------------------------------------------------- added stacks */
+
+void gl_stacks_scan_added(gl_scan_range *scan, void *data) {
+  for (size_t i = 0; i < stacks.added.count; i++)
+    stacks_scan_resident((uintptr_t)stacks.added.items[i].low,
+                         (uintptr_t)stacks.added.items[i].high, scan, data);
+}
+
+GC_API bool gc_add_stack(const void *low, const void *high) {
+  if (low > high) {
+    errno = EINVAL;
+    return false;
+  }
+  if (!gl_setup()) return false;
+  gl_heap_lock(NULL);
+  bool added = gl_ranges_add(&stacks.added, low, high);
+  gl_heap_unlock();
+  if (!added) errno = ENOMEM;
+  return added;
+}
+
+GC_API bool gc_remove_stack(const void *low, const void *high) {
+  gl_heap_lock(NULL);
+  bool removed = gl_ranges_remove(&stacks.added, low, high);
+  gl_heap_unlock();
+  if (!removed) errno = EINVAL;
+  return removed;
+}

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * threads.h: what the collector keeps about a thread, for the files that stop
+ * threads and scan them: threads.c, stacks.c, context.c, fork.c.
+ */
+#ifndef GL_THREADS_H
+#define GL_THREADS_H
+
+#include <signal.h>
+#include <sys/types.h>
+#include <ucontext.h>
+
+#include "gc.h"
+
+/*
+ * A thread of the process, known to the library or not.  A record is made when
+ * the thread first allocates, or when a stop first finds it; it never moves,
+ * and is used again once its thread is gone.
+ *
+ * Written by the thread itself in the handler of the stop signal (acked, and
+ * what is below the line), and else under the heap lock.
+ */
+struct gl_thread {
+  pid_t tid;              /* 0 where the record is free */
+  uint32_t seen;          /* the stop whose listing last found it */
+  uint32_t signalled;     /* the stop that it was last asked for */
+  bool dead;              /* a zombie, or on its way out: runs no more code */
+  struct gl_cache *cache; /* its own, NULL for none */
+  struct gl_thread *next_free;
+  /* the stack that the thread was started on, found when it is first asked
+     for; of the main thread, low moves */
+  const void *stack_tp;   /* the thread pointer it was found for */
+  uintptr_t stack_low, stack_high;
+  /* -- while stopped -- */
+  uint32_t acked;         /* the stop that it answered */
+  const void *tp;         /* thread pointer */
+  uintptr_t sp;           /* stack pointer, the red zone not counted */
+  const ucontext_t *context; /* where it was interrupted; NULL: it stopped by
+                                itself, and has its registers on its stack */
+  uintptr_t alt_low, alt_high; /* its alternate signal stack; 0 for none */
+};
+
+/* The record of a thread, or NULL.  From a signal handler as well. */
+struct gl_thread *gl_threads_find(pid_t tid);
+
+/* Call visit for every record in use; wants the heap lock. */
+void gl_threads_each(void (*visit)(struct gl_thread *thread, void *data),
+                     void *data);
+
+/* ------------------------------------------------------- context, by platform */
+
+#define GL_RED_ZONE_BYTES 128
+
+uintptr_t gl_context_sp(const ucontext_t *context);
+const void *gl_context_thread_pointer(void);
+
+/* Scan all registers of an interrupted thread, vector registers too. */
+void gl_context_scan(const ucontext_t *context, gl_scan_range *scan,
+                     void *data);
+
+/* The context of the frame that a signal interrupted when it made the kernel
+   switch to the alternate stack [low, high), on which the stack pointer now is
+   at sp.  NULL where it is not to be found. */
+const ucontext_t *gl_context_find_beneath(uintptr_t sp, uintptr_t low,
+                                          uintptr_t high);
+
+/* -------------------------------------------------------------------- stacks */
+
+/* A stop begins: what is known of the process's mappings is out of date. */
+void gl_stacks_begin(void);
+
+/* Scan the stacks of a stopped thread, from its stack pointer on. */
+void gl_stacks_scan(struct gl_thread *thread, gl_scan_range *scan, void *data);
+
+/* For messages: whether two addresses are in one writable mapping, and whether
+   one is in any.  Take the heap lock. */
+bool gl_stacks_share(const void *one, const void *other);
+bool gl_stacks_is_mapped(const void *address);
+
+/* Scan the stacks that the program has added. */
+void gl_stacks_scan_added(gl_scan_range *scan, void *data);
+
+/* ----------------------------------------------------------- system calls */
+
+/* Sleep until *word is no longer value, a wake-up, or timeout_ns (0: none).
+   False after a timeout.  No side effect on anything the program can see. */
+bool gl_futex_wait(uint32_t *word, uint32_t value, uint64_t timeout_ns);
+void gl_futex_wake(uint32_t *word, int count);
+
+#endif

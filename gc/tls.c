@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * tls.c: thread-local storage and pthread keys of any stopped thread, found
+ * from its thread pointer alone.
+ *
+ * The dynamic thread vector is part of the ABI (Drepper, "ELF Handling For
+ * Thread-Local Storage"): the word behind the thread pointer leads to it, and
+ * its entry for a module leads to that module's block, if the thread has one.
+ * Pthread keys lie in the C library's descriptor of the thread; where, and how
+ * large it is, glibc tells to debuggers in variables named _thread_db_*, and
+ * they serve here as well.  Without them the keys of other threads are seen
+ * only as far as they lie on that thread's stack mapping.
+ */
+#include <dlfcn.h>
+#include <string.h>
+
+#include "gc.h"
+
+/* glibc: union dtv. */
+struct tls_vector_entry {
+  void *block; /* (void *)-1: not allocated yet; entry 0 is a counter */
+  void *to_free;
+};
+
+/* A key's slot, and how many lie in a second-level block. */
+#define TLS_KEY_BYTES 16
+#define TLS_KEYS_PER_BLOCK 32
+
+static struct {
+  size_t descriptor_bytes; /* of struct pthread */
+  size_t keys_offset;      /* of its array of second-level blocks; 0: unknown */
+  size_t key_blocks;
+} tls_layout GL_DATA = {0, 0, 0};
+
+/* glibc: {bits of an element, number of elements, byte offset}. */
+static const uint32_t *tls_debugger_symbol(const char *name) {
+  return dlsym(RTLD_DEFAULT, name);
+}
+
+void gl_tls_init(void) {
+  const uint32_t *size = tls_debugger_symbol("_thread_db_sizeof_pthread");
+  const uint32_t *keys = tls_debugger_symbol("_thread_db_pthread_specific");
+  if (size == NULL || *size > 16 * GL_PAGE_BYTES) return;
+  tls_layout.descriptor_bytes = *size;
+  if (keys == NULL || keys[2] >= *size) return;
+  tls_layout.keys_offset = keys[2];
+  /* Older tables count the array as one element of many bits. */
+  tls_layout.key_blocks = keys[1] > 1 ? keys[1] : keys[0] / 64;
+  if (tls_layout.keys_offset + tls_layout.key_blocks * sizeof(void *) > *size)
+    tls_layout.key_blocks = 0;
+}
+
+size_t gl_tls_descriptor_bytes(void) { return tls_layout.descriptor_bytes; }
+
+/* Local and dynamic blocks alike: every module the thread has a block for. */
+static void tls_scan_modules(const struct tls_vector_entry *vector,
+                             gl_scan_range *scan, void *data) {
+  size_t entries = (size_t)(uintptr_t)vector[-1].block;
+  for (size_t i = 0; i < gl_modules.tls_count; i++) {
+    const struct gl_tls_module *module = &gl_modules.tls[i];
+    if (module->id > entries) continue;
+    const char *block = vector[module->id].block;
+    if (block == NULL || block == (const char *)-1) continue;
+    scan(block, block + module->bytes, data);
+  }
+}
+
+static void tls_scan_keys(const char *descriptor, gl_scan_range *scan,
+                          void *data) {
+  scan(descriptor, descriptor + tls_layout.descriptor_bytes, data);
+  for (size_t i = 0; i < tls_layout.key_blocks; i++) {
+    const char *block;
+    memcpy(&block, descriptor + tls_layout.keys_offset + i * sizeof block,
+           sizeof block);
+    if (block != NULL)
+      scan(block, block + TLS_KEYS_PER_BLOCK * TLS_KEY_BYTES, data);
+  }
+}
+
+void gl_tls_scan(const void *tp, gl_scan_range *scan, void *data) {
+  const struct tls_vector_entry *vector = ((void *const *)tp)[1];
+  if (vector != NULL) tls_scan_modules(vector, scan, data);
+  if (tls_layout.descriptor_bytes != 0) tls_scan_keys(tp, scan, data);
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * plugin.c: the library that the liveness test loads by dlopen.  It knows
+ * nothing of the collector.
+ */
+#include <stdint.h>
+#include <string.h>
+
+void *plugin_place(const char *name);
+
+static uintptr_t padding[1000] = {1};
+static uintptr_t in_data[4] = {2};
+static uintptr_t in_bss[5000];
+static _Thread_local uintptr_t in_tls[600];
+
+void *plugin_place(const char *name) {
+  padding[0]++;
+  if (strcmp(name, "data") == 0) return &in_data[3];
+  if (strcmp(name, "bss") == 0) return &in_bss[4321];
+  return &in_tls[577];
+}
