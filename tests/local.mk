@@ -16,7 +16,13 @@ AM_TESTS_ENVIRONMENT += \
   export ASAN_OPTIONS UBSAN_OPTIONS;
 endif
 
+# tests/live.sh: everything that can hold the only reference to an object.
+live_sources = tests/api.h tests/live/contexts.c tests/live/cxx.cc \
+  tests/live/late.c tests/live/live.c tests/live/live.h tests/live/places.c \
+  tests/live/plugin.c tests/live/registers.S tests/live/threads.c
+EXTRA_DIST += $(live_sources) tests/library.sh
+
 # tests/exports.sh: the shared library exports what the header declares.
 # tests/install.sh: an installed library, its .pc file and README.md's program.
-dist_check_SCRIPTS = tests/exports.sh tests/install.sh
+dist_check_SCRIPTS = tests/exports.sh tests/install.sh tests/live.sh
 TESTS += $(dist_check_SCRIPTS)

@@ -76,9 +76,10 @@ static void hold_structure(struct live_trial *t) {
 }
 
 /* By value: the callee's copy is the only one, because what is passed is the
-   hidden address, which becomes the address in place. */
+   hidden address, which becomes the address in place.  The words are volatile
+   themselves: gcc 12 removes accesses that only a pointer makes volatile. */
 struct parcel {
-  uintptr_t words[12];
+  volatile uintptr_t words[12];
 };
 
 API_NOINLINE static void take_parcel(struct parcel parcel,
