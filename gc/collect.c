@@ -18,11 +18,15 @@
 #include <unistd.h>
 
 #include "../alloc/os.h"
-#include "gc.h"
+#include "mark.h"
 
 /* Held by whoever collects, outside of the two other locks: a fork takes it so
    that the child does not inherit the dynamic linker's lock from us. */
 static pthread_mutex_t collect_mutex GL_DATA = PTHREAD_MUTEX_INITIALIZER;
+
+/* Whether this thread holds it: making a helper may allocate. */
+static __thread bool collect_is_mine
+    __attribute__((tls_model("initial-exec")));
 
 void gl_collect_lock(void) { pthread_mutex_lock(&collect_mutex); }
 
@@ -115,9 +119,13 @@ bool gl_collect(enum gl_cause cause, uintptr_t entry_sp) {
       .cause = cause,
       .epoch = __atomic_load_n(&gl_heap.epoch, __ATOMIC_RELAXED),
       .cycle = &cycle};
+  if (collect_is_mine) return false;
   gl_stack_capture(&request.entry, entry_sp);
   gl_collect_lock();
+  collect_is_mine = true;
+  gl_markers_prepare();
   bool done = gl_modules_hold(collect_held, &request);
+  collect_is_mine = false;
   gl_collect_unlock();
   if (done) gl_log_cycle(&cycle);
   return done ||

@@ -188,6 +188,10 @@ const uint32_t *gl_mark_live(void);
 uint64_t gl_mark_objects(void);
 size_t gl_mark_metadata_bytes(void);
 
+/* Processors that this process may use: by its affinity, and by the limits of
+   its cgroups. */
+unsigned gl_processors(void);
+
 /* --------------------------------------------------------------------- pace */
 
 struct gl_cycle;

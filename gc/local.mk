@@ -10,10 +10,12 @@ libgleaner_core_la_SOURCES += \
   gc/fork.c \
   gc/futex.c \
   gc/gc.h \
-  gc/mark.c \
+  gc/drain.h gc/hot.h gc/mark.c gc/mark.h \
+  gc/markers.c \
   gc/modules.c \
   gc/options.c \
   gc/pace.c \
+  gc/processors.c \
   gc/ranges.c \
   gc/roots.c \
   gc/setup.c \
@@ -23,3 +25,10 @@ libgleaner_core_la_SOURCES += \
   gc/text.c \
   gc/threads.c gc/threads.h \
   gc/tls.c
+
+# The variants of marking with other instructions are compiled apart, with
+# flags of their own.
+noinst_LTLIBRARIES += libgleaner_avx2.la
+libgleaner_avx2_la_SOURCES = gc/mark_avx2.c
+libgleaner_avx2_la_CFLAGS = $(AM_CFLAGS) -mavx2 -mbmi -mbmi2
+libgleaner_core_la_LIBADD += libgleaner_avx2.la

@@ -43,7 +43,7 @@ static struct {
   double marking_rate;
   uint64_t last_end_ns;   /* when the mutator began to run */
   uint64_t last_allocated_bytes;
-  size_t live_bytes;
+  size_t live_bytes;      /* roots too: they are marked through as well */
 } pace GL_DATA = {.live_bytes = 0};
 
 static uint64_t pace_allocated_bytes(void) {
@@ -65,10 +65,11 @@ void gl_pace_note(size_t live_bytes, const struct gl_cycle *cycle) {
   pace_measure(&pace.allocation_rate,
                (double)(allocated - pace.last_allocated_bytes),
                (double)(cycle->start_ns - pace.last_end_ns));
-  pace_measure(&pace.marking_rate, (double)live_bytes, (double)work_ns);
+  pace_measure(&pace.marking_rate, (double)(live_bytes + cycle->root_bytes),
+               (double)work_ns);
   pace.last_allocated_bytes = allocated;
   pace.last_end_ns = gl_os_now_ns();
-  pace.live_bytes = live_bytes;
+  pace.live_bytes = live_bytes + cycle->root_bytes;
 }
 
 /* Newton's method, from above: no library for one root. */

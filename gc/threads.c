@@ -33,6 +33,7 @@
 
 #include "../alloc/cache.h"
 #include "../alloc/os.h"
+#include "mark.h"
 
 /* The kernel's largest thread id is below 2^22 (linux/threads.h). */
 #define THREADS_TID_BITS 22
@@ -235,10 +236,12 @@ static void threads_on_leave(struct gl_cache *cache) {
 
 /* ------------------------------------------------ seen by the collecting one */
 
-/* True where /proc says that the process has no other thread. */
+/* True where /proc says that the process has no other thread but helpers. */
 static bool threads_is_alone(void) {
   struct stat info;
-  return stat("/proc/self/task", &info) == 0 && info.st_nlink == 3;
+  /* The directory has a link for each of its entries, "." and ".." too. */
+  return stat("/proc/self/task", &info) == 0 &&
+         info.st_nlink == 3 + gl_markers_helpers();
 }
 
 static bool threads_send(const struct gl_thread *thread) {
@@ -254,6 +257,7 @@ static bool threads_send(const struct gl_thread *thread) {
 /* Ask one listed thread to stop, if it was not asked yet.  Returns 1 where it
    was, 0 where there was nothing to ask, -1 without memory. */
 static int threads_ask(pid_t tid) {
+  if (gl_markers_is_helper(tid)) return 0;
   struct gl_thread *thread = threads_record(tid);
   if (thread == NULL) return -1;
   bool known = thread->seen == world.number;
@@ -546,6 +550,7 @@ static void threads_forget_other(struct gl_thread *thread, void *data) {
 /* In the child the forking thread is all there is, under another id. */
 void gl_threads_after_fork(void) {
   struct gl_thread *self = gl_threads_find(world.fork_tid);
+  gl_markers_after_fork();
   gl_threads_each(threads_forget_other, self);
   world.pid = getpid();
   if (self == NULL) return;

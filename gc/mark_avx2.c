@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * mark_avx2.c: marking with the instructions of x86-64-v3: four words are
+ * compared with the bounds of the heap at once, and those that are within are
+ * moved together by a permutation.  Compiled with those instructions allowed,
+ * and called only where the processor has them.
+ *
+ * A word is within where word - base < extent, unsigned.  AVX2 compares signed
+ * numbers: both sides are turned by 2^63.
+ */
+#include <immintrin.h>
+
+#include "hot.h"
+
+#define TURN ((uintptr_t)1 << 63)
+
+#define PICK(a, b, c, d)                                                       \
+  {2 * (a), 2 * (a) + 1, 2 * (b), 2 * (b) + 1,                                 \
+   2 * (c), 2 * (c) + 1, 2 * (d), 2 * (d) + 1}
+
+/* For each mask of four words: the halves of those in it, in order. */
+static const int32_t hot_permutations[16][8]
+    __attribute__((aligned(32))) = {
+        PICK(0, 0, 0, 0), PICK(0, 0, 0, 0), PICK(1, 0, 0, 0), PICK(0, 1, 0, 0),
+        PICK(2, 0, 0, 0), PICK(0, 2, 0, 0), PICK(1, 2, 0, 0), PICK(0, 1, 2, 0),
+        PICK(3, 0, 0, 0), PICK(0, 3, 0, 0), PICK(1, 3, 0, 0), PICK(0, 1, 3, 0),
+        PICK(2, 3, 0, 0), PICK(0, 2, 3, 0), PICK(1, 2, 3, 0), PICK(0, 1, 2, 3),
+};
+
+GL_MARK_UNCHECKED GL_INLINE void hot_filter_four(struct hot *h,
+                                                 const uintptr_t *word) {
+  __m256i base = _mm256_set1_epi64x((long long)h->base);
+  __m256i turn = _mm256_set1_epi64x((long long)TURN);
+  __m256i extent = _mm256_set1_epi64x((long long)(h->extent - TURN));
+  __m256i words = _mm256_loadu_si256((const __m256i *)word);
+  __m256i offsets = _mm256_sub_epi64(words, base);
+  __m256i within = _mm256_cmpgt_epi64(extent, _mm256_xor_si256(offsets, turn));
+  unsigned mask = (unsigned)_mm256_movemask_pd(_mm256_castsi256_pd(within));
+  __m256i order =
+      _mm256_load_si256((const __m256i *)hot_permutations[mask]);
+  _mm256_storeu_si256((__m256i *)&h->m->ring[h->candidates],
+                      _mm256_permutevar8x32_epi32(offsets, order));
+  h->candidates += (unsigned)__builtin_popcount(mask);
+}
+
+GL_MARK_UNCHECKED GL_INLINE void hot_filter_one(struct hot *h,
+                                                uintptr_t word) {
+  size_t offset = word - h->base;
+  h->m->ring[h->candidates] = offset;
+  h->candidates += offset < h->extent;
+}
+
+GL_MARK_UNCHECKED GL_INLINE void hot_filter_avx2(struct hot *h,
+                                                 const uintptr_t *word,
+                                                 size_t granules) {
+  for (; granules >= 2; granules -= 2, word += 4) hot_filter_four(h, word);
+  if (granules == 0) return;
+  hot_filter_one(h, word[0]);
+  hot_filter_one(h, word[1]);
+}
+
+#define HOT_FILTER hot_filter_avx2
+#include "drain.h"
+
+void gl_marker_drain_avx2(struct gl_marker *m) {
+  if (m->shared)
+    hot_drain(m, true);
+  else
+    hot_drain(m, false);
+}
+
+bool gl_marker_has_avx2(void) {
+  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi2");
+}
