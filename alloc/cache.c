@@ -415,8 +415,10 @@ static size_t cache_block_granules(const struct gl_lane *lane, char *p) {
   size_t granules =
       gl_cache_tagged_size(gl_tags_line(gl_heap.tags, granule), granule);
   size_t to_cur = (size_t)(lane->hole.cur - p);
-  return to_cur < granules << GL_GRANULE_SHIFT ? to_cur >> GL_GRANULE_SHIFT
-                                               : granules;
+  /* 0 is the block that begins where an exhausted hole ends. */
+  return to_cur - 1 < (granules << GL_GRANULE_SHIFT) - 1
+             ? to_cur >> GL_GRANULE_SHIFT
+             : granules;
 }
 
 /* Free a block of the calling thread that no quick list may take: it lies

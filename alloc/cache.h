@@ -145,7 +145,8 @@ GL_INLINE bool gl_cache_free_entered(struct gl_cache *cache, char *p) {
   size_t granules = gl_cache_tagged_size(line, granule);
   size_t bytes = granules << GL_GRANULE_SHIFT;
   line->block ^= bit;
-  if (GL_UNLIKELY((size_t)(lane->hole.cur - p) < bytes)) {
+  /* Less 1: a block that begins where an exhausted hole ends is not its. */
+  if (GL_UNLIKELY((size_t)(lane->hole.cur - p) - 1 < bytes - 1)) {
     gl_cache_unbump(cache, lane, p);
     return true;
   }
