@@ -240,7 +240,12 @@ void gl_lane_rescan(struct gl_cache *cache, struct gl_lane *lane) {
   lane->arena = NULL;
   lane->rescanned_at = cache->freed_bytes;
   for (struct gl_arena *arena = lane->first; arena != NULL; arena = arena->next) {
-    if (arena->free_granules < LANE_MIN_FREE_GRANULES) continue;
+    if (arena->free_granules < LANE_MIN_FREE_GRANULES) {
+      /* The one that was current may have blocks in quick lists from now on,
+         so the cursor must not come back to it. */
+      if (arena->bound != 0) arena_visited(arena);
+      continue;
+    }
     arena->visited = false;
     arena->bound = 0;
   }
