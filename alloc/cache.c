@@ -515,14 +515,14 @@ bool gl_lane_try_extend(struct gl_cache *cache, struct gl_lane *lane, char *p,
   struct gl_arena *arena = gl_arena_of(p);
   size_t start = gl_granule_of(p), behind = start + granules;
   size_t more = wanted - granules;
+  if (behind == gl_arena_end(arena)) return false;
   if (p + (granules << GL_GRANULE_SHIFT) == lane->hole.cur) {
     if (!lane_has_room(lane, more)) return false;
     lane_bump(cache, lane, more);
     gl_tags_clear(gl_heap.tags, behind);
     return true;
   }
-  if (behind == gl_arena_end(arena) || (uintptr_t)p >= arena->bound ||
-      !gl_tags_is_free(gl_heap.tags, behind))
+  if ((uintptr_t)p >= arena->bound || !gl_tags_is_free(gl_heap.tags, behind))
     return false;
   size_t length = gl_bins_remove(lane, behind);
   if (length == 0) return false;
