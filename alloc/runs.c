@@ -82,8 +82,15 @@ static unsigned runs_nonempty_from(unsigned bin) {
   return word * 64 + gl_lowest(bits);
 }
 
+/* The first page at or after page whose address is a multiple of align pages:
+   the heap itself begins at a multiple of an arena only. */
+static size_t runs_align(size_t page, size_t align) {
+  size_t base = gl_heap.base >> GL_PAGE_SHIFT;
+  return gl_round_up(base + page, align) - base;
+}
+
 static bool runs_fits(size_t page, size_t pages, size_t align) {
-  size_t start = gl_round_up(page, align);
+  size_t start = runs_align(page, align);
   return start + pages <= page + runs_entry(page)->pages;
 }
 
@@ -215,7 +222,7 @@ static size_t runs_tail_start(void) {
 
 static bool runs_grow(size_t pages, size_t align) {
   size_t top = gl_heap.runs.top_pages;
-  size_t end = gl_round_up(runs_tail_start(), align) + pages;
+  size_t end = runs_align(runs_tail_start(), align) + pages;
   if (end <= top) return true;
   size_t need = end - top;
   size_t step = top / 8;
@@ -244,7 +251,7 @@ size_t gl_runs_take(size_t pages, size_t align) {
     page = runs_find(pages, align);
     if (page == 0) return 0;
   }
-  size_t start = gl_round_up(page, align);
+  size_t start = runs_align(page, align);
   if (!runs_within_limit(pages, runs_count_dirty(start, pages))) return 0;
   runs_carve(page, start, pages);
   runs->used_pages += pages;

@@ -15,8 +15,8 @@
 void gl_runs_init(void);
 
 /*
- * Take a run of `pages` pages whose first page number is a multiple of `align`
- * (a power of two).  Returns its first page, or 0 where the limit, the
+ * Take a run of `pages` pages whose address is a multiple of `align` pages (a
+ * power of two).  Returns its first page, or 0 where the limit, the
  * reservation or the system forbids it.  The run belongs to nobody yet: its
  * entries are the caller's to write (gl_runs_set_large, gl_runs_set_arena).
  */
