@@ -168,15 +168,22 @@ void gl_runs_tick(uint64_t now_ns) {
   if (runs->dirty_pages > 0) gl_runs_scavenge(GL_GRACE_TICKS);
 }
 
+/* What would be held if the free pages from start on were taken (0: others
+   than there are). */
+static size_t runs_held_with(size_t start, size_t pages) {
+  size_t dirty = start == 0 ? 0 : runs_count_dirty(start, pages);
+  return runs_held_pages() - dirty + pages;
+}
+
 /* True where taking these pages keeps the heap within its limit; gives back
-   free pages first where that helps. */
-static bool runs_within_limit(size_t pages, size_t dirty) {
+   free pages first where that helps, which the system may refuse. */
+static bool runs_within_limit(size_t start, size_t pages) {
   struct gl_runs *runs = &gl_heap.runs;
   if (runs->limit_pages == SIZE_MAX) return true;
-  if (runs_held_pages() - dirty + pages <= runs->limit_pages) return true;
+  if (runs_held_with(start, pages) <= runs->limit_pages) return true;
   if (runs->used_pages + pages > runs->limit_pages) return false;
   gl_runs_scavenge(0);
-  return runs->used_pages + pages <= runs->limit_pages;
+  return runs_held_with(start, pages) <= runs->limit_pages;
 }
 
 /* ------------------------------------------------------------------ growth */
@@ -247,12 +254,12 @@ size_t gl_runs_take(size_t pages, size_t align) {
   if (pages == 0 || pages > gl_heap.size_bytes >> GL_PAGE_SHIFT) return 0;
   size_t page = runs_find(pages, align);
   if (page == 0) {
-    if (!runs_within_limit(pages, 0) || !runs_grow(pages, align)) return 0;
+    if (!runs_within_limit(0, pages) || !runs_grow(pages, align)) return 0;
     page = runs_find(pages, align);
     if (page == 0) return 0;
   }
   size_t start = runs_align(page, align);
-  if (!runs_within_limit(pages, runs_count_dirty(start, pages))) return 0;
+  if (!runs_within_limit(start, pages)) return 0;
   runs_carve(page, start, pages);
   runs->used_pages += pages;
   /* Counted anew: keeping to the limit may have cleaned some. */
@@ -347,7 +354,7 @@ static bool runs_try_grow_large(size_t page, size_t pages) {
   if (next >= runs->top_pages) return false;
   struct gl_page *behind = runs_entry(next);
   if (behind->state != GL_PAGE_FREE || behind->pages < more) return false;
-  if (!runs_within_limit(more, runs_count_dirty(next, more))) return false;
+  if (!runs_within_limit(next, more)) return false;
   runs_carve(next, next, more);
   runs->used_pages += more;
   runs->dirty_pages -= runs_count_dirty(next, more);
