@@ -448,6 +448,10 @@ static uint64_t cache_seal(const void *p) {
   return (uintptr_t)p * 0x9E3779B97F4A7C15u ^ gl_heap.secret;
 }
 
+void gl_cache_unseal(struct gl_quick *block) {
+  ((struct cache_sent *)block)->seal = 0;
+}
+
 void gl_cache_flush_outbox(struct gl_cache *cache) {
   struct gl_cache *owner = cache->outbox.owner;
   if (cache->outbox.count == 0) return;
@@ -488,7 +492,7 @@ enum gl_fault gl_cache_free_slow(struct gl_cache *cache, struct gl_arena *arena,
 /* One block from the inbox.  Its arena may be anybody's by now. */
 static void cache_take_in(struct gl_cache *cache, char *p) {
   struct gl_arena *arena = gl_arena_of(p);
-  ((struct cache_sent *)p)->seal = 0;
+  gl_cache_unseal((struct gl_quick *)p);
   if (!gl_cache_free_entered(cache, p)) gl_cache_free_slow(cache, arena, p);
 }
 

@@ -185,6 +185,9 @@ void *gl_cache_allocate_slow(struct gl_cache *cache, size_t granules,
 enum gl_fault gl_cache_free_slow(struct gl_cache *cache, struct gl_arena *arena,
                                  char *p);
 
+/* Take away what tells a second free of a block on its way to its owner. */
+void gl_cache_unseal(struct gl_quick *block);
+
 /* Send what was gathered for another cache, and take in what others sent. */
 void gl_cache_flush_outbox(struct gl_cache *cache);
 void gl_cache_drain_inbox(struct gl_cache *cache);

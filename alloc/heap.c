@@ -398,6 +398,7 @@ static void heap_free_chain(struct gl_cache *cache, struct gl_quick *block) {
     struct gl_arena *arena = gl_arena_of(block);
     size_t start = gl_granule_of(block);
     size_t granules = heap_block_end(arena, start) - start;
+    gl_cache_unseal(block);
     gl_tags_set_free(gl_heap.tags, start);
     arena->free_granules += (uint32_t)granules;
     cache->freed_bytes += granules << GL_GRANULE_SHIFT;
