@@ -501,12 +501,14 @@ void gl_cache_drain_inbox(struct gl_cache *cache) {
   struct gl_quick *block =
       __atomic_exchange_n(&cache->inbox, NULL, __ATOMIC_ACQUIRE);
   while (block != NULL) {
-    struct gl_quick *next = (struct gl_quick *)(block->link ^ gl_heap.secret);
-    if (next != NULL && (!gl_in_heap(next) ||
-                         !gl_tags_is_block(gl_heap.tags, gl_granule_of(next)))) {
+    /* A block that its owner has freed as well is no block any more, and its
+       link leads into a quick list. */
+    if (!gl_in_heap(block) ||
+        !gl_tags_is_block(gl_heap.tags, gl_granule_of(block))) {
       gl_heap.on_corruption(block, "free memory was written to");
       return;
     }
+    struct gl_quick *next = (struct gl_quick *)(block->link ^ gl_heap.secret);
     cache_take_in(cache, (char *)block);
     block = next;
   }
