@@ -31,7 +31,7 @@ struct gl_heap gl_heap GL_DATA = {
     .on_leave = heap_ignore_leave,
     .on_corruption = heap_ignore_corruption,
     .lock = PTHREAD_MUTEX_INITIALIZER,
-    .budget_bytes = INT64_MAX,
+    .budget_bytes = GL_BUDGET_UNLIMITED,
 };
 
 /* ------------------------------------------------------------------ messages */

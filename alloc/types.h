@@ -258,6 +258,9 @@ struct gl_heap {
 
 extern struct gl_heap gl_heap;
 
+/* A budget that is never spent, with room above: frees add to it. */
+#define GL_BUDGET_UNLIMITED (INT64_MAX / 2)
+
 /* The calling thread's cache; gl_cache_none, whose lists are all empty, until
    it has one, so that the fast path needs no test for it. */
 extern __thread struct gl_cache *gl_self
