@@ -26,3 +26,5 @@ EXTRA_DIST += $(live_sources) tests/library.sh
 # tests/install.sh: an installed library, its .pc file and README.md's program.
 dist_check_SCRIPTS = tests/exports.sh tests/install.sh tests/live.sh
 TESTS += $(dist_check_SCRIPTS)
+
+include $(top_srcdir)/tests/unit/local.mk

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: MIT */
+/* arena.c: tests of alloc/arena: created, swept, opened run by run, given
+   back. */
+#include "harness.h"
+
+static struct gl_cache *cache;
+static struct gl_arena *arena;
+static size_t first, end;
+
+static struct gl_arena *create(enum gl_kind kind) {
+  gl_heap_lock(NULL);
+  struct gl_arena *created = gl_arena_create(cache, &cache->lane[kind]);
+  gl_heap_unlock();
+  return created;
+}
+
+static void arena_begin(void) {
+  cache = test_heap();
+  arena = create(GL_SCANNED);
+  ck_assert_ptr_nonnull(arena);
+  first = gl_arena_first_granule(arena);
+  end = gl_arena_end(arena);
+}
+
+static void destroy(struct gl_arena *which) {
+  struct gl_lane *lane = &cache->lane[which->kind];
+  ck_assert_ptr_eq(lane->first, which);
+  lane->first = which->next;
+  if (lane->last == which) lane->last = NULL;
+  lane->arena_count--;
+  gl_heap_lock(NULL);
+  gl_arena_destroy(which);
+  gl_heap_unlock();
+}
+
+START_TEST(fresh_arena_is_one_clean_free_run) {
+  arena_begin();
+  ck_assert_uint_eq((uintptr_t)gl_arena_start(arena) % GL_ARENA_BYTES, 0);
+  ck_assert(gl_tags_is_free(gl_heap.tags, first));
+  ck_assert_uint_eq(gl_tags_next(gl_heap.tags, first + 1, end), end);
+  ck_assert(gl_arena_is_empty(arena));
+  ck_assert_ptr_eq(gl_arena_clean_from(arena), gl_arena_start(arena));
+  ck_assert_uint_eq(arena->free_granules, GL_ARENA_GRANULES);
+  ck_assert_ptr_eq(arena->owner, cache);
+  ck_assert_ptr_eq(gl_arena_of(gl_arena_start(arena) + GL_ARENA_BYTES - 1),
+                   arena);
+  ck_assert(test_prove());
+}
+END_TEST
+
+START_TEST(kinds_have_slots) {
+  arena_begin();
+  for (int kind = 0; kind < GL_KIND_COUNT; kind++) {
+    struct gl_arena *made = create((enum gl_kind)kind);
+    ck_assert_int_eq(gl_heap.slots[gl_arena_index(made)], 1 + kind);
+  }
+  size_t index = gl_arena_index(arena);
+  cache->lane[GL_SCANNED].last = NULL;
+  gl_heap_lock(NULL);
+  gl_arena_destroy(arena);
+  gl_heap_unlock();
+  ck_assert_int_eq(gl_heap.slots[index], GL_SLOT_RUNS);
+}
+END_TEST
+
+/* Black, white and free, written at random and swept. */
+START_TEST(sweep_is_done_once) {
+  arena_begin();
+  gl_tags_set_block(gl_heap.tags, first);     /* white: dies */
+  gl_tags_set_block(gl_heap.tags, first + 4); /* black: lives */
+  gl_tags_line(gl_heap.tags, first + 4)->mark |= gl_tags_bit(first + 4);
+  gl_tags_set_free(gl_heap.tags, first + 9);
+  arena->swept = false;
+  gl_arena_sweep(arena);
+  ck_assert(arena->swept);
+  for (int again = 0; again < 2; again++) {
+    ck_assert(gl_tags_is_free(gl_heap.tags, first));
+    ck_assert(gl_tags_is_block(gl_heap.tags, first + 4));
+    ck_assert(!gl_tags_is_marked(gl_heap.tags, first + 4));
+    ck_assert(gl_tags_is_free(gl_heap.tags, first + 9));
+    gl_arena_sweep(arena); /* must not kill the white one */
+  }
+}
+END_TEST
+
+/* The runs of an arena are the gaps between its blocks, whatever stale heads
+   lie in them; going through them erases those. */
+START_TEST(next_run_coalesces) {
+  static uint8_t oracle[GL_ARENA_GRANULES]; /* 1: head of block, 2: inside */
+  arena_begin();
+  for (int round = 0; round < 200; round++) {
+    size_t density = 1 + test_below(40);
+    gl_tags_clear_lines(gl_heap.tags, first / 64, GL_ARENA_LINES);
+    for (size_t i = 0, length; i < GL_ARENA_GRANULES; i += length) {
+      length = 1 + test_below(test_one_in(10) ? 400 : 12);
+      if (length > GL_ARENA_GRANULES - i) length = GL_ARENA_GRANULES - i;
+      bool block = test_below(density) < density / 2;
+      memset(oracle + i, block ? 2 : 0, length);
+      oracle[i] = block;
+      if (block)
+        gl_tags_set_block(gl_heap.tags, first + i);
+      else
+        gl_tags_set_free(gl_heap.tags, first + i);
+    }
+    size_t at = first, run_end = 0;
+    for (size_t i = 0; i < GL_ARENA_GRANULES;) {
+      if (oracle[i] != 0) {
+        i++;
+        continue;
+      }
+      size_t to = i;
+      while (to < GL_ARENA_GRANULES && oracle[to] == 0) to++;
+      ck_assert_uint_eq(gl_arena_next_run(arena, at, &run_end), first + i);
+      ck_assert_uint_eq(run_end, first + to);
+      ck_assert_uint_eq(gl_tags_next(gl_heap.tags, first + i + 1, end),
+                        first + to);
+      at = run_end;
+      i = to;
+    }
+    ck_assert_uint_eq(gl_arena_next_run(arena, at, &run_end), end);
+  }
+}
+END_TEST
+
+/* Pages above the highest one written come back clean, the others dirty. */
+START_TEST(destroy_knows_what_was_written) {
+  arena_begin();
+  size_t page = gl_page_of(gl_arena_start(arena));
+  memset(gl_arena_start(arena), 0xff, GL_PAGE_BYTES + 1);
+  gl_arena_soil(arena, gl_arena_start(arena) + GL_PAGE_BYTES + 1);
+  gl_arena_soil(arena, gl_arena_start(arena) + 16); /* never lowers it */
+  destroy(arena);
+  ck_assert_uint_eq(gl_heap.runs.dirty_pages, 2);
+  ck_assert_int_ne(gl_heap.dirty[page + 1], 0);
+  ck_assert_int_eq(gl_heap.dirty[page + 2], 0);
+  ck_assert(test_prove());
+  /* Made anew from the same pages, it starts with as much dirt. */
+  arena = create(GL_ATOMIC);
+  ck_assert_uint_eq(arena->clean_from, 2 * GL_PAGE_BYTES);
+}
+END_TEST
+
+START_TEST(destroy_takes_all_tags_along) {
+  arena_begin();
+  for (size_t i = 0; i < GL_ARENA_GRANULES; i += 3)
+    gl_tags_set_free(gl_heap.tags, first + i);
+  destroy(arena);
+  ck_assert_uint_eq(gl_tags_next(gl_heap.tags, first, end), end);
+  ck_assert_uint_eq(gl_heap.arena_count, 0);
+  ck_assert_uint_eq(gl_heap.runs.used_pages, 0);
+}
+END_TEST
+
+START_TEST(check_sees_what_is_wrong) {
+  arena_begin();
+  ck_assert(gl_arena_check(arena));
+  gl_tags_clear(gl_heap.tags, first);
+  ck_assert(!gl_arena_check(arena));
+  gl_tags_set_block(gl_heap.tags, first);
+  ck_assert(gl_arena_check(arena));
+  gl_tags_line(gl_heap.tags, first)->mark |= gl_tags_bit(first);
+  ck_assert(!gl_arena_check(arena)); /* black, and swept */
+}
+END_TEST
+
+int main(void) {
+  TCase *tests = test_begin("arena");
+  tcase_add_test(tests, fresh_arena_is_one_clean_free_run);
+  tcase_add_test(tests, kinds_have_slots);
+  tcase_add_test(tests, sweep_is_done_once);
+  tcase_add_test(tests, next_run_coalesces);
+  tcase_add_test(tests, destroy_knows_what_was_written);
+  tcase_add_test(tests, destroy_takes_all_tags_along);
+  tcase_add_test(tests, check_sees_what_is_wrong);
+  return test_end();
+}

@@ -1,0 +1,526 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * cache.c: tests of alloc/cache: holes, quick lists, medium blocks, blocks
+ * freed by others, growth in place.  Two caches of one thread stand for two
+ * threads where order matters; threads.c has real ones.
+ */
+#include "harness.h"
+
+#define BLOCK ((size_t)512) /* of the blocks that fill an arena */
+#define BLOCKS (GL_ARENA_BYTES / BLOCK)
+
+static struct gl_cache *cache, *other;
+static char *block[2 * BLOCKS];
+static int corruptions;
+
+static void note_corruption(const void *address, const char *fault) {
+  (void)address;
+  (void)fault;
+  corruptions++;
+}
+
+static void cache_begin(void) {
+  cache = test_heap();
+  other = test_cache();
+  gl_heap.on_corruption = note_corruption;
+  corruptions = 0;
+}
+
+static char *allocate(size_t size) {
+  char *p = test_allocate(cache, size, GL_SCANNED);
+  ck_assert_ptr_nonnull(p);
+  return p;
+}
+
+static void release(void *p) {
+  ck_assert_int_eq(test_free(cache, p), GL_FAULT_NONE);
+}
+
+static bool is_allocated(const void *p) {
+  struct gl_block found;
+  return gl_heap_find(p, &found);
+}
+
+static bool try_resize(struct gl_cache *by, void *p, size_t size) {
+  struct gl_block found;
+  ck_assert_int_eq(gl_heap_find_exact(p, &found), GL_FAULT_NONE);
+  return gl_heap_try_resize(by, &found, size);
+}
+
+/* Fill `arenas` arenas, which lie side by side, with blocks. */
+static void fill(size_t arenas) {
+  for (size_t i = 0; i < arenas * BLOCKS; i++) {
+    block[i] = allocate(BLOCK);
+    ck_assert_ptr_eq(block[i], block[0] + i * BLOCK);
+  }
+}
+
+/* The blocks whose number says so die, in a collection. */
+typedef bool doomed(size_t i);
+
+static bool survives(const struct gl_block *found, void *data) {
+  size_t i = (size_t)(found->start - block[0]) / BLOCK;
+  doomed *dies = *(doomed **)data;
+  return found->start < block[0] || i >= BLOCKS || !dies(i);
+}
+
+static void kill_blocks(doomed *dies) { test_collect(survives, &dies); }
+
+/* Enough for an arena to be worth opening, none beside another. */
+static bool even_from_20(size_t i) { return i >= 20 && i % 2 == 0; }
+
+static uint64_t freed_by(void *p) {
+  uint64_t before = cache->freed_bytes;
+  release(p);
+  return cache->freed_bytes - before;
+}
+
+/* -------------------------------------------------------------- the hole */
+
+START_TEST(blocks_lie_side_by_side) {
+  cache_begin();
+  char *p = allocate(1);
+  for (size_t size = 1; size < 1000; size += 7) {
+    char *q = allocate(size);
+    ck_assert_uint_eq(test_usable(q), gl_round_up(size, GL_GRANULE_BYTES));
+    ck_assert_ptr_eq(q, p + test_usable(p));
+    p = q;
+  }
+  ck_assert(test_prove());
+}
+END_TEST
+
+START_TEST(freeing_the_newest_moves_back) {
+  cache_begin();
+  char *a = allocate(32), *b = allocate(100);
+  memset(b, 0x33, 100);
+  ck_assert_uint_eq(freed_by(b), 112);
+  ck_assert(!is_allocated(b));
+  ck_assert_int_eq(gl_heap_free(cache, b), GL_FAULT_FREE);
+  ck_assert_uint_eq(test_usable(a), 32);
+  char *c = allocate(200);
+  ck_assert_ptr_eq(c, b);
+  ck_assert(test_is_zero(c, 200));
+  release(c);
+  release(a);
+  ck_assert_ptr_eq(allocate(16), a);
+  ck_assert(test_accounts_balance(cache));
+  ck_assert(test_prove());
+}
+END_TEST
+
+START_TEST(quick_list_is_last_in_first_out) {
+  cache_begin();
+  char *a = allocate(48), *b = allocate(48), *wall = allocate(16);
+  memset(a, 1, 48);
+  release(a);
+  release(b);
+  ck_assert(!is_allocated(a) && !is_allocated(b));
+  ck_assert_ptr_eq(allocate(33), b);
+  ck_assert_ptr_eq(allocate(48), a);
+  ck_assert(test_is_zero(a, 48));
+  ck_assert_uint_eq(test_usable(b), 48);
+  ck_assert(is_allocated(wall));
+  ck_assert(test_prove());
+}
+END_TEST
+
+START_TEST(scribbling_over_a_quick_block_is_found_out) {
+  cache_begin();
+  char *a = allocate(48), *b = allocate(48);
+  allocate(16);
+  release(a);
+  release(b);
+  *(uint64_t *)b ^= 0x1234567890abcdefu;
+  ck_assert_ptr_eq(allocate(48), b);
+  ck_assert_int_eq(corruptions, 0); /* nobody has followed it */
+  ck_assert_ptr_nonnull(allocate(48));
+  ck_assert_int_eq(corruptions, 1);
+}
+END_TEST
+
+/* A hole that is used up ends where a live block begins: freeing that block
+   has nothing to do with the hole.  The block is ahead of the cursor... */
+START_TEST(free_the_block_where_the_hole_ends_ahead) {
+  cache_begin();
+  fill(1);
+  kill_blocks(even_from_20);
+  ck_assert_ptr_eq(allocate(BLOCK), block[20]);
+  ck_assert_ptr_eq(cache->lane[GL_SCANNED].hole.cur, block[21]);
+  uint64_t free_granules = gl_arena_of(block[21])->free_granules;
+  ck_assert_uint_eq(freed_by(block[21]), BLOCK);
+  ck_assert_uint_eq(gl_arena_of(block[21])->free_granules,
+                    free_granules + BLOCK / GL_GRANULE_BYTES);
+  ck_assert(!is_allocated(block[21]));
+  ck_assert_uint_eq(test_usable(block[20]), BLOCK);
+}
+END_TEST
+
+/* ...or behind it, where the fast path frees. */
+START_TEST(free_the_block_where_the_hole_ends_behind) {
+  cache_begin();
+  fill(1);
+  kill_blocks(even_from_20);
+  /* Too large for every run: all of them go into bins. */
+  for (size_t i = 0; i < GL_ARENA_BYTES / 1024; i++) allocate(1024);
+  char *p = allocate(BLOCK);
+  ck_assert_ptr_eq(gl_arena_of(p), gl_arena_of(block[0]));
+  ck_assert_ptr_eq(cache->lane[GL_SCANNED].hole.cur, p + BLOCK);
+  ck_assert_uint_eq(freed_by(p + BLOCK), BLOCK);
+  ck_assert(!is_allocated(p + BLOCK));
+  ck_assert_uint_eq(test_usable(p), BLOCK);
+  ck_assert_ptr_eq(allocate(BLOCK), p + BLOCK);
+}
+END_TEST
+
+static bool pairs_from_20(size_t i) { return i >= 20 && i % 4 < 2; }
+
+/* A block that lies before the hole, with nothing bumped in between, is the
+   newest too: the hole begins earlier then. */
+START_TEST(hole_grows_downwards) {
+  cache_begin();
+  fill(1);
+  kill_blocks(pairs_from_20);
+  char *p = allocate(BLOCK);
+  release(p);
+  ck_assert_uint_eq(freed_by(p - BLOCK), BLOCK);
+  ck_assert(test_accounts_balance(cache));
+  ck_assert(!is_allocated(p) && !is_allocated(p - BLOCK));
+  ck_assert(test_prove());
+  char *q = allocate(3 * BLOCK);
+  ck_assert_ptr_eq(q, p - BLOCK);
+  ck_assert_uint_eq(test_usable(q), 3 * BLOCK);
+  ck_assert(test_is_zero(q, 3 * BLOCK));
+  ck_assert(test_accounts_balance(cache));
+}
+END_TEST
+
+/* The binned run right before the hole has no tag behind it. */
+static bool four_and_every_third(size_t i) {
+  return i == 4 || (i >= 6 && i <= 8) || (i >= 20 && i % 3 == 0);
+}
+
+START_TEST(binned_run_right_before_the_hole) {
+  cache_begin();
+  fill(1);
+  kill_blocks(four_and_every_third);
+  char *p = allocate(1024); /* passes 4, which goes into a bin */
+  ck_assert_ptr_eq(p, block[6]);
+  release(p);
+  release(block[5]);
+  ck_assert_ptr_eq(cache->lane[GL_SCANNED].hole.cur, block[5]);
+  ck_assert(test_prove());
+  ck_assert(try_resize(cache, block[3], 1024)); /* over 4 */
+  ck_assert_uint_eq(test_usable(block[3]), 1024);
+  ck_assert(test_is_zero(block[4], BLOCK));
+  ck_assert_int_eq(corruptions, 0);
+  ck_assert(test_prove());
+}
+END_TEST
+
+/* ------------------------------------------------------------------ rescan */
+
+static bool even_from_40(size_t i) { return i >= 40 && i % 2 == 0; }
+
+/* The lane forgets its lists while an arena is half passed.  Blocks freed in
+   its passed half go to quick lists again: the cursor must not run over it. */
+START_TEST(rescan_leaves_a_half_passed_arena_alone) {
+  cache_begin();
+  char *large = allocate(8 * GL_ARENA_BYTES);
+  fill(1);
+  kill_blocks(even_from_40);
+  large = allocate(8 * GL_ARENA_BYTES);
+  ck_assert_ptr_eq(allocate(BLOCK), block[40]); /* the arena is current */
+  release(large);                               /* a rescan is due */
+  allocate(GL_MEDIUM_MAX_BYTES / 2);
+  ck_assert_ptr_null(cache->lane[GL_SCANNED].hole.cur);
+  for (size_t i = 0; i < 30; i++) release(block[i]);
+  /* One of another size first, which wants a hole; then all that fit. */
+  char *p[64] = {allocate(1008)};
+  test_fill(p[0], 1008, 0);
+  for (size_t i = 1; i < 64; i++) test_fill(p[i] = allocate(BLOCK), BLOCK, i);
+  ck_assert(test_is_filled(p[0], 1008, 0));
+  for (size_t i = 1; i < 64; i++) ck_assert(test_is_filled(p[i], BLOCK, i));
+  ck_assert_int_eq(corruptions, 0);
+  ck_assert(test_prove());
+}
+END_TEST
+
+/* What was freed into quick lists of one size serves another: the heap does
+   not grow for ever. */
+START_TEST(rescan_coalesces_what_was_freed) {
+  cache_begin();
+  fill(2);
+  size_t arenas = gl_heap.arena_count;
+  for (int round = 0; round < 20; round++) {
+    for (size_t i = 0; i < 2 * BLOCKS; i++) release(block[i]);
+    for (size_t i = 0; i < BLOCKS; i++) block[i] = allocate(2 * BLOCK);
+    for (size_t i = 0; i < BLOCKS; i++) release(block[i]);
+    for (size_t i = 0; i < 2 * BLOCKS; i++) block[i] = allocate(BLOCK);
+  }
+  ck_assert_uint_le(gl_heap.arena_count, arenas + 2);
+  ck_assert(test_prove());
+}
+END_TEST
+
+/* ------------------------------------------------------------ medium blocks */
+
+START_TEST(medium_blocks_of_all_sizes) {
+  cache_begin();
+  for (size_t size = 1025; size <= GL_MEDIUM_MAX_BYTES; size += size / 16) {
+    char *p = allocate(size);
+    ck_assert_uint_ge(test_usable(p), size);
+    ck_assert_uint_le(test_usable(p), size + size / 8 + GL_GRANULE_BYTES);
+    ck_assert(test_is_zero(p, test_usable(p)));
+    ck_assert_int_ne(gl_heap.slots[gl_arena_index(gl_arena_of(p))],
+                     GL_SLOT_RUNS);
+    memset(p, 0x44, test_usable(p));
+    if (test_one_in(2)) release(p);
+  }
+  ck_assert(test_accounts_balance(cache));
+  ck_assert(test_prove());
+}
+END_TEST
+
+START_TEST(medium_blocks_leave_the_hole_open) {
+  cache_begin();
+  char *a = allocate(16);
+  for (size_t left = 2 * GL_ARENA_BYTES; left > 0; left -= GL_MEDIUM_MAX_BYTES)
+    allocate(GL_MEDIUM_MAX_BYTES);
+  struct gl_lane *lane = &cache->lane[GL_SCANNED];
+  ck_assert_ptr_nonnull(lane->hole.cur);
+  char *b = allocate(16);
+  ck_assert_ptr_eq(gl_arena_of(a), gl_arena_of(b));
+}
+END_TEST
+
+START_TEST(classes_are_in_order) {
+  size_t before = 0;
+  unsigned class_before = 0;
+  for (size_t granules = 1; granules <= GL_MEDIUM_MAX_GRANULES; granules++) {
+    size_t rounded = gl_class_granules(granules);
+    unsigned index = gl_class_of(granules);
+    ck_assert_uint_ge(rounded, granules);
+    ck_assert_uint_le(rounded, granules + granules / 8);
+    ck_assert_uint_lt(index, GL_CLASSES);
+    ck_assert_uint_eq(gl_class_of(rounded), index);
+    ck_assert_uint_eq(gl_class_granules(rounded), rounded);
+    ck_assert_uint_eq(index,
+                      rounded == before ? class_before : class_before + 1);
+    before = rounded;
+    class_before = index;
+  }
+}
+END_TEST
+
+/* --------------------------------------------------------- inbox and outbox */
+
+START_TEST(frees_by_another_come_home) {
+  cache_begin();
+  for (size_t i = 0; i < 100; i++) block[i] = allocate(64);
+  for (size_t i = 0; i < 100; i++)
+    ck_assert_int_eq(test_free(other, block[i]), GL_FAULT_NONE);
+  ck_assert_uint_eq(other->outbox.count, 100 - 64);
+  ck_assert_ptr_nonnull(cache->inbox);
+  gl_cache_flush_outbox(other);
+  ck_assert_uint_eq(other->outbox.count, 0);
+  gl_cache_drain_inbox(cache);
+  ck_assert_ptr_null(cache->inbox);
+  for (size_t i = 0; i < 100; i++) ck_assert(!is_allocated(block[i]));
+  ck_assert_uint_eq(cache->freed_bytes, 100 * 64);
+  for (size_t i = 0; i < 100; i++) {
+    char *p = allocate(64);
+    ck_assert(p >= block[0] && p <= block[99]);
+    ck_assert(test_is_zero(p, 64));
+  }
+  ck_assert(test_prove());
+}
+END_TEST
+
+START_TEST(second_free_by_another_is_told) {
+  cache_begin();
+  char *p = allocate(64);
+  struct gl_cache *third = test_cache();
+  ck_assert_int_eq(gl_heap_free(other, p), GL_FAULT_NONE);
+  ck_assert_int_eq(gl_heap_free(other, p), GL_FAULT_TWICE);
+  ck_assert_int_eq(gl_heap_free(third, p), GL_FAULT_TWICE);
+  gl_cache_flush_outbox(other);
+  ck_assert_int_eq(gl_heap_free(third, p), GL_FAULT_TWICE);
+}
+END_TEST
+
+/* The owner frees what another has sent already: told as it arrives. */
+START_TEST(free_by_another_then_by_the_owner_is_told) {
+  cache_begin();
+  char *a = allocate(64), *b = allocate(64);
+  allocate(64);
+  ck_assert_int_eq(gl_heap_free(other, a), GL_FAULT_NONE);
+  ck_assert_int_eq(gl_heap_free(other, b), GL_FAULT_NONE);
+  gl_cache_flush_outbox(other);
+  release(b);
+  gl_cache_drain_inbox(cache);
+  ck_assert_int_eq(corruptions, 1);
+  ck_assert(test_prove());
+}
+END_TEST
+
+/* A block that was on its way when a collection came has a second life, and
+   may be freed by another again: what marked it as sent must be gone. */
+START_TEST(sent_block_has_a_second_life) {
+  cache_begin();
+  for (size_t i = 0; i < 8; i++) {
+    block[i] = test_allocate(cache, 64, GL_ATOMIC);
+    memset(block[i], 0x5c, 64);
+  }
+  ck_assert_int_eq(gl_heap_free(other, block[2]), GL_FAULT_NONE);
+  ck_assert_int_eq(gl_heap_free(other, block[3]), GL_FAULT_NONE);
+  gl_cache_flush_outbox(other); /* both ways: inbox, then outbox */
+  ck_assert_int_eq(gl_heap_free(other, block[5]), GL_FAULT_NONE);
+  test_collect(test_keep_all, NULL);
+  for (int i = 0; i < 3; i++) {
+    char *p = test_allocate(cache, 64, GL_ATOMIC);
+    ck_assert(p == block[2] || p == block[3] || p == block[5]);
+    ck_assert_int_eq(gl_heap_free(other, p), GL_FAULT_NONE);
+  }
+}
+END_TEST
+
+/* A thread that ends sends what it has gathered, and its cache is the next
+   thread's, blocks sent to it included. */
+START_TEST(cache_survives_its_thread) {
+  cache_begin();
+  char *p = allocate(64), *q = test_allocate(other, 64, GL_SCANNED);
+  ck_assert_int_eq(gl_heap_free(other, p), GL_FAULT_NONE);
+  gl_cache_release(other);
+  ck_assert_ptr_nonnull(cache->inbox);
+  ck_assert_ptr_eq(gl_self, &gl_cache_none);
+  ck_assert_int_eq(gl_heap_free(cache, q), GL_FAULT_NONE);
+  gl_cache_flush_outbox(cache);
+  ck_assert_ptr_nonnull(other->inbox);
+  ck_assert_ptr_eq(test_cache(), other);
+  gl_cache_drain_inbox(other);
+  ck_assert(!is_allocated(q));
+  ck_assert(test_prove());
+}
+END_TEST
+
+/* ----------------------------------------------------------- growth in place */
+
+START_TEST(newest_block_grows_in_the_hole) {
+  cache_begin();
+  char *a = allocate(32), *b = allocate(32);
+  memset(b, 0x11, 32);
+  ck_assert(!try_resize(cache, a, 64));
+  ck_assert(try_resize(cache, b, 200));
+  ck_assert_uint_eq(test_usable(b), 208);
+  ck_assert(test_is_zero(b + 32, 176));
+  ck_assert_ptr_eq(allocate(16), b + 208);
+  ck_assert(!try_resize(other, b, 400)); /* not its own */
+  ck_assert(test_accounts_balance(cache));
+  ck_assert(test_prove());
+}
+END_TEST
+
+/* The hole may begin where the arena before it ends: no block reaches over. */
+START_TEST(growth_stops_at_the_arenas_end) {
+  cache_begin();
+  fill(1);
+  char *p = allocate(BLOCK);
+  ck_assert_ptr_eq(p, block[BLOCKS - 1] + BLOCK);
+  release(p);
+  ck_assert_ptr_eq(cache->lane[GL_SCANNED].hole.cur, p);
+  ck_assert(!try_resize(cache, block[BLOCKS - 1], 2 * BLOCK));
+  ck_assert_uint_eq(test_usable(block[BLOCKS - 1]), BLOCK);
+  ck_assert(test_prove());
+}
+END_TEST
+
+START_TEST(block_grows_over_a_binned_run) {
+  cache_begin();
+  fill(1);
+  kill_blocks(even_from_20);
+  for (size_t i = 0; i < GL_ARENA_BYTES / 1024; i++) allocate(1024);
+  memset(block[21], 0x22, BLOCK);
+  ck_assert(!try_resize(cache, block[21], 3 * BLOCK));
+  ck_assert(try_resize(cache, block[21], BLOCK + 100));
+  ck_assert_uint_eq(test_usable(block[21]), BLOCK + 112);
+  ck_assert(test_is_zero(block[22], 112));
+  ck_assert(try_resize(cache, block[21], 2 * BLOCK));
+  ck_assert_uint_eq(test_usable(block[21]), 2 * BLOCK);
+  ck_assert(test_is_filled(block[21], 0, 0));
+  ck_assert(test_accounts_balance(cache));
+  ck_assert(test_prove());
+}
+END_TEST
+
+START_TEST(slack_of_less_than_half_stays) {
+  cache_begin();
+  char *p = allocate(256);
+  ck_assert(try_resize(cache, p, 130));
+  ck_assert_uint_eq(test_usable(p), 256);
+  ck_assert(!try_resize(cache, p, 128));
+  ck_assert_uint_eq(test_usable(p), 256);
+}
+END_TEST
+
+/* ------------------------------------------------------------------ budget */
+
+START_TEST(budget_is_spent_and_refilled) {
+  enum gl_want want;
+  cache_begin();
+  gl_heap.budget_bytes = (int64_t)(4 * GL_ARENA_BYTES);
+  size_t allocated = 0;
+  while (test_allocate(cache, 64, GL_SCANNED) != NULL) allocated += 64;
+  ck_assert_uint_ge(allocated, 3 * GL_ARENA_BYTES);
+  ck_assert_uint_le(allocated, 6 * GL_ARENA_BYTES);
+  ck_assert_ptr_null(gl_heap_allocate(cache, 64, GL_SCANNED, &want));
+  ck_assert_int_eq(want, GL_WANT_COLLECTION);
+  ck_assert_ptr_null(gl_heap_allocate(cache, 1 << 20, GL_SCANNED, &want));
+  ck_assert_int_eq(want, GL_WANT_COLLECTION);
+  gl_heap.budget_bytes = (int64_t)GL_ARENA_BYTES;
+  ck_assert_ptr_nonnull(gl_heap_allocate(cache, 64, GL_SCANNED, &want));
+}
+END_TEST
+
+/* Without a budget, frees of what others allocated must not wrap it. */
+START_TEST(no_budget_is_never_spent) {
+  cache_begin();
+  for (int i = 0; i < 4; i++) {
+    char *p = allocate(1 << 20);
+    ck_assert_int_eq(gl_heap_free(other, p), GL_FAULT_NONE);
+    gl_cache_settle(other);
+    ck_assert_int_gt(gl_heap.budget_bytes, 0);
+    ck_assert_ptr_nonnull(test_allocate(other, 64, GL_SCANNED));
+    ck_assert_ptr_nonnull(test_allocate(other, 1 << 20, GL_SCANNED));
+  }
+}
+END_TEST
+
+int main(void) {
+  TCase *tests = test_begin("cache");
+  tcase_add_test(tests, blocks_lie_side_by_side);
+  tcase_add_test(tests, freeing_the_newest_moves_back);
+  tcase_add_test(tests, quick_list_is_last_in_first_out);
+  tcase_add_test(tests, scribbling_over_a_quick_block_is_found_out);
+  tcase_add_test(tests, free_the_block_where_the_hole_ends_ahead);
+  tcase_add_test(tests, free_the_block_where_the_hole_ends_behind);
+  tcase_add_test(tests, hole_grows_downwards);
+  tcase_add_test(tests, binned_run_right_before_the_hole);
+  tcase_add_test(tests, rescan_leaves_a_half_passed_arena_alone);
+  tcase_add_test(tests, rescan_coalesces_what_was_freed);
+  tcase_add_test(tests, medium_blocks_of_all_sizes);
+  tcase_add_test(tests, medium_blocks_leave_the_hole_open);
+  tcase_add_test(tests, classes_are_in_order);
+  tcase_add_test(tests, frees_by_another_come_home);
+  tcase_add_test(tests, second_free_by_another_is_told);
+  tcase_add_test(tests, free_by_another_then_by_the_owner_is_told);
+  tcase_add_test(tests, sent_block_has_a_second_life);
+  tcase_add_test(tests, cache_survives_its_thread);
+  tcase_add_test(tests, newest_block_grows_in_the_hole);
+  tcase_add_test(tests, growth_stops_at_the_arenas_end);
+  tcase_add_test(tests, block_grows_over_a_binned_run);
+  tcase_add_test(tests, slack_of_less_than_half_stays);
+  tcase_add_test(tests, budget_is_spent_and_refilled);
+  tcase_add_test(tests, no_budget_is_never_spent);
+  return test_end();
+}

@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: MIT
+#
+# tests/unit/local.mk: the Check suites, one program per suite.  They link with
+# the convenience library, where the internal names can be seen.
+
+if HAVE_CHECK
+unit_tests = \
+  tests/unit/arena \
+  tests/unit/bins \
+  tests/unit/cache \
+  tests/unit/model \
+  tests/unit/os \
+  tests/unit/runs \
+  tests/unit/tags
+
+check_PROGRAMS += $(unit_tests)
+TESTS += $(unit_tests)
+
+check_LIBRARIES = tests/unit/libharness.a
+tests_unit_libharness_a_SOURCES = tests/unit/harness.c tests/unit/harness.h
+tests_unit_libharness_a_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+
+unit_ldadd = tests/unit/libharness.a libgleaner_core.la $(CHECK_LIBS) \
+  $(UNWIND_LIBS)
+
+tests_unit_arena_SOURCES = tests/unit/arena.c
+tests_unit_arena_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_arena_LDADD = $(unit_ldadd)
+
+tests_unit_bins_SOURCES = tests/unit/bins.c
+tests_unit_bins_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_bins_LDADD = $(unit_ldadd)
+
+tests_unit_cache_SOURCES = tests/unit/cache.c
+tests_unit_cache_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_cache_LDADD = $(unit_ldadd)
+
+tests_unit_model_SOURCES = tests/unit/model.c
+tests_unit_model_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_model_LDADD = $(unit_ldadd)
+
+tests_unit_os_SOURCES = tests/unit/os.c
+tests_unit_os_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_os_LDADD = $(unit_ldadd)
+
+tests_unit_runs_SOURCES = tests/unit/runs.c
+tests_unit_runs_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_runs_LDADD = $(unit_ldadd)
+
+tests_unit_tags_SOURCES = tests/unit/tags.c
+tests_unit_tags_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_tags_LDADD = $(unit_ldadd)
+endif

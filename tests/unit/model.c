@@ -1,0 +1,437 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * model.c: the whole of alloc/ against a model that could not be simpler: a
+ * map that says for every granule of the heap which block owns it.  A million
+ * random operations by three caches in turn; every block is filled with what
+ * no other block has and verified when it goes.
+ *
+ * A block that one cache frees and another owns is on its way for a time that
+ * nobody can foretell: the model calls it sent, and lets its granules be
+ * handed out again or not.
+ */
+#include "harness.h"
+
+#include <stdio.h>
+
+#define OPERATIONS 1000000
+#define CACHES 3
+#define MODEL_BLOCKS ((size_t)20000)
+#define MODEL_LIVE_BYTES ((size_t)24 << 20)
+#define MODEL_HEAP_BYTES ((size_t)1 << 30)
+
+enum state { NOTHING, LIVE, SENT };
+
+struct item {
+  char *start;
+  size_t size; /* asked for */
+  size_t usable;
+  enum gl_kind kind;
+  enum state state;
+  size_t slot; /* in live[] */
+};
+
+static struct {
+  struct gl_cache *cache[CACHES];
+  uint32_t *owner; /* of a granule: index in item[], plus 1 */
+  struct item item[4 * MODEL_BLOCKS];
+  uint32_t unused[4 * MODEL_BLOCKS]; /* items of state NOTHING */
+  size_t unused_count;
+  uint32_t live[4 * MODEL_BLOCKS]; /* items of state LIVE */
+  size_t live_count;
+  size_t live_bytes;
+  uint64_t swept_bytes; /* died by collection */
+  size_t grow;          /* of 100 operations, so many allocate */
+} model;
+
+/* ------------------------------------------------------------- the model */
+
+static void model_init(void) {
+  test_heap();
+  model.cache[0] = gl_self;
+  for (int i = 1; i < CACHES; i++) model.cache[i] = test_cache();
+  model.owner = calloc(MODEL_HEAP_BYTES >> GL_GRANULE_SHIFT, sizeof(uint32_t));
+  ck_assert_ptr_nonnull(model.owner);
+  for (uint32_t i = 0; i < 4 * MODEL_BLOCKS; i++)
+    model.unused[model.unused_count++] = i;
+  model.grow = 50;
+}
+
+static uint32_t *model_owners(const struct item *item) {
+  return &model.owner[gl_granule_of(item->start)];
+}
+
+/* Nobody owns these granules any more. */
+static void model_disown(struct item *item) {
+  size_t granules = item->usable >> GL_GRANULE_SHIFT;
+  memset(model_owners(item), 0, granules * sizeof(uint32_t));
+  item->state = NOTHING;
+  model.unused[model.unused_count++] = (uint32_t)(item - model.item);
+}
+
+/* Item owns what lies [from, to) bytes behind its start: nobody else may. */
+static void model_own(struct item *item, size_t from, size_t to) {
+  uint32_t id = (uint32_t)(item - model.item) + 1;
+  uint32_t *owner = model_owners(item);
+  for (size_t i = from >> GL_GRANULE_SHIFT; i < to >> GL_GRANULE_SHIFT; i++) {
+    if (owner[i] != 0) {
+      struct item *before = &model.item[owner[i] - 1];
+      ck_assert_msg(before->state == SENT, "%p of %zu overlaps %p of %zu",
+                    (void *)item->start, item->usable, (void *)before->start,
+                    before->usable);
+      model_disown(before);
+    }
+    owner[i] = id;
+  }
+}
+
+static void model_leave_live(struct item *item) {
+  uint32_t last = model.live[--model.live_count];
+  model.live[item->slot] = last;
+  model.item[last].slot = item->slot;
+  model.live_bytes -= item->usable;
+}
+
+/* Everything sent has arrived. */
+static void model_settle_sent(void) {
+  for (size_t i = 0; i < 4 * MODEL_BLOCKS; i++)
+    if (model.item[i].state == SENT) model_disown(&model.item[i]);
+}
+
+static struct item *model_pick(void) {
+  if (model.live_count == 0) return NULL;
+  return &model.item[model.live[test_below(model.live_count)]];
+}
+
+/* ---------------------------------------------------------------- payloads */
+
+/* Of a large block, its two ends. */
+#define ENDS_BYTES ((size_t)8192)
+
+static void item_fill(struct item *item) {
+  uint64_t id = (uint64_t)(item - model.item);
+  if (item->usable <= 8 * ENDS_BYTES) {
+    test_fill(item->start, item->usable, id);
+    return;
+  }
+  test_fill(item->start, ENDS_BYTES, id);
+  test_fill(item->start + item->usable - ENDS_BYTES, ENDS_BYTES, id);
+}
+
+/* The end of a block that was made smaller is another: below `usable`. */
+static void item_verify(const struct item *item) {
+  uint64_t id = (uint64_t)(item - model.item);
+  if (item->usable <= 8 * ENDS_BYTES) {
+    ck_assert(test_is_filled(item->start, item->usable, id));
+    return;
+  }
+  ck_assert(test_is_filled(item->start, ENDS_BYTES, id));
+  ck_assert(
+      test_is_filled(item->start + item->usable - ENDS_BYTES, ENDS_BYTES, id));
+}
+
+/* ------------------------------------------------------------ operations */
+
+static size_t model_size(void) {
+  if (test_one_in(20)) return test_size(8 * GL_ARENA_BYTES);
+  if (test_one_in(3)) return test_size(GL_MEDIUM_MAX_BYTES + 64);
+  return test_size(2000);
+}
+
+static void model_adopt(struct gl_cache *cache, char *p, size_t size,
+                        enum gl_kind kind) {
+  struct gl_block block;
+  struct item *item = &model.item[model.unused[--model.unused_count]];
+  ck_assert_uint_eq((uintptr_t)p % GL_GRANULE_BYTES, 0);
+  ck_assert_uint_lt((uintptr_t)p - gl_heap.base, MODEL_HEAP_BYTES);
+  ck_assert_int_eq(gl_heap_find_exact(p, &block), GL_FAULT_NONE);
+  ck_assert_uint_ge(block.size, size);
+  ck_assert_int_eq(block.kind, kind);
+  ck_assert(block.large || gl_arena_of(p)->owner == cache);
+  if (gl_kind_is_zeroed(kind)) ck_assert(test_is_zero(p, block.size));
+  *item = (struct item){p, size, block.size, kind, LIVE, model.live_count};
+  model_own(item, 0, block.size);
+  model.live[model.live_count++] = (uint32_t)(item - model.item);
+  model.live_bytes += block.size;
+  item_fill(item);
+}
+
+static void do_allocate(void) {
+  struct gl_cache *cache = model.cache[test_one_in(4) ? test_below(CACHES) : 0];
+  enum gl_kind kind =
+      test_one_in(3) ? (enum gl_kind)test_below(GL_KIND_COUNT) : GL_SCANNED;
+  size_t size = model_size();
+  char *p = test_allocate(cache, size, kind);
+  if (p != NULL) model_adopt(cache, p, size, kind);
+}
+
+static void do_allocate_aligned(void) {
+  enum gl_want want;
+  struct gl_cache *cache = model.cache[test_below(CACHES)];
+  enum gl_kind kind = (enum gl_kind)test_below(GL_KIND_COUNT);
+  size_t size = model_size(), align = (size_t)16 << test_below(10);
+  if (test_one_in(50)) align = (size_t)1 << test_below(23);
+  if (align < 16) align = 16;
+  char *p = gl_heap_allocate_aligned(cache, size, align, kind, &want);
+  if (p == NULL) return;
+  ck_assert_uint_eq((uintptr_t)p % align, 0);
+  model_adopt(cache, p, size, kind);
+}
+
+static void do_free(void) {
+  struct item *item = model_pick();
+  if (item == NULL) return;
+  item_verify(item);
+  struct gl_arena *arena = gl_arena_of(item->start);
+  bool small = gl_heap.slots[gl_arena_index(arena)] != GL_SLOT_RUNS;
+  struct gl_cache *cache =
+      small && !test_one_in(6) ? arena->owner : model.cache[test_below(CACHES)];
+  bool sent = small && cache != arena->owner;
+  model_leave_live(item);
+  ck_assert_int_eq(test_free(cache, item->start), GL_FAULT_NONE);
+  if (sent) {
+    item->state = SENT;
+    if (test_one_in(4))
+      ck_assert_int_eq(gl_heap_free(cache, item->start), GL_FAULT_TWICE);
+    return;
+  }
+  struct gl_block block;
+  ck_assert(!gl_heap_find(item->start, &block));
+  if (test_one_in(4))
+    ck_assert_int_eq(test_free(cache, item->start), GL_FAULT_FREE);
+  model_disown(item);
+}
+
+static void item_resized(struct item *item, size_t size) {
+  size_t usable = test_usable(item->start), old = item->usable;
+  ck_assert_uint_ge(usable, size);
+  if (usable < old) {
+    memset(model_owners(item) + (usable >> GL_GRANULE_SHIFT), 0,
+           ((old - usable) >> GL_GRANULE_SHIFT) * sizeof(uint32_t));
+  } else {
+    if (gl_kind_is_zeroed(item->kind))
+      ck_assert(test_is_zero(item->start + old, usable - old));
+    model_own(item, old, usable);
+  }
+  model.live_bytes += usable - old;
+  item->usable = usable;
+  item->size = size;
+}
+
+static void do_resize(void) {
+  struct gl_block block;
+  struct item *item = model_pick();
+  if (item == NULL) return;
+  size_t size =
+      test_one_in(2) ? model_size() : test_below(2 * item->usable + 64);
+  if (size > item->usable + MODEL_LIVE_BYTES / 2) return;
+  item_verify(item);
+  ck_assert_int_eq(gl_heap_find_exact(item->start, &block), GL_FAULT_NONE);
+  struct gl_cache *cache = model.cache[test_below(CACHES)];
+  if (gl_heap_try_resize(cache, &block, size)) item_resized(item, size);
+  ck_assert_uint_eq(test_usable(item->start), item->usable);
+  item_fill(item);
+}
+
+/* Any byte of the heap, most often one near the edge of a block. */
+static const char *model_address(void) {
+  const struct item *item = model_pick();
+  if (item == NULL || test_one_in(3))
+    return (const char *)gl_heap.base + test_below(gl_heap.extent_bytes + 1);
+  const char *edge = item->start + (test_one_in(2) ? item->usable : 0);
+  return edge - 18 + test_below(36);
+}
+
+static void do_find(void) {
+  struct gl_block block;
+  const char *p = model_address();
+  bool found = gl_heap_find(p, &block);
+  if (!gl_in_heap(p)) {
+    ck_assert(!found);
+    return;
+  }
+  uint32_t owner = model.owner[gl_granule_of(p)];
+  if (owner == 0) {
+    ck_assert_msg(!found, "%p is free, but found in %p", (const void *)p,
+                  (void *)block.start);
+    return;
+  }
+  const struct item *item = &model.item[owner - 1];
+  if (item->state == SENT) return;
+  ck_assert(found);
+  ck_assert_ptr_eq(block.start, item->start);
+  ck_assert_uint_eq(block.size, item->usable);
+  ck_assert_int_eq(block.kind, item->kind);
+}
+
+/* -------------------------------------------------------------- collections */
+
+struct census {
+  size_t seen;
+  size_t survive; /* of 100 */
+};
+
+static bool census_keep(const struct gl_block *block, void *data) {
+  struct census *census = data;
+  uint32_t owner = model.owner[gl_granule_of(block->start)];
+  ck_assert_uint_ne(owner, 0);
+  struct item *item = &model.item[owner - 1];
+  ck_assert_int_eq(item->state, LIVE);
+  ck_assert_ptr_eq(item->start, block->start);
+  ck_assert_uint_eq(item->usable, block->size);
+  census->seen++;
+  if (test_below(100) < census->survive) return true;
+  item_verify(item);
+  model.swept_bytes += item->usable;
+  model_leave_live(item);
+  model_disown(item);
+  return false;
+}
+
+/* Before marking, the heap's blocks are the model's, no more and no less. */
+static void do_collect(void) {
+  static const size_t rates[] = {0, 2, 20, 50, 80, 98, 100};
+  struct census census = {0, rates[test_below(7)]};
+  size_t live = model.live_count;
+  model_settle_sent();
+  test_collect(census_keep, &census);
+  ck_assert_uint_eq(census.seen, live);
+  ck_assert(test_prove());
+}
+
+/* Every page in use holds something: arenas that are empty are gone. */
+static void do_release(void) {
+  size_t pages = 0;
+  model_settle_sent();
+  gl_heap_lock(NULL);
+  gl_heap_release_empty();
+  gl_runs_scavenge(0);
+  gl_heap_unlock();
+  bool *counted = calloc((gl_heap.extent_bytes >> GL_ARENA_SHIFT) + 1, 1);
+  for (size_t i = 0; i < model.live_count; i++) {
+    const struct item *item = &model.item[model.live[i]];
+    size_t arena = gl_arena_index(gl_arena_of(item->start));
+    if (gl_heap.slots[arena] == GL_SLOT_RUNS) {
+      pages += item->usable >> GL_PAGE_SHIFT;
+    } else if (!counted[arena]) {
+      counted[arena] = true;
+      pages += GL_ARENA_PAGES;
+    }
+  }
+  free(counted);
+  ck_assert_uint_eq(gl_heap.runs.used_pages, pages);
+  ck_assert_uint_eq(gl_heap.runs.dirty_pages, 0);
+  ck_assert(test_prove());
+}
+
+/* ----------------------------------------------------------- other events */
+
+static void do_tick(void) {
+  gl_heap_lock(NULL);
+  gl_runs_tick(gl_heap.runs.tick_ns + GL_TICK_NS);
+  gl_heap_unlock();
+}
+
+static void do_limit(void) {
+  gl_heap_lock(NULL);
+  size_t held = gl_heap_held_bytes() >> GL_PAGE_SHIFT;
+  gl_heap.runs.limit_pages =
+      test_one_in(2) ? SIZE_MAX : held + test_below(4 * GL_ARENA_PAGES);
+  gl_heap_unlock();
+}
+
+static void do_budget(void) {
+  int64_t budget =
+      test_one_in(2) ? (int64_t)1 << 60 : (int64_t)test_below(1 << 20);
+  __atomic_store_n(&gl_heap.budget_bytes, budget, __ATOMIC_RELAXED);
+}
+
+/* A thread ends and another begins. */
+static void do_release_cache(void) {
+  int i = (int)test_below(CACHES);
+  gl_cache_release(model.cache[i]);
+  model.cache[i] = test_cache();
+}
+
+/* ---------------------------------------------------------------- the whole */
+
+static uint64_t sent_bytes(const struct gl_quick *block) {
+  uint64_t bytes = 0;
+  for (; block != NULL;
+       block = (const struct gl_quick *)(block->link ^ gl_heap.secret))
+    bytes += test_usable(block);
+  return bytes;
+}
+
+/* What was allocated and not freed is live, on its way, or was swept. */
+static void check_accounts(void) {
+  uint64_t bytes = 0, expected = model.live_bytes + model.swept_bytes;
+  for (int i = 0; i < CACHES; i++) {
+    const struct gl_cache *cache = model.cache[i];
+    ck_assert(test_accounts_balance(cache));
+    bytes += cache->allocated_bytes + cache->reused_bytes - cache->freed_bytes;
+    for (int kind = 0; kind < GL_KIND_COUNT; kind++)
+      bytes +=
+          (uint64_t)(cache->lane[kind].hole.cur - cache->lane[kind].accounted);
+    expected += sent_bytes(cache->inbox) + sent_bytes(cache->outbox.first);
+  }
+  ck_assert_uint_eq(bytes, expected);
+}
+
+static void do_seldom(void) {
+  switch (test_below(10)) {
+    case 0: do_collect(); break;
+    case 1: do_release(); break;
+    case 2: do_limit(); break;
+    case 3: do_budget(); break;
+    case 4: do_release_cache(); break;
+    case 5: model.grow = 20 + test_below(60); break;
+    case 6: ck_assert(test_prove()); break;
+    default: do_tick();
+  }
+  if (gl_heap.runs.limit_pages != SIZE_MAX)
+    ck_assert_uint_le(gl_heap.runs.used_pages + gl_heap.runs.dirty_pages,
+                      gl_heap.runs.limit_pages);
+  check_accounts();
+}
+
+static bool model_is_full(void) {
+  return model.live_count >= MODEL_BLOCKS ||
+         model.live_bytes >= MODEL_LIVE_BYTES || model.unused_count == 0;
+}
+
+static void do_one(void) {
+  if (test_one_in(400)) do_seldom();
+  if (test_one_in(16)) do_find();
+  if (test_one_in(12)) do_resize();
+  if (test_below(100) >= model.grow || model_is_full())
+    do_free();
+  else if (test_one_in(40))
+    do_allocate_aligned();
+  else
+    do_allocate();
+}
+
+static void run(int operations, bool slow_only) {
+  model_init();
+  gl_heap.slow_only = slow_only;
+  for (int i = 0; i < operations; i++) do_one();
+  for (size_t i = 0; i < model.live_count; i++)
+    item_verify(&model.item[model.live[i]]);
+  while (model.live_count > 0) do_free();
+  do_release();
+  ck_assert_uint_eq(gl_heap.runs.used_pages, 0);
+}
+
+START_TEST(a_million_operations) { run(OPERATIONS, false); }
+END_TEST
+
+/* No fast paths: what GLEANER_STRESS runs. */
+START_TEST(slow_paths_only) { run(OPERATIONS / 8, true); }
+END_TEST
+
+int main(void) {
+  TCase *tests = test_begin("model");
+  tcase_add_test(tests, a_million_operations);
+  tcase_add_test(tests, slow_paths_only);
+  return test_end();
+}
