@@ -80,7 +80,7 @@ static uint64_t freed_by(void *p) {
 START_TEST(blocks_lie_side_by_side) {
   cache_begin();
   char *p = allocate(1);
-  for (size_t size = 1; size < 1000; size += 7) {
+  for (size_t size = 1; size < 600; size += 19) {
     char *q = allocate(size);
     ck_assert_uint_eq(test_usable(q), gl_round_up(size, GL_GRANULE_BYTES));
     ck_assert_ptr_eq(q, p + test_usable(p));

@@ -107,7 +107,7 @@ enum gl_fault test_free(struct gl_cache *cache, void *p) {
 
 size_t test_usable(const void *p) {
   struct gl_block block;
-  ck_assert_int_eq(gl_heap_find_exact(p, &block), GL_FAULT_NONE);
+  expect(gl_heap_find_exact(p, &block) == GL_FAULT_NONE);
   return block.size;
 }
 

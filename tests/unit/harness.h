@@ -29,6 +29,10 @@ TCase *test_begin(const char *name);
 /* Run it; what main returns. */
 int test_end(void);
 
+/* For loops: Check's own assertions make a system call each, to say how far the
+   test has come. */
+#define expect(x) ((x) ? (void)0 : ck_abort_msg("%s", #x))
+
 /* -------------------------------------------------------- random numbers */
 
 /* The seed is GLEANER_SEED, or a new one for every run. */

@@ -8,7 +8,7 @@
 #define PAGES ((size_t)1 << 14)
 #define MAX_RUNS 400
 #define MAX_LIVE_PAGES ((size_t)3000)
-#define STEPS 8000
+#define STEPS 30000
 
 enum { OUTSIDE, CLEAN, DIRTY, USED };
 
@@ -42,7 +42,7 @@ static size_t oracle_dirty(void) {
 
 /* Pages that the heap grew by are clean. */
 static void oracle_note_growth(void) {
-  ck_assert_uint_lt(gl_heap.runs.top_pages, PAGES);
+  expect(gl_heap.runs.top_pages < PAGES);
   for (size_t i = GL_RUNS_FIRST_PAGE; i < gl_heap.runs.top_pages; i++)
     if (oracle.state[i] == OUTSIDE) oracle.state[i] = CLEAN;
 }
@@ -57,7 +57,7 @@ static void oracle_note_scavenge(void) {
 
 static void oracle_use(size_t index, size_t from, size_t to) {
   for (size_t i = from; i < to; i++) {
-    ck_assert(oracle.state[i] == CLEAN || oracle.state[i] == DIRTY);
+    expect(oracle.state[i] == CLEAN || oracle.state[i] == DIRTY);
     oracle.state[i] = USED;
     oracle.owner[i] = (uint16_t)(index + 1);
   }
@@ -66,7 +66,7 @@ static void oracle_use(size_t index, size_t from, size_t to) {
 
 static void oracle_free(size_t from, size_t to, size_t clean) {
   for (size_t i = from; i < to; i++) {
-    ck_assert_int_eq(oracle.state[i], USED);
+    expect(oracle.state[i] == USED);
     oracle.state[i] = i < to - clean ? DIRTY : CLEAN;
     oracle.freed_at[i] = oracle.ticks;
     oracle.owner[i] = 0;
@@ -77,8 +77,8 @@ static void oracle_free(size_t from, size_t to, size_t clean) {
 /* Memory that is handed out has to be zero once it was asked to be. */
 static void write_pages(size_t page, size_t pages) {
   for (size_t i = page; i < page + pages; i++) {
-    ck_assert(test_is_zero(gl_page_address(i), 64));
-    ck_assert(test_is_zero(gl_page_address(i + 1) - 64, 64));
+    expect(test_is_zero(gl_page_address(i), 64));
+    expect(test_is_zero(gl_page_address(i + 1) - 64, 64));
     memset(gl_page_address(i), 0x77, 64);
     memset(gl_page_address(i + 1) - 64, 0x77, 64);
   }
@@ -98,12 +98,11 @@ static size_t step_take(size_t pages, size_t align) {
   oracle_note_growth();
   oracle_note_scavenge();
   if (page == 0) {
-    ck_assert_uint_gt(oracle.used + pages, runs->limit_pages);
+    expect(oracle.used + pages > runs->limit_pages);
     return 0;
   }
-  ck_assert_uint_ge(page, GL_RUNS_FIRST_PAGE);
-  ck_assert_uint_eq((uintptr_t)gl_page_address(page) % (align * GL_PAGE_BYTES),
-                    0);
+  expect(page >= GL_RUNS_FIRST_PAGE);
+  expect((uintptr_t)gl_page_address(page) % (align * GL_PAGE_BYTES) == 0);
   oracle_use(oracle.run_count, page, page + pages);
   return page;
 }
@@ -165,8 +164,8 @@ static void step_resize(size_t index) {
   oracle_note_growth();
   oracle_note_scavenge();
   if (!resized) {
-    ck_assert(!inside || !oracle_is_free(run->page + old, run->page + pages) ||
-              oracle.used + pages - old > gl_heap.runs.limit_pages);
+    expect(!inside || !oracle_is_free(run->page + old, run->page + pages) ||
+           oracle.used + pages - old > gl_heap.runs.limit_pages);
     return;
   }
   run->pages = pages;
@@ -188,7 +187,7 @@ static void step_scavenge(void) {
     oracle.state[i] = CLEAN;
     returned++;
   }
-  ck_assert_uint_eq(gl_runs_scavenge(min_age), returned << GL_PAGE_SHIFT);
+  expect(gl_runs_scavenge(min_age) == returned << GL_PAGE_SHIFT);
   oracle.returned += returned;
 }
 
@@ -215,20 +214,20 @@ static void check_lookups(void) {
       if (run->arena) continue; /* the slots say so first */
       head = run->page;
     }
-    ck_assert_uint_eq(gl_runs_find_large(i), head);
+    expect(gl_runs_find_large(i) == head);
   }
 }
 
 static void check_step(size_t step) {
   const struct gl_runs *runs = &gl_heap.runs;
-  ck_assert(gl_runs_check());
-  ck_assert_uint_eq(runs->used_pages, oracle.used);
-  if (step % 16 == 0) ck_assert_uint_eq(runs->dirty_pages, oracle_dirty());
+  expect(gl_runs_check());
+  expect(runs->used_pages == oracle.used);
+  if (step % 16 == 0) expect(runs->dirty_pages == oracle_dirty());
   if (step % 64 == 0) check_lookups();
   size_t held = runs->used_pages + runs->dirty_pages;
-  ck_assert_uint_le(held, runs->limit_pages);
+  expect(held <= runs->limit_pages);
   if (held > oracle.peak) oracle.peak = held;
-  ck_assert_uint_eq(runs->peak_pages, oracle.peak);
+  expect(runs->peak_pages == oracle.peak);
 }
 
 START_TEST(random_steps) {
@@ -258,11 +257,11 @@ END_TEST
 
 START_TEST(take_refuses_nonsense) {
   runs_begin();
-  ck_assert_uint_eq(gl_runs_take(0, 1), 0);
-  ck_assert_uint_eq(gl_runs_take(SIZE_MAX, 1), 0);
-  ck_assert_uint_eq(gl_runs_take(gl_heap.size_bytes >> GL_PAGE_SHIFT, 1), 0);
-  ck_assert_uint_eq(gl_heap.runs.used_pages, 0);
-  ck_assert(gl_runs_check());
+  expect(gl_runs_take(0, 1) == 0);
+  expect(gl_runs_take(SIZE_MAX, 1) == 0);
+  expect(gl_runs_take(gl_heap.size_bytes >> GL_PAGE_SHIFT, 1) == 0);
+  expect(gl_heap.runs.used_pages == 0);
+  expect(gl_runs_check());
 }
 END_TEST
 
@@ -271,13 +270,12 @@ START_TEST(alignment_beyond_an_arena) {
   for (size_t align = GL_ARENA_PAGES; align <= 64 * GL_ARENA_PAGES;
        align *= 2) {
     size_t page = gl_runs_take(3, align);
-    ck_assert_uint_ne(page, 0);
-    ck_assert_uint_eq(
-        (uintptr_t)gl_page_address(page) % (align << GL_PAGE_SHIFT), 0);
+    expect(page != 0);
+    expect((uintptr_t)gl_page_address(page) % (align << GL_PAGE_SHIFT) == 0);
     gl_runs_set_large(page, 3, GL_SCANNED);
     gl_tags_set_block(gl_heap.tags, page * (GL_PAGE_BYTES / GL_GRANULE_BYTES));
   }
-  ck_assert(gl_runs_check());
+  expect(gl_runs_check());
 }
 END_TEST
 
@@ -287,14 +285,14 @@ START_TEST(every_size_is_found_again) {
   runs_begin();
   for (size_t pages = 1; pages < 70000; pages += 1 + pages / 17) {
     size_t page = gl_runs_take(pages, 1);
-    ck_assert_uint_ne(page, 0);
+    expect(page != 0);
     gl_runs_set_large(page, pages, GL_SCANNED);
     size_t behind = gl_runs_take(1, 1); /* keeps it from coalescing */
     gl_runs_set_large(behind, 1, GL_SCANNED);
     gl_runs_free_large(page);
     size_t top = gl_heap.runs.top_pages;
-    ck_assert_uint_ne(gl_runs_take(pages, 1), 0);
-    ck_assert_uint_eq(gl_heap.runs.top_pages, top);
+    expect(gl_runs_take(pages, 1) != 0);
+    expect(gl_heap.runs.top_pages == top);
     gl_runs_set_large(page, pages, GL_SCANNED);
     gl_runs_free_large(page);
     gl_runs_free_large(behind);
@@ -312,14 +310,14 @@ START_TEST(free_pages_go_back_after_a_grace_period) {
   gl_runs_free_large(page);
   for (unsigned i = 1; i < GL_GRACE_TICKS; i++) {
     gl_runs_tick(now += GL_TICK_NS);
-    ck_assert_uint_eq(gl_heap.runs.dirty_pages, 10);
+    expect(gl_heap.runs.dirty_pages == 10);
   }
   gl_runs_tick(now += GL_TICK_NS / 2);
-  ck_assert_uint_eq(gl_heap.runs.dirty_pages, 10);
+  expect(gl_heap.runs.dirty_pages == 10);
   gl_runs_tick(now += GL_TICK_NS / 2);
-  ck_assert_uint_eq(gl_heap.runs.dirty_pages, 0);
-  ck_assert_uint_eq(gl_heap.runs.returned_pages, 10);
-  ck_assert(test_is_zero(gl_page_address(page), 10 * GL_PAGE_BYTES));
+  expect(gl_heap.runs.dirty_pages == 0);
+  expect(gl_heap.runs.returned_pages == 10);
+  expect(test_is_zero(gl_page_address(page), 10 * GL_PAGE_BYTES));
 }
 END_TEST
 
@@ -331,12 +329,12 @@ START_TEST(refused_discard_loses_nothing) {
   memset(gl_page_address(page), 1, 10 * GL_PAGE_BYTES);
   gl_runs_free_large(page);
   gl_os_fail_at(1, true);
-  ck_assert_uint_eq(gl_runs_scavenge(0), 0);
-  ck_assert_uint_eq(gl_heap.runs.dirty_pages, 10);
+  expect(gl_runs_scavenge(0) == 0);
+  expect(gl_heap.runs.dirty_pages == 10);
   gl_os_fail_at(0, false);
   page = gl_runs_take(10, 1);
   gl_runs_zero(page, 10);
-  ck_assert(test_is_zero(gl_page_address(page), 10 * GL_PAGE_BYTES));
+  expect(test_is_zero(gl_page_address(page), 10 * GL_PAGE_BYTES));
 }
 END_TEST
 
@@ -352,10 +350,10 @@ START_TEST(limit_holds_when_discards_are_refused) {
   gl_os_fail_at(1, true);
   page = gl_runs_take(15, 1); /* 10 dirty, 1 used, 15 more */
   gl_os_fail_at(0, false);
-  ck_assert_uint_gt(gl_os_calls(), calls);
-  ck_assert_uint_le(gl_heap.runs.used_pages + gl_heap.runs.dirty_pages, 20);
-  ck_assert_uint_eq(page, 0);
-  ck_assert_uint_ne(gl_runs_take(15, 1), 0);
+  expect(gl_os_calls() > calls);
+  expect(gl_heap.runs.used_pages + gl_heap.runs.dirty_pages <= 20);
+  expect(page == 0);
+  expect(gl_runs_take(15, 1) != 0);
 }
 END_TEST
 
@@ -365,10 +363,10 @@ START_TEST(growth_makes_few_system_calls) {
   uint64_t calls = gl_os_calls();
   for (int i = 0; i < 4096; i++) {
     size_t page = gl_runs_take(8, 1);
-    ck_assert_uint_ne(page, 0);
+    expect(page != 0);
     gl_runs_set_large(page, 8, GL_SCANNED);
   }
-  ck_assert_uint_lt(gl_os_calls() - calls, 250);
+  expect(gl_os_calls() - calls < 250);
 }
 END_TEST
 

@@ -64,7 +64,7 @@ START_TEST(set_and_clear) {
         break;
       default: gl_tags_clear(tags, i); oracle[i] = NONE;
     }
-    ck_assert(agrees());
+    expect(agrees());
   }
 }
 END_TEST
@@ -84,11 +84,10 @@ START_TEST(next) {
     if (round % 50 == 0) scatter();
     size_t from, to;
     range(&from, &to);
-    ck_assert_uint_eq(gl_tags_next(tags, from, to), oracle_next(any, from, to));
-    ck_assert_uint_eq(gl_tags_next_block(tags, from, to),
-                      oracle_next(block, from, to));
-    ck_assert_uint_eq(gl_tags_next_free(tags, from, to),
-                      oracle_next(free_run, from, to));
+    expect(gl_tags_next(tags, from, to) == oracle_next(any, from, to));
+    expect(gl_tags_next_block(tags, from, to) == oracle_next(block, from, to));
+    expect(gl_tags_next_free(tags, from, to) ==
+           oracle_next(free_run, from, to));
   }
 }
 END_TEST
@@ -104,8 +103,7 @@ START_TEST(find_head) {
     if (round % 50 == 0) scatter();
     size_t at = test_below(GRANULES), from = test_below(at + 1);
     if (test_one_in(4)) from = at;
-    ck_assert_uint_eq(gl_tags_find_head(tags, from, at),
-                      oracle_find_head(from, at));
+    expect(gl_tags_find_head(tags, from, at) == oracle_find_head(from, at));
   }
 }
 END_TEST
@@ -123,7 +121,7 @@ START_TEST(erase_free) {
     }
     for (size_t i = from; i < to; i++) oracle[i] = NONE;
     gl_tags_erase_free(tags, from, to);
-    ck_assert(agrees());
+    expect(agrees());
   }
 }
 END_TEST
@@ -134,7 +132,7 @@ START_TEST(clear_lines) {
     size_t line = test_below(LINES), count = test_below(LINES - line + 1);
     memset(oracle + line * 64, NONE, count * 64);
     gl_tags_clear_lines(tags, line, count);
-    ck_assert(agrees());
+    expect(agrees());
   }
 }
 END_TEST
@@ -148,7 +146,7 @@ START_TEST(sweep_lines) {
     for (size_t i = line * 64; i < (line + count) * 64; i++)
       oracle[i] = swept[oracle[i]];
     gl_tags_sweep_lines(tags, line, count);
-    ck_assert(agrees());
+    expect(agrees());
   }
 }
 END_TEST
@@ -163,7 +161,7 @@ START_TEST(count_allocated) {
       if (oracle[i] != NONE) allocated = block(oracle[i]);
       granules += allocated;
     }
-    ck_assert_uint_eq(gl_tags_count_allocated(tags, from, to), granules);
+    expect(gl_tags_count_allocated(tags, from, to) == granules);
   }
 }
 END_TEST
