@@ -83,6 +83,10 @@ static inline bool gl_kind_is_zeroed(enum gl_kind kind) {
    handler of the same thread may look. */
 #define GL_SIGNAL_FENCE() __atomic_signal_fence(__ATOMIC_SEQ_CST)
 
+/* Let no store after it be seen before one ahead of it: for what other threads
+   look at without a lock.  Free on x86. */
+#define GL_STORE_FENCE() __atomic_thread_fence(__ATOMIC_RELEASE)
+
 /* Write text and abort, without malloc, stdio or locks. */
 _Noreturn void gl_panic(const char *what, const char *file, int line);
 

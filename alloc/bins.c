@@ -12,6 +12,9 @@
 
 #include "heap.h"
 
+/* Spreads the number of an epoch over a word (Knuth's multiplicative hash). */
+#define BINS_EPOCH_MIX 0x9E3779B97F4A7C15u
+
 /* Runs looked at in the bin of the wanted size, where not every run fits. */
 #define BINS_PROBES 8
 
@@ -36,7 +39,8 @@ static uint64_t bins_encode(const void *p) {
    were last forgotten, and still has its size in its bytes. */
 static uint64_t bins_encode_size(const struct gl_lane *lane,
                                  const struct gl_free_run *run, uint64_t size) {
-  return size ^ (uintptr_t)run ^ ~gl_heap.secret ^ lane->bin_epoch << 40;
+  return size ^ (uintptr_t)run ^ ~gl_heap.secret ^
+         lane->bin_epoch * BINS_EPOCH_MIX;
 }
 
 /* A link read from free memory: NULL, a free run's head, or a lie. */
@@ -146,13 +150,17 @@ size_t gl_bins_remove(struct gl_lane *lane, size_t granule) {
   size_t end = gl_tags_next(gl_heap.tags, granule + 1, granule + 2);
   if (end == granule + 1 || (granule + 1) % GL_ARENA_GRANULES == 0) return 0;
   size_t size = bins_length(lane, run);
-  if (size != 0) bins_unlink(lane, run, bins_index(size));
+  if (size == 0 || gl_tags_next(gl_heap.tags, granule + 1, granule + size) !=
+                       granule + size)
+    return 0;
+  bins_unlink(lane, run, bins_index(size));
   return size;
 }
 
 void gl_bins_reset(struct gl_lane *lane) {
   lane->nonempty = 0;
-  lane->bin_epoch++;
+  lane->bin_epoch =
+      __atomic_add_fetch(&gl_heap.bin_epochs, 1, __ATOMIC_RELAXED);
   memset(lane->bins, 0, sizeof lane->bins);
 }
 

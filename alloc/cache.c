@@ -103,10 +103,12 @@ static void lane_raise_bound(struct gl_arena *arena, const char *to) {
 }
 
 static void lane_open(struct gl_lane *lane, size_t start, size_t end) {
-  gl_tags_clear(gl_heap.tags, start);
+  lane->opened++;
   lane->hole.cur = lane->hole.limit = gl_granule_address(start);
   lane->hole.end = gl_granule_address(end);
   lane->accounted = lane->hole.cur;
+  GL_STORE_FENCE(); /* the tag goes when the bump pointer can be seen */
+  gl_tags_clear(gl_heap.tags, start);
   struct gl_arena *arena = gl_arena_of(lane->hole.cur);
   arena->free_granules -= (uint32_t)(end - start);
   lane_raise_bound(arena, lane->hole.end);
@@ -129,6 +131,7 @@ void gl_lane_close(struct gl_cache *cache, struct gl_lane *lane) {
       gl_bins_insert(lane, granule, granules);
     }
   }
+  GL_STORE_FENCE();
   memset(hole, 0, sizeof *hole);
   lane->accounted = NULL;
 }
@@ -140,9 +143,10 @@ static void *lane_bump(struct gl_cache *cache, struct gl_lane *lane,
   size_t bytes = granules << GL_GRANULE_SHIFT;
   if ((size_t)(hole->limit - hole->cur) < bytes) lane_extend(cache, lane, bytes);
   char *p = hole->cur;
+  gl_tags_set_block(gl_heap.tags, gl_granule_of(p));
+  GL_STORE_FENCE();
   hole->cur += bytes;
   if (gl_heap.slow_only) hole->limit = hole->cur;
-  gl_tags_set_block(gl_heap.tags, gl_granule_of(p));
   return p;
 }
 
@@ -576,6 +580,7 @@ void gl_cache_wait_at_gate(struct gl_cache *cache) {
 void gl_cache_abandon(struct gl_cache *cache) {
   cache->pin = NULL;
   cache->busy = 0;
+  cache->stop_wanted = 0;
   cache->in_use = false;
 }
 

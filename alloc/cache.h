@@ -19,14 +19,17 @@
 void gl_cache_wait_at_gate(struct gl_cache *cache);
 
 GL_INLINE void gl_cache_enter(struct gl_cache *cache) {
-  cache->busy = 1;
+  __atomic_store_n(&cache->busy, 1, __ATOMIC_RELAXED);
   GL_SIGNAL_FENCE();
 }
 
 /* Leave the allocator, and stop now where a stop was asked for meanwhile. */
 GL_INLINE void gl_cache_leave(struct gl_cache *cache) {
   GL_SIGNAL_FENCE();
-  if (GL_UNLIKELY(--cache->busy != 0)) gl_heap.on_leave(cache);
+  __atomic_store_n(&cache->busy, 0, __ATOMIC_RELAXED);
+  GL_SIGNAL_FENCE();
+  if (GL_UNLIKELY(__atomic_load_n(&cache->stop_wanted, __ATOMIC_RELAXED) != 0))
+    gl_heap.on_leave(cache);
 }
 
 /* The same for a slow path, which waits at a gate that is shut.  Fast paths
@@ -70,7 +73,9 @@ GL_INLINE void *gl_cache_pop(struct gl_cache *cache, struct gl_lane *lane,
 /*
  * Allocate size bytes of a kind, or NULL where the slow path must.
  *
- * Order matters to nobody: while the thread is busy the world does not stop.
+ * While the thread is busy the world does not stop.  But gc_base and gc_size of
+ * other threads may look: the tag comes before the bump pointer that uncovers
+ * it, and in a free the new tag before the old one goes (heap_block_end).
  */
 GL_INLINE void *gl_cache_allocate(struct gl_cache *cache, size_t size,
                                   enum gl_kind kind) {
@@ -85,9 +90,10 @@ GL_INLINE void *gl_cache_allocate(struct gl_cache *cache, size_t size,
     if (gl_kind_is_zeroed(kind) && p != NULL) gl_zero_granules(p, granules);
   } else if (GL_LIKELY(granules << GL_GRANULE_SHIFT <=
                        (size_t)(lane->hole.limit - p))) {
-    lane->hole.cur = p + (granules << GL_GRANULE_SHIFT);
     size_t granule = gl_granule_of(p);
     gl_tags_line(gl_heap.tags, granule)->block |= gl_tags_bit(granule);
+    __atomic_store_n(&lane->hole.cur, p + (granules << GL_GRANULE_SHIFT),
+                     __ATOMIC_RELEASE);
   } else {
     p = NULL;
   }
@@ -110,7 +116,8 @@ GL_INLINE void gl_cache_unbump(struct gl_cache *cache, struct gl_lane *lane,
                                char *p) {
   size_t bytes = (size_t)(lane->hole.cur - p);
   if (gl_kind_is_zeroed(lane->kind)) __builtin_memset(p, 0, bytes);
-  lane->hole.cur = p;
+  __atomic_store_n(&lane->hole.cur, p, __ATOMIC_RELEASE);
+  GL_STORE_FENCE();
   lane->accounted -= bytes;
   cache->freed_bytes += bytes;
   cache->charged_bytes += bytes; /* they are the hole's again */
@@ -144,13 +151,15 @@ GL_INLINE bool gl_cache_free_entered(struct gl_cache *cache, char *p) {
   struct gl_lane *lane = &cache->lane[arena->kind];
   size_t granules = gl_cache_tagged_size(line, granule);
   size_t bytes = granules << GL_GRANULE_SHIFT;
-  line->block ^= bit;
   /* Less 1: a block that begins where an exhausted hole ends is not its. */
   if (GL_UNLIKELY((size_t)(lane->hole.cur - p) - 1 < bytes - 1)) {
     gl_cache_unbump(cache, lane, p);
+    line->block ^= bit;
     return true;
   }
   line->mark |= bit;
+  GL_STORE_FENCE();
+  line->block ^= bit;
   cache->freed_bytes += bytes;
   arena->free_granules += (uint32_t)granules;
   gl_lane_push(lane, p, granules);

@@ -20,7 +20,9 @@
 #define HEAP_RESERVE_BYTES ((size_t)1 << 40)
 #define HEAP_MIN_BYTES (4 * GL_ARENA_BYTES)
 
-static void heap_ignore_leave(struct gl_cache *cache) { cache->busy = 0; }
+static void heap_ignore_leave(struct gl_cache *cache) {
+  cache->stop_wanted = 0;
+}
 
 static void heap_ignore_corruption(const void *address, const char *fault) {
   (void)address;
@@ -252,13 +254,26 @@ void *gl_heap_allocate_aligned(struct gl_cache *cache, size_t size,
 
 /* ----------------------------------------------------------------- addresses */
 
-/* The end of an allocated block in an arena, its owner's hole thought of. */
+/*
+ * The end of an allocated block in an arena, its owner's hole thought of.  The
+ * owner may be allocating meanwhile: it writes a tag before it moves the bump
+ * pointer over it, and a bump pointer before it erases the tag it stands for.
+ * So what is read between two equal sights of the bump pointer is true.
+ */
 static size_t heap_block_end(const struct gl_arena *arena, size_t start) {
-  size_t end = gl_tags_next(gl_heap.tags, start + 1, gl_arena_end(arena));
   const struct gl_cache *owner = arena->owner;
-  if (owner == NULL) return end;
-  char *cur = __atomic_load_n(&owner->lane[arena->kind].hole.cur,
-                              __ATOMIC_RELAXED);
+  if (owner == NULL)
+    return gl_tags_next(gl_heap.tags, start + 1, gl_arena_end(arena));
+  const struct gl_lane *lane = &owner->lane[arena->kind];
+  size_t end, opened;
+  char *cur;
+  do {
+    opened = __atomic_load_n(&lane->opened, __ATOMIC_ACQUIRE);
+    cur = __atomic_load_n(&lane->hole.cur, __ATOMIC_ACQUIRE);
+    end = gl_tags_next(gl_heap.tags, start + 1, gl_arena_end(arena));
+    __atomic_thread_fence(__ATOMIC_ACQUIRE);
+  } while (__atomic_load_n(&lane->hole.cur, __ATOMIC_RELAXED) != cur ||
+           __atomic_load_n(&lane->opened, __ATOMIC_RELAXED) != opened);
   size_t bump = gl_granule_of(cur);
   return cur != NULL && bump > start && bump < end ? bump : end;
 }
@@ -334,8 +349,8 @@ enum gl_fault gl_heap_free(struct gl_cache *cache, void *p) {
     fault = GL_FAULT_FREE;
   else
     fault = gl_cache_free_slow(cache, arena, p);
-  gl_cache_leave(cache);
   if (fault == GL_FAULT_FREE) fault = gl_heap_find_exact(p, &block);
+  gl_cache_leave(cache);
   return fault;
 }
 
@@ -526,6 +541,8 @@ static void heap_take_apart(bool release) {
       continue;
     }
     heap_set_pending(arena, true);
+    /* Too high rather than too low, which would hide the arena's room. */
+    arena->free_granules = (uint32_t)GL_ARENA_GRANULES;
     heap_relink(arena);
   }
   gl_heap.epoch++;

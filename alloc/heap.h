@@ -60,7 +60,8 @@ bool gl_heap_try_resize(struct gl_cache *cache, const struct gl_block *block,
 
 /* -------------------------------------------------------------- addresses */
 
-/* The allocated block that contains p, if there is one: true, and *block. */
+/* The allocated block that contains p, if there is one: true, and *block.  The
+   calling thread's cache is entered, or the world is stopped: it may sweep. */
 bool gl_heap_find(const void *p, struct gl_block *block);
 
 /* The same for one that has to start at p; says what is wrong otherwise. */

@@ -255,8 +255,8 @@ size_t gl_runs_take(size_t pages, size_t align) {
   size_t page = runs_find(pages, align);
   if (page == 0) {
     if (!runs_within_limit(0, pages) || !runs_grow(pages, align)) return 0;
-    page = runs_find(pages, align);
-    if (page == 0) return 0;
+    /* Not found by searching: other runs may be ahead of it in its bin. */
+    page = runs_tail_start();
   }
   size_t start = runs_align(page, align);
   if (!runs_within_limit(start, pages)) return 0;

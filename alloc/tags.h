@@ -80,8 +80,9 @@ GL_INLINE void gl_tags_set_block(struct gl_tags *tags, size_t granule) {
 GL_INLINE void gl_tags_set_free(struct gl_tags *tags, size_t granule) {
   struct gl_tags *line = gl_tags_line(tags, granule);
   uint64_t bit = gl_tags_bit(granule);
+  line->mark |= bit; /* first: there is a tag at any time */
+  GL_STORE_FENCE();
   line->block &= ~bit;
-  line->mark |= bit;
 }
 
 /* Write 00 at any granule. */

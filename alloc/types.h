@@ -171,8 +171,9 @@ struct gl_lane {
   struct gl_arena *pending_medium; /* the same for medium blocks */
   size_t cursor;             /* granule of the heap, in the current arena */
   uint64_t nonempty;         /* bins */
-  uint64_t bin_epoch;        /* how often the bins were forgotten */
+  uint64_t bin_epoch;        /* drawn anew when the bins are forgotten */
   struct gl_free_run *bins[GL_BINS];
+  size_t opened;             /* holes so far, see heap_block_end */
   size_t arena_count;
   uint64_t rescanned_at;     /* the cache's freed_bytes at the last rescan */
   enum gl_kind kind;
@@ -182,12 +183,15 @@ struct gl_lane {
  * A thread's own allocator.  Written by its thread while `busy`, and by the
  * thread that has stopped the world.
  *
- * busy: bit 0 is set while the thread is inside the allocator.  The handler of
- * the stop signal that finds it set adds bit 1 and returns; the thread then
+ * busy is set while the thread is inside the allocator.  The handler of the
+ * stop signal that finds it set sets stop_wanted and returns; the thread then
  * stops itself as it leaves.  So a stopped world has no half-done allocation.
+ * (Two words, each written by one side: one word with a bit for each was lost
+ * where a compiler made three instructions of its decrement.)
  */
 struct gl_cache {
   uint32_t busy;
+  uint32_t stop_wanted;
   uint32_t in_use;            /* a thread has it */
   struct gl_lane lane[GL_KIND_COUNT];
   uint64_t allocated_bytes;   /* bumped, binned, large: all but quick lists */
@@ -254,6 +258,7 @@ struct gl_heap {
   size_t epoch;             /* collections so far */
   /* read and written by all, atomically */
   int64_t budget_bytes;     /* to allocate until a collection is due */
+  uint64_t bin_epochs;      /* drawn so far, by all lanes */
 };
 
 extern struct gl_heap gl_heap;

@@ -232,7 +232,7 @@ GC_API size_t gc_size(const void *block) {
 }
 
 GC_API void *gc_base(const void *address) {
-  struct gl_block block;
+  struct gl_block block = {.start = NULL};
   if (!gl_in_heap(address)) return NULL;
   api_find(address, &block);
   return block.start;

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../alloc/cache.h"
 #include "threads.h"
 
 static struct {
@@ -93,7 +94,11 @@ void gl_error_misuse(const char *function, const void *address,
   struct gl_text name = {named, sizeof named, 0};
   struct gl_text text = {buffer, sizeof buffer, 0};
   struct gl_block block = {.start = NULL};
-  if (fault == GL_FAULT_INTERIOR) gl_heap_find(address, &block);
+  if (fault == GL_FAULT_INTERIOR) {
+    gl_cache_enter_slow(gl_self);
+    gl_heap_find(address, &block);
+    gl_cache_leave(gl_self);
+  }
   errors_name_fault(&name, address, fault, &block, entry_sp);
   gl_text_string(&text, function);
   gl_text_string(&text, "(");
@@ -110,7 +115,9 @@ void gl_error_misuse(const char *function, const void *address,
 }
 
 /* The program wrote to memory that is free: what was there can no longer be
-   followed. */
+   followed.  This comes in the middle of an allocation or a free, so the
+   program's handler must not call the library; should it do so all the same,
+   the thread is busy again afterwards. */
 static void errors_corruption(const void *address, const char *fault) {
   char buffer[200];
   struct gl_text text = {buffer, sizeof buffer, 0};
@@ -122,7 +129,10 @@ static void errors_corruption(const void *address, const char *fault) {
                            .fault = fault,
                            .address = address,
                            .message = buffer};
+  struct gl_cache *cache = gl_self;
+  uint32_t busy = cache->busy;
   errors_report(&error, 0);
+  cache->busy = busy;
 }
 
 void gl_error_init(void) { gl_heap.on_corruption = errors_corruption; }

@@ -9,6 +9,11 @@
 
 #include "gc.h"
 
+/* Entries of a mark stack of fixed size.  A block takes one for each 4 GiB, and
+   all of them have to fit at once. */
+#define OPTIONS_MARK_STACK_MIN 64
+#define OPTIONS_MARK_STACK_MAX ((size_t)1 << 32)
+
 struct gl_options gl_options GL_DATA = {.markers = 0};
 
 static void options_complain(const char *name, const char *value) {
@@ -28,7 +33,8 @@ static bool options_parse_size(const char *value, uint64_t *size) {
   if (*value < '0' || *value > '9') return false;
   unsigned long long number = strtoull(value, &end, 10);
   static const char units[] = "KMGT";
-  const char *unit = *end != '\0' ? strchr(units, *end & ~0x20) : NULL;
+  int letter = *end & ~0x20; /* in upper case */
+  const char *unit = letter != 0 ? strchr(units, letter) : NULL;
   unsigned shift = 0;
   if (unit != NULL) {
     shift = 10u * (unsigned)(unit - units + 1);
@@ -83,6 +89,11 @@ void gl_options_read(void) {
   gl_options.stress_every = options_stress();
   gl_options.markers = (unsigned)options_size("GLEANER_MARKERS", 0);
   gl_options.mark_stack =
-      options_size("GLEANER_MARK_STACK", GL_TORTURE ? 64 : 0);
+      options_size("GLEANER_MARK_STACK", GL_TORTURE ? OPTIONS_MARK_STACK_MIN : 0);
+  if (gl_options.mark_stack != 0 &&
+      gl_options.mark_stack < OPTIONS_MARK_STACK_MIN)
+    gl_options.mark_stack = OPTIONS_MARK_STACK_MIN;
+  if (gl_options.mark_stack > OPTIONS_MARK_STACK_MAX)
+    gl_options.mark_stack = OPTIONS_MARK_STACK_MAX;
   gl_options.stop_signal = (int)options_size("GLEANER_SIGNAL", 0);
 }

@@ -193,8 +193,9 @@ static void threads_on_signal(int number, siginfo_t *info, void *data) {
   (void)info;
   struct gl_thread *thread = gl_threads_find(threads_tid());
   uint32_t stop = threads_asked(thread);
-  if (stop != 0 && cache != &gl_cache_none && cache->busy != 0) {
-    cache->busy |= 2;
+  bool busy = __atomic_load_n(&cache->busy, __ATOMIC_RELAXED) != 0;
+  if (stop != 0 && cache != &gl_cache_none && busy) {
+    __atomic_store_n(&cache->stop_wanted, 1, __ATOMIC_RELAXED);
   } else if (stop != 0) {
     thread->context = context;
     thread->sp = gl_context_sp(context);
@@ -224,8 +225,7 @@ static GL_NOINLINE void threads_stop_self(struct gl_thread *thread,
 /* A stop was asked for while the thread was in the allocator, which it has
    left now. */
 static void threads_on_leave(struct gl_cache *cache) {
-  cache->busy = 0;
-  if (cache == &gl_cache_none) return; /* shared: its count means nothing */
+  __atomic_store_n(&cache->stop_wanted, 0, __ATOMIC_RELAXED);
   GL_SIGNAL_FENCE();
   int saved = errno;
   struct gl_thread *thread = gl_threads_find(threads_tid());

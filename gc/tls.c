@@ -30,14 +30,27 @@ static struct {
   size_t descriptor_bytes; /* of struct pthread */
   size_t keys_offset;      /* of its array of second-level blocks; 0: unknown */
   size_t key_blocks;
-} tls_layout GL_DATA = {0, 0, 0};
+  size_t static_bytes; /* of static storage and the descriptor; 0: unknown */
+} tls_layout GL_DATA = {0, 0, 0, 0};
+
+/* No process loads so many modules: the vector is being replaced. */
+#define TLS_MODULES_MAX ((size_t)1 << 20)
 
 /* glibc: {bits of an element, number of elements, byte offset}. */
 static const uint32_t *tls_debugger_symbol(const char *name) {
   return dlsym(RTLD_DEFAULT, name);
 }
 
+/* glibc's own allocator of thread stacks asks its dynamic linker so. */
+static void tls_init_static(void) {
+  void (*get_info)(size_t *bytes, size_t *alignment);
+  size_t alignment;
+  *(void **)&get_info = dlsym(RTLD_DEFAULT, "_dl_get_tls_static_info");
+  if (get_info != NULL) get_info(&tls_layout.static_bytes, &alignment);
+}
+
 void gl_tls_init(void) {
+  tls_init_static();
   const uint32_t *size = tls_debugger_symbol("_thread_db_sizeof_pthread");
   const uint32_t *keys = tls_debugger_symbol("_thread_db_pthread_specific");
   if (size == NULL || *size > 16 * GL_PAGE_BYTES) return;
@@ -56,9 +69,10 @@ size_t gl_tls_descriptor_bytes(void) { return tls_layout.descriptor_bytes; }
 static void tls_scan_modules(const struct tls_vector_entry *vector,
                              gl_scan_range *scan, void *data) {
   size_t entries = (size_t)(uintptr_t)vector[-1].block;
+  if (entries > TLS_MODULES_MAX) return;
   for (size_t i = 0; i < gl_modules.tls_count; i++) {
     const struct gl_tls_module *module = &gl_modules.tls[i];
-    if (module->id > entries) continue;
+    if (module->id == 0 || module->id > entries) continue;
     const char *block = vector[module->id].block;
     if (block == NULL || block == (const char *)-1) continue;
     scan(block, block + module->bytes, data);
@@ -77,7 +91,17 @@ static void tls_scan_keys(const char *descriptor, gl_scan_range *scan,
   }
 }
 
+/* Below the thread pointer lies the static storage of all modules; that of a
+   library loaded late may be there and not in the vector, which only
+   __tls_get_addr fills. */
+static void tls_scan_static(const char *tp, gl_scan_range *scan, void *data) {
+  size_t above = tls_layout.descriptor_bytes;
+  if (above != 0 && tls_layout.static_bytes > above)
+    scan(tp - (tls_layout.static_bytes - above), tp, data);
+}
+
 void gl_tls_scan(const void *tp, gl_scan_range *scan, void *data) {
+  tls_scan_static(tp, scan, data);
   const struct tls_vector_entry *vector = ((void *const *)tp)[1];
   if (vector != NULL) tls_scan_modules(vector, scan, data);
   if (tls_layout.descriptor_bytes != 0) tls_scan_keys(tp, scan, data);
