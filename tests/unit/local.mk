@@ -7,7 +7,11 @@ if HAVE_CHECK
 unit_tests = \
   tests/unit/arena \
   tests/unit/bins \
+  tests/unit/breaks \
   tests/unit/cache \
+  tests/unit/faults \
+  tests/unit/heap \
+  tests/unit/limits \
   tests/unit/model \
   tests/unit/os \
   tests/unit/runs \
@@ -31,9 +35,25 @@ tests_unit_bins_SOURCES = tests/unit/bins.c
 tests_unit_bins_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_bins_LDADD = $(unit_ldadd)
 
+tests_unit_breaks_SOURCES = tests/unit/breaks.c
+tests_unit_breaks_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_breaks_LDADD = $(unit_ldadd)
+
 tests_unit_cache_SOURCES = tests/unit/cache.c
 tests_unit_cache_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_cache_LDADD = $(unit_ldadd)
+
+tests_unit_faults_SOURCES = tests/unit/faults.c
+tests_unit_faults_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_faults_LDADD = $(unit_ldadd)
+
+tests_unit_heap_SOURCES = tests/unit/heap.c
+tests_unit_heap_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_heap_LDADD = $(unit_ldadd)
+
+tests_unit_limits_SOURCES = tests/unit/limits.c
+tests_unit_limits_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_limits_LDADD = $(unit_ldadd)
 
 tests_unit_model_SOURCES = tests/unit/model.c
 tests_unit_model_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
