@@ -15,7 +15,8 @@ unit_tests = \
   tests/unit/model \
   tests/unit/os \
   tests/unit/runs \
-  tests/unit/tags
+  tests/unit/tags \
+  tests/unit/threads
 
 check_PROGRAMS += $(unit_tests)
 TESTS += $(unit_tests)
@@ -70,4 +71,8 @@ tests_unit_runs_LDADD = $(unit_ldadd)
 tests_unit_tags_SOURCES = tests/unit/tags.c
 tests_unit_tags_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_tags_LDADD = $(unit_ldadd)
+
+tests_unit_threads_SOURCES = tests/unit/threads.c
+tests_unit_threads_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_threads_LDADD = $(unit_ldadd)
 endif
