@@ -59,13 +59,13 @@ static void on_stop_signal(int number) {
   (void)number;
   struct gl_cache *cache = gl_self;
   if (cache->busy != 0)
-    cache->busy |= 2;
+    cache->stop_wanted = 1;
   else
     park();
 }
 
 static void on_leave(struct gl_cache *cache) {
-  cache->busy = 0;
+  cache->stop_wanted = 0;
   park();
 }
 
@@ -281,18 +281,18 @@ static uint64_t asked, answered;
 
 static void on_ask(int number) {
   (void)number;
-  if (gl_self->busy == 0 || gl_self->busy & 2) return;
-  gl_self->busy |= 2;
+  if (gl_self->busy == 0 || gl_self->stop_wanted) return;
+  gl_self->stop_wanted = 1;
   asked++;
 }
 
 static void on_answer(struct gl_cache *cache) {
-  cache->busy = 0;
+  cache->stop_wanted = 0;
   answered++;
 }
 
 /* A stop that is asked for between any two instructions of the fast paths is
-   honoured: however the compiler takes the busy bit away. */
+   honoured: however the compiler writes the two words. */
 START_TEST(no_stop_is_lost) {
   struct gl_cache *cache = test_heap();
   struct itimerval often = {{0, 20}, {0, 20}}, never = {{0, 0}, {0, 0}};
@@ -318,7 +318,7 @@ static struct gl_cache *left;
 
 static void note_leave(struct gl_cache *cache) {
   left = cache;
-  cache->busy = 0;
+  cache->stop_wanted = 0;
 }
 
 static void *without_cache(void *data) {
