@@ -118,6 +118,8 @@ bool gl_heap_init(void) {
   if (!heap_reserve()) return false;
   gl_heap.base = (uintptr_t)gl_heap.sections[GL_SECTION_HEAP].start;
   gl_heap.tags = (void *)gl_heap.sections[GL_SECTION_TAGS].start;
+  gl_heap.tags_bias = (uintptr_t)gl_heap.tags - (gl_heap.base >> GL_LINE_SHIFT) *
+                                                    sizeof(struct gl_tags);
   gl_heap.pages = (void *)gl_heap.sections[GL_SECTION_PAGES].start;
   gl_heap.dirty = (void *)gl_heap.sections[GL_SECTION_DIRTY].start;
   gl_heap.arenas = (void *)gl_heap.sections[GL_SECTION_ARENAS].start;

@@ -236,6 +236,7 @@ struct gl_heap {
   size_t extent_bytes;      /* base to top; grows, under the lock */
   size_t size_bytes;        /* reserved */
   struct gl_tags *tags;
+  uintptr_t tags_bias;      /* tags less base's lines: see gl_tags_at */
   struct gl_page *pages;
   struct gl_arena *arenas;
   uint8_t *slots;           /* enum gl_slot */
@@ -276,6 +277,13 @@ extern struct gl_cache gl_cache_none;
 
 GL_INLINE size_t gl_granule_of(const void *p) {
   return ((uintptr_t)p - gl_heap.base) >> GL_GRANULE_SHIFT;
+}
+
+/* The line of tags of an address in the heap, without its granule: the heap is
+   aligned to lines, so its tags can be indexed by address. */
+GL_INLINE struct gl_tags *gl_tags_at(uintptr_t address) {
+  return (struct gl_tags *)(gl_heap.tags_bias + (address >> GL_LINE_SHIFT) *
+                                                    sizeof(struct gl_tags));
 }
 
 GL_INLINE void *gl_granule_address(size_t granule) {

@@ -24,41 +24,39 @@
 /* With fewer objects on the way the stack is asked for more. */
 #define DRAIN_OBJECTS_AHEAD 16
 
-/* Granules scanned at a time: twice as many words fit into the ring. */
+/* Granules scanned at a time. */
 #define DRAIN_PIECE_GRANULES ((size_t)64)
 
-_Static_assert(DRAIN_CANDIDATES + 2 * DRAIN_PIECE_GRANULES <=
-                   GL_MARK_RING - GL_MARK_RING_SLACK,
-               "a piece fits into the ring beside what waits");
+/* The candidates move to the start of the ring when they begin so far up that
+   a turn's might not fit. */
+#define DRAIN_RING_START_MAX                                                   \
+  (GL_MARK_RING - GL_MARK_RING_SLACK - DRAIN_CANDIDATES -                      \
+   2 * DRAIN_PIECE_GRANULES)
+
+_Static_assert(DRAIN_RING_START_MAX > DRAIN_TAGS_AHEAD, "the ring is long");
 _Static_assert(DRAIN_OBJECTS_AHEAD <= GL_MARK_FIFO, "the fifo holds them");
 
-GL_INLINE void hot_push(struct hot *h, size_t head, size_t granule,
-                        size_t count) {
-  if (GL_UNLIKELY(h->top == h->limit)) {
-    hot_save(h);
-    gl_marker_push_slow(h->m, head, granule, count);
-    hot_load(h);
+GL_INLINE void hot_push(struct hot *h, gl_mark_entry entry) {
+  if (GL_LIKELY(h->top < h->limit)) {
+    *h->top++ = entry;
     return;
   }
-  *h->top++ = granule << GL_MARK_COUNT_BITS | count;
-}
-
-GL_INLINE void hot_push_entry(struct hot *h, gl_mark_entry entry) {
-  size_t granule = entry >> GL_MARK_COUNT_BITS;
-  hot_push(h, granule, granule, entry & GL_MARK_COUNT_MAX);
+  hot_save(h);
+  gl_marker_push(h->m, entry);
+  hot_load(h);
 }
 
 GL_INLINE bool hot_has_entries(const struct hot *h) {
   return h->top > h->m->stack + h->m->bottom;
 }
 
-GL_INLINE const uintptr_t *hot_words(const struct hot *h, size_t granule) {
-  return (const uintptr_t *)(h->base + (granule << GL_GRANULE_SHIFT));
+GL_INLINE size_t hot_candidates(const struct hot *h) {
+  return h->ring_end - h->ring_start;
 }
 
 /* Fetch the memory of an entry; it is scanned when it has had time to come. */
 GL_INLINE void hot_send(struct hot *h, gl_mark_entry entry) {
-  __builtin_prefetch(hot_words(h, entry >> GL_MARK_COUNT_BITS));
+  __builtin_prefetch((const void *)gl_mark_entry_address(entry));
   h->m->fifo[(h->fifo_head + h->fifo_count++) % GL_MARK_FIFO] = entry;
 }
 
@@ -67,58 +65,62 @@ GL_INLINE gl_mark_entry hot_receive(struct hot *h) {
   return h->m->fifo[h->fifo_head++ % GL_MARK_FIFO];
 }
 
-/* Scan the first piece of an entry, leave the rest on the stack.  The rest is
-   of the same block: where it finds no room the slot of its own head says so. */
+/* Scan the first piece of an entry, leave the rest on the stack. */
 GL_INLINE void hot_scan(struct hot *h, gl_mark_entry entry) {
-  size_t granule = entry >> GL_MARK_COUNT_BITS;
+  const uintptr_t *words = (const uintptr_t *)gl_mark_entry_address(entry);
   size_t count = entry & GL_MARK_COUNT_MAX;
   if (GL_UNLIKELY(count > DRAIN_PIECE_GRANULES)) {
-    hot_push(h, granule, granule + DRAIN_PIECE_GRANULES,
-             count - DRAIN_PIECE_GRANULES);
+    hot_save(h);
+    gl_marker_push_rest(h->m, entry, DRAIN_PIECE_GRANULES);
+    hot_load(h);
     count = DRAIN_PIECE_GRANULES;
   }
-  HOT_FILTER(h, hot_words(h, granule), count);
+  HOT_FILTER(h, words, count);
+}
+
+/* Move the candidates to the start of the ring. */
+GL_INLINE void hot_rewind(struct hot *h) {
+  size_t count = hot_candidates(h);
+  for (size_t i = 0; i < count; i++) h->ring[i] = h->ring[h->ring_start + i];
+  h->ring_start = 0;
+  h->ring_end = count;
 }
 
 /* Scan objects until there are many candidates, or no more objects. */
 GL_INLINE void hot_scan_some(struct hot *h) {
   while (h->fifo_count < DRAIN_OBJECTS_AHEAD && hot_has_entries(h))
     hot_send(h, *--h->top);
-  size_t fetched = h->candidates;
-  while (h->candidates < DRAIN_CANDIDATES && h->fifo_count > 0)
-    hot_scan(h, hot_receive(h));
-  for (size_t i = fetched; i < h->candidates; i++)
-    hot_fetch_tags(h, h->m->ring[i]);
+  if (h->ring_start > DRAIN_RING_START_MAX) hot_rewind(h);
+  size_t fetched = h->ring_end;
+  size_t enough = h->ring_start + DRAIN_CANDIDATES;
+  while (h->ring_end < enough && h->fifo_count > 0) hot_scan(h, hot_receive(h));
+  for (size_t i = fetched; i < h->ring_end; i++) hot_fetch_tags(h, h->ring[i]);
 }
 
 /* Blacken the oldest candidates; all of them where there is nothing else to do
    until the tags of the youngest come. */
 GL_INLINE void hot_blacken_some(struct hot *h, bool shared) {
-  size_t *ring = h->m->ring;
-  size_t keep = h->candidates > DRAIN_TAGS_AHEAD &&
-                        (h->fifo_count > 0 || hot_has_entries(h) ||
-                         h->candidates >= DRAIN_CANDIDATES)
-                    ? DRAIN_TAGS_AHEAD
-                    : 0;
-  size_t count = h->candidates - keep;
-  for (size_t i = 0; i < count; i++) {
-    gl_mark_entry entry = hot_blacken(h, ring[i], shared);
+  size_t end = h->ring_end;
+  if (hot_candidates(h) >= DRAIN_CANDIDATES ||
+      (hot_candidates(h) > DRAIN_TAGS_AHEAD &&
+       (h->fifo_count > 0 || hot_has_entries(h))))
+    end -= DRAIN_TAGS_AHEAD;
+  while (h->ring_start < end) {
+    gl_mark_entry entry = hot_blacken(h, h->ring[h->ring_start++], shared);
     if (entry == 0) continue;
     if (h->fifo_count < GL_MARK_FIFO)
       hot_send(h, entry);
     else
-      hot_push_entry(h, entry);
+      hot_push(h, entry);
   }
-  for (size_t i = 0; i < keep; i++) ring[i] = ring[count + i];
-  h->candidates = keep;
 }
 
 /* A list: one candidate, and nothing else to do.  Nothing to wait for but the
    memory itself. */
 GL_INLINE void hot_follow(struct hot *h, bool shared) {
-  while (h->candidates == 1 && h->fifo_count == 0 && !hot_has_entries(h)) {
-    gl_mark_entry entry = hot_blacken(h, h->m->ring[0], shared);
-    h->candidates = 0;
+  while (hot_candidates(h) == 1 && h->fifo_count == 0 && !hot_has_entries(h)) {
+    gl_mark_entry entry = hot_blacken(h, h->ring[h->ring_start], shared);
+    h->ring_start = h->ring_end = 0;
     if (entry != 0) hot_scan(h, entry);
   }
 }
@@ -135,8 +137,9 @@ GL_INLINE void hot_drain(struct gl_marker *m, bool shared) {
   struct hot h = hot_begin(m);
   for (;;) {
     hot_scan_some(&h);
-    if (h.candidates == 0 && h.fifo_count == 0 && !hot_has_entries(&h)) break;
-    if (h.candidates == 1) hot_follow(&h, shared);
+    if (hot_candidates(&h) == 1) hot_follow(&h, shared);
+    if (hot_candidates(&h) == 0 && h.fifo_count == 0 && !hot_has_entries(&h))
+      break;
     hot_blacken_some(&h, shared);
     if (shared) hot_feed(&h);
   }

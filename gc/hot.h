@@ -13,16 +13,20 @@
 
 #include "mark.h"
 
+/* Tables are reached from a word itself, not from its offset in the heap: the
+   heap is aligned to arenas, so a table moved down by the heap's number of
+   entries (`_bias`) can be indexed by address. */
 struct hot {
   struct gl_marker *m;
   uintptr_t base;
   size_t extent;
-  struct gl_tags *tags;
-  const uint8_t *slots;
-  uint32_t *live;
+  uintptr_t tags_bias;
+  uintptr_t slots_bias;
+  uintptr_t live_bias;
   gl_mark_entry *top, *limit; /* of the mark stack */
   uint64_t objects;
-  size_t candidates;            /* in the ring */
+  uintptr_t *ring;
+  size_t ring_start, ring_end; /* candidates are in between */
   size_t fifo_head, fifo_count;
 };
 
@@ -38,49 +42,73 @@ GL_INLINE void hot_load(struct hot *h) {
 }
 
 GL_INLINE struct hot hot_begin(struct gl_marker *m) {
-  struct hot h = {.m = m,
-                  .base = gl_heap.base,
-                  .extent = gl_marking.extent_bytes,
-                  .tags = gl_heap.tags,
-                  .slots = gl_heap.slots,
-                  .live = m->live};
+  uintptr_t base = gl_heap.base;
+  struct hot h = {
+      .m = m,
+      .base = base,
+      .extent = gl_marking.extent_bytes,
+      .tags_bias = gl_heap.tags_bias,
+      .slots_bias = (uintptr_t)gl_heap.slots - (base >> GL_ARENA_SHIFT),
+      .live_bias = (uintptr_t)m->live -
+                   (base >> GL_ARENA_SHIFT) * sizeof *m->live,
+      .ring = m->ring};
   hot_load(&h);
   return h;
 }
 
-GL_INLINE void hot_fetch_tags(const struct hot *h, size_t offset) {
-  __builtin_prefetch(&h->tags[offset >> GL_LINE_SHIFT], 1);
+GL_INLINE struct gl_tags *hot_tags(const struct hot *h, uintptr_t word) {
+  return (struct gl_tags *)(h->tags_bias +
+                            (word >> GL_LINE_SHIFT) * sizeof(struct gl_tags));
+}
+
+GL_INLINE void hot_fetch_tags(const struct hot *h, uintptr_t word) {
+  __builtin_prefetch(hot_tags(h, word), 1);
+}
+
+/* The head of the block that an interior word points into, or 0. */
+GL_INLINE uintptr_t hot_head(const struct hot *h, uintptr_t word) {
+  size_t head = gl_marker_find_head((word - h->base) >> GL_GRANULE_SHIFT);
+  if (head == SIZE_MAX) return 0;
+  uintptr_t address = h->base + (head << GL_GRANULE_SHIFT);
+  return hot_tags(h, address)->block >> (head & 63) & 1 ? address : 0;
+}
+
+GL_INLINE size_t hot_count_to_end(const struct hot *h, uintptr_t head) {
+  size_t granule = (head - h->base) >> GL_GRANULE_SHIFT;
+  return gl_marker_find_end(granule) - granule;
 }
 
 /*
  * The word pointed into the heap, and its line of tags has been fetched.
  * Returns the entry of the block that it blackened, or 0 where there is nothing
- * to scan: no block, a black one, a pointer-free one.  (Granule 0 is never a
- * block, so no entry is 0.)
+ * to scan: no block, a black one, a pointer-free one.
  */
-GL_INLINE gl_mark_entry hot_blacken(struct hot *h, size_t offset, bool shared) {
-  unsigned slot = h->slots[offset >> GL_ARENA_SHIFT];
+GL_INLINE gl_mark_entry hot_blacken(struct hot *h, uintptr_t word,
+                                    bool shared) {
+  unsigned slot = *(const uint8_t *)(h->slots_bias + (word >> GL_ARENA_SHIFT));
   if (GL_UNLIKELY(slot == GL_SLOT_RUNS)) {
     hot_save(h);
-    gl_marker_mark_large(h->m, offset);
+    gl_marker_mark_large(h->m, word);
     hot_load(h);
     return 0;
   }
-  size_t head = offset >> GL_GRANULE_SHIFT;
-  struct gl_tags *line = gl_tags_line(h->tags, head);
-  if (GL_UNLIKELY((line->block >> (head & 63) & 1) == 0)) {
-    head = gl_marker_find_head(head);
-    if (head == SIZE_MAX) return 0;
-    line = gl_tags_line(h->tags, head);
-    if ((line->block & gl_tags_bit(head)) == 0) return 0;
+  struct gl_tags *line = hot_tags(h, word);
+  if (GL_UNLIKELY((line->block >> (word >> GL_GRANULE_SHIFT & 63) & 1) == 0)) {
+    word = hot_head(h, word);
+    if (word == 0) return 0;
+    line = hot_tags(h, word);
   }
-  if (!gl_mark_set(line, gl_tags_bit(head), shared)) return 0;
-  uint64_t above = (line->block | line->mark) >> (head & 63) >> 1;
+  size_t bit = word >> GL_GRANULE_SHIFT & 63;
+  if (!gl_mark_set(line, (uint64_t)1 << bit, shared)) return 0;
+  uint64_t above = (line->block | line->mark) >> bit >> 1;
   size_t granules = GL_LIKELY(above != 0) ? gl_lowest(above) + 1
-                                          : gl_marker_find_end(head) - head;
-  h->live[head / GL_ARENA_GRANULES] += (uint32_t)granules;
+                                          : hot_count_to_end(h, word);
+  *(uint32_t *)(h->live_bias + (word >> GL_ARENA_SHIFT) * sizeof(uint32_t)) +=
+      (uint32_t)granules;
   h->objects++;
-  return slot == GL_SLOT_ATOMIC ? 0 : head << GL_MARK_COUNT_BITS | granules;
+  return slot == GL_SLOT_ATOMIC
+             ? 0
+             : gl_mark_entry_of(word & ~(GL_GRANULE_BYTES - 1), granules);
 }
 
 #endif

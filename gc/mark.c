@@ -57,40 +57,28 @@ static bool mark_make_room(struct gl_marker *m) {
   return true;
 }
 
-static GL_COLD void mark_overflow(size_t granule) {
+static GL_COLD void mark_overflow(uintptr_t head) {
+  size_t slot = (head - gl_heap.base) >> GL_ARENA_SHIFT;
   /* Only ever set while markers run, and read when they have stopped. */
-  __atomic_store_n(&gl_marking.flags[granule / GL_ARENA_GRANULES], 1,
-                   __ATOMIC_RELAXED);
+  __atomic_store_n(&gl_marking.flags[slot], 1, __ATOMIC_RELAXED);
   __atomic_store_n(&gl_marking.overflowed, true, __ATOMIC_RELAXED);
 }
 
-/* Push a part of the block that begins at head.  Where there is no room the
+/* Push an entry of the block that begins at head.  Where there is no room the
    block will be scanned again from its start. */
-static GL_NOINLINE void mark_push(struct gl_marker *m, size_t head,
-                                  size_t granule, size_t count) {
-  if (m->depth == m->capacity && !mark_make_room(m)) {
+GL_NOINLINE void gl_marker_push_slow(struct gl_marker *m, uintptr_t head,
+                                     gl_mark_entry entry) {
+  if (m->depth == m->capacity && !mark_make_room(m))
     mark_overflow(head);
-    return;
-  }
-  m->stack[m->depth++] = granule << GL_MARK_COUNT_BITS | count;
+  else
+    m->stack[m->depth++] = entry;
 }
 
 void gl_marker_push(struct gl_marker *m, gl_mark_entry entry) {
-  size_t granule = entry >> GL_MARK_COUNT_BITS;
-  mark_push(m, granule, granule, entry & GL_MARK_COUNT_MAX);
+  gl_marker_push_slow(m, gl_mark_entry_address(entry), entry);
 }
 
 /* ------------------------------------------------------------- large blocks */
-
-static void mark_push_large(struct gl_marker *m, size_t head,
-                            size_t granules) {
-  for (size_t at = head, left = granules; left > 0;) {
-    size_t count = left < GL_MARK_COUNT_MAX ? left : GL_MARK_COUNT_MAX;
-    mark_push(m, head, at, count);
-    at += count;
-    left -= count;
-  }
-}
 
 static size_t mark_page_granule(size_t page) {
   return page << (GL_PAGE_SHIFT - GL_GRANULE_SHIFT);
@@ -100,24 +88,43 @@ static size_t mark_large_granules(size_t page) {
   return mark_page_granule(gl_heap.pages[page].pages);
 }
 
-GL_NOINLINE void gl_marker_mark_large(struct gl_marker *m, size_t offset) {
-  size_t page = gl_runs_find_large(offset >> GL_PAGE_SHIFT);
+static gl_mark_entry mark_entry_of_run(uintptr_t address, size_t granules) {
+  return gl_mark_entry_of(
+      address, granules < GL_MARK_COUNT_MAX ? granules : GL_MARK_COUNT_MAX);
+}
+
+static void mark_push_large(struct gl_marker *m, size_t page) {
+  gl_marker_push(m, mark_entry_of_run((uintptr_t)gl_page_address(page),
+                                      mark_large_granules(page)));
+}
+
+void gl_marker_push_rest(struct gl_marker *m, gl_mark_entry entry,
+                         size_t piece) {
+  uintptr_t address = gl_mark_entry_address(entry);
+  size_t count = entry & GL_MARK_COUNT_MAX;
+  uintptr_t head = address;
+  size_t page = gl_runs_find_large(gl_page_of((void *)address));
+  if (page != 0) head = (uintptr_t)gl_page_address(page);
+  if (count == GL_MARK_COUNT_MAX)
+    count = mark_large_granules(page) -
+            ((address - head) >> GL_GRANULE_SHIFT);
+  gl_marker_push_slow(
+      m, head,
+      mark_entry_of_run(address + (piece << GL_GRANULE_SHIFT), count - piece));
+}
+
+GL_NOINLINE void gl_marker_mark_large(struct gl_marker *m, uintptr_t address) {
+  size_t page = gl_runs_find_large(gl_page_of((void *)address));
   if (page == 0) return;
   size_t granule = mark_page_granule(page);
   if (!gl_mark_set(gl_tags_line(gl_heap.tags, granule), gl_tags_bit(granule),
                    true))
     return;
   m->objects++;
-  if (gl_heap.pages[page].kind != GL_ATOMIC)
-    mark_push_large(m, granule, mark_large_granules(page));
+  if (gl_heap.pages[page].kind != GL_ATOMIC) mark_push_large(m, page);
 }
 
 /* -------------------------------------------------------- what drain.h calls */
-
-void gl_marker_push_slow(struct gl_marker *m, size_t head, size_t granule,
-                         size_t count) {
-  mark_push(m, head, granule, count);
-}
 
 size_t gl_marker_find_head(size_t granule) {
   size_t first = granule & ~(GL_ARENA_GRANULES - 1);
@@ -135,16 +142,14 @@ size_t gl_marker_find_end(size_t head) {
 GL_MARK_UNCHECKED GL_INLINE void hot_filter(struct hot *h,
                                             const uintptr_t *word,
                                             size_t granules) {
-  size_t *ring = h->m->ring;
-  size_t at = h->candidates;
+  size_t at = h->ring_end;
   for (const uintptr_t *end = word + 2 * granules; word < end; word += 2) {
-    size_t one = word[0] - h->base, other = word[1] - h->base;
-    ring[at] = one;
-    at += one < h->extent;
-    ring[at] = other;
-    at += other < h->extent;
+    h->ring[at] = word[0];
+    at += word[0] - h->base < h->extent;
+    h->ring[at] = word[1];
+    at += word[1] - h->base < h->extent;
   }
-  h->candidates = at;
+  h->ring_end = at;
 }
 
 #define HOT_FILTER hot_filter
@@ -161,18 +166,18 @@ void gl_marker_drain(struct gl_marker *m) {
 
 /* ------------------------------------------------------------------- roots */
 
-static void mark_candidate(struct gl_marker *m, size_t offset) {
+static void mark_candidate(struct gl_marker *m, uintptr_t word) {
   struct hot h = hot_begin(m);
-  gl_mark_entry entry = hot_blacken(&h, offset, true);
+  gl_mark_entry entry = hot_blacken(&h, word, true);
   hot_save(&h);
   if (entry != 0) gl_marker_push(m, entry);
 }
 
-static GL_NOINLINE void mark_root(struct gl_marker *m, size_t offset) {
-  if (offset < gl_marking.extent_bytes) mark_candidate(m, offset);
+static GL_NOINLINE void mark_root(struct gl_marker *m, uintptr_t word) {
+  size_t offset = word - gl_heap.base;
+  if (offset < gl_marking.extent_bytes) mark_candidate(m, word);
   /* One past the end of a block: the byte before counts too. */
-  if (offset % GL_GRANULE_BYTES == 0 && offset > 0)
-    mark_candidate(m, offset - 1);
+  if (offset % GL_GRANULE_BYTES == 0 && offset > 0) mark_candidate(m, word - 1);
 }
 
 GL_MARK_UNCHECKED void gl_mark_roots(const void *low, const void *high) {
@@ -184,7 +189,7 @@ GL_MARK_UNCHECKED void gl_mark_roots(const void *low, const void *high) {
   const uintptr_t *end = (const uintptr_t *)((uintptr_t)high & ~(uintptr_t)7);
   for (; word < end; word++) {
     if (GL_LIKELY(*word - base > extent)) continue;
-    mark_root(m, *word - base);
+    mark_root(m, *word);
     if (m->depth - m->bottom > MARK_ROOTS_AT_ONCE) gl_marker_drain(m);
   }
   gl_marker_drain(m);
@@ -198,7 +203,7 @@ static void mark_all_of_arena(struct gl_marker *m, size_t slot) {
   struct gl_tags *tags = gl_heap.tags;
   size_t at = slot * GL_ARENA_GRANULES, end = at + GL_ARENA_GRANULES;
   while ((at = gl_tags_next_block(tags, at, end)) < end) {
-    mark_root(m, at << GL_GRANULE_SHIFT);
+    mark_root(m, (uintptr_t)gl_granule_address(at));
     gl_marker_drain(m);
     at++;
   }
@@ -211,7 +216,7 @@ void gl_mark_uncollectable(void) {
   for (uint32_t page = gl_heap.runs.large; page != 0;
        page = gl_heap.pages[page].next)
     if (gl_heap.pages[page].kind == GL_UNCOLLECTABLE) {
-      gl_marker_mark_large(m, (size_t)page << GL_PAGE_SHIFT);
+      gl_marker_mark_large(m, (uintptr_t)gl_page_address(page));
       gl_marker_drain(m);
     }
 }
@@ -224,7 +229,8 @@ static void mark_rescan_arena(struct gl_marker *m, size_t slot) {
   while ((at = gl_tags_next_block(tags, at, end)) < end) {
     size_t next = gl_tags_next(tags, at + 1, end);
     if (gl_tags_is_marked(tags, at)) {
-      mark_push(m, at, at, next - at);
+      gl_marker_push(m, gl_mark_entry_of((uintptr_t)gl_granule_address(at),
+                                         next - at));
       gl_marker_drain(m);
     }
     at = next;
@@ -238,7 +244,7 @@ static void mark_rescan_runs(struct gl_marker *m, size_t slot) {
     if (gl_runs_find_large(page) != page) continue;
     if (!gl_tags_is_marked(gl_heap.tags, granule)) continue;
     if (gl_heap.pages[page].kind == GL_ATOMIC) continue;
-    mark_push_large(m, granule, mark_large_granules(page));
+    mark_push_large(m, page);
     gl_marker_drain(m);
   }
 }

@@ -11,16 +11,27 @@
 /*
  * A range of granules that is to be scanned, of one block:
  *
- *     63                          28 27                    0
- *    | first granule (36 bits)      | granules (28 bits)    |
+ *     63                            21 20                  0
+ *    | address / 16 (43 bits)         | granules (21 bits)  |
+ *
+ * The largest count stands for all that is left of a large block.
  */
 typedef uint64_t gl_mark_entry;
-#define GL_MARK_COUNT_BITS 28
+#define GL_MARK_COUNT_BITS 21
 #define GL_MARK_COUNT_MAX (((size_t)1 << GL_MARK_COUNT_BITS) - 1)
+
+GL_INLINE gl_mark_entry gl_mark_entry_of(uintptr_t address, size_t granules) {
+  return (uint64_t)address << (GL_MARK_COUNT_BITS - GL_GRANULE_SHIFT) |
+         granules;
+}
+
+GL_INLINE uintptr_t gl_mark_entry_address(gl_mark_entry entry) {
+  return (uintptr_t)(entry >> GL_MARK_COUNT_BITS << GL_GRANULE_SHIFT);
+}
 
 /* Room for candidates, and behind it for what a vector store writes too much;
    for objects on their way, a power of two. */
-#define GL_MARK_RING 192
+#define GL_MARK_RING 512
 #define GL_MARK_RING_SLACK 4
 #define GL_MARK_FIFO 64
 
@@ -41,7 +52,8 @@ struct gl_marker {
   uint32_t *live;      /* granules that it blackened, for each arena */
   uint64_t objects;    /* blocks that it blackened */
   bool shared;         /* others mark at the same time: atomics are needed */
-  size_t ring[GL_MARK_RING];         /* candidates: byte offsets in the heap */
+  uintptr_t ring[GL_MARK_RING];      /* candidates: words that point into the
+                                        heap */
   gl_mark_entry fifo[GL_MARK_FIFO];  /* entries whose memory is on the way */
 } __attribute__((aligned(64)));
 
@@ -78,12 +90,15 @@ GL_INLINE bool gl_mark_set(struct gl_tags *line, uint64_t bit, bool shared) {
   return true;
 }
 
-/* The rare cases of draining: an entry that finds the stack full; a candidate
-   that is in no arena; one that is interior, or a block whose end is in another
-   line of tags. */
-void gl_marker_push_slow(struct gl_marker *marker, size_t head, size_t granule,
-                         size_t count);
-void gl_marker_mark_large(struct gl_marker *marker, size_t offset);
+/* The rare cases of draining: an entry of the block at head that finds the
+   stack full; an entry that is longer than a piece, of which the piece is left
+   to the caller; a candidate that is in no arena; one that is interior, or a
+   block whose end is in another line of tags. */
+void gl_marker_push_slow(struct gl_marker *marker, uintptr_t head,
+                         gl_mark_entry entry);
+void gl_marker_push_rest(struct gl_marker *marker, gl_mark_entry entry,
+                         size_t piece_granules);
+void gl_marker_mark_large(struct gl_marker *marker, uintptr_t address);
 size_t gl_marker_find_head(size_t granule);
 size_t gl_marker_find_end(size_t head);
 

@@ -6,7 +6,7 @@
  * and called only where the processor has them.
  *
  * A word is within where word - base < extent, unsigned.  AVX2 compares signed
- * numbers: both sides are turned by 2^63.
+ * numbers: both sides are turned by 2^63, the left one by turning the base.
  */
 #include <immintrin.h>
 
@@ -28,32 +28,33 @@ static const int32_t hot_permutations[16][8]
 };
 
 GL_MARK_UNCHECKED GL_INLINE void hot_filter_four(struct hot *h,
-                                                 const uintptr_t *word) {
-  __m256i base = _mm256_set1_epi64x((long long)h->base);
-  __m256i turn = _mm256_set1_epi64x((long long)TURN);
-  __m256i extent = _mm256_set1_epi64x((long long)(h->extent - TURN));
+                                                 const uintptr_t *word,
+                                                 __m256i turned_base,
+                                                 __m256i turned_extent) {
   __m256i words = _mm256_loadu_si256((const __m256i *)word);
-  __m256i offsets = _mm256_sub_epi64(words, base);
-  __m256i within = _mm256_cmpgt_epi64(extent, _mm256_xor_si256(offsets, turn));
+  __m256i turned = _mm256_sub_epi64(words, turned_base);
+  __m256i within = _mm256_cmpgt_epi64(turned_extent, turned);
   unsigned mask = (unsigned)_mm256_movemask_pd(_mm256_castsi256_pd(within));
   __m256i order =
       _mm256_load_si256((const __m256i *)hot_permutations[mask]);
-  _mm256_storeu_si256((__m256i *)&h->m->ring[h->candidates],
-                      _mm256_permutevar8x32_epi32(offsets, order));
-  h->candidates += (unsigned)__builtin_popcount(mask);
+  _mm256_storeu_si256((__m256i *)&h->ring[h->ring_end],
+                      _mm256_permutevar8x32_epi32(words, order));
+  h->ring_end += (unsigned)__builtin_popcount(mask);
 }
 
 GL_MARK_UNCHECKED GL_INLINE void hot_filter_one(struct hot *h,
                                                 uintptr_t word) {
-  size_t offset = word - h->base;
-  h->m->ring[h->candidates] = offset;
-  h->candidates += offset < h->extent;
+  h->ring[h->ring_end] = word;
+  h->ring_end += word - h->base < h->extent;
 }
 
 GL_MARK_UNCHECKED GL_INLINE void hot_filter_avx2(struct hot *h,
                                                  const uintptr_t *word,
                                                  size_t granules) {
-  for (; granules >= 2; granules -= 2, word += 4) hot_filter_four(h, word);
+  const __m256i base = _mm256_set1_epi64x((long long)(h->base + TURN));
+  const __m256i extent = _mm256_set1_epi64x((long long)(h->extent - TURN));
+  for (; granules >= 2; granules -= 2, word += 4)
+    hot_filter_four(h, word, base, extent);
   if (granules == 0) return;
   hot_filter_one(h, word[0]);
   hot_filter_one(h, word[1]);
