@@ -15,7 +15,7 @@
 #define THREADS 4
 #define SLOTS 200
 #define MAILBOXES 64
-#define STOPS 400
+#define STOPS 300
 #define HEAP_BYTES ((size_t)256 << 20)
 
 enum slot_state { EMPTY, LIVE, DROPPED };
@@ -49,9 +49,11 @@ static uint8_t *dropped; /* of a granule: its block was dropped */
 
 static int stopped, parked, running;
 
+static void pause_ns(long ns) { nanosleep(&(struct timespec){0, ns}, NULL); }
+
 static void park(void) {
   __atomic_fetch_add(&parked, 1, __ATOMIC_SEQ_CST);
-  while (__atomic_load_n(&stopped, __ATOMIC_SEQ_CST)) sched_yield();
+  while (__atomic_load_n(&stopped, __ATOMIC_SEQ_CST)) pause_ns(20000);
   __atomic_fetch_sub(&parked, 1, __ATOMIC_SEQ_CST);
 }
 
@@ -129,8 +131,8 @@ static void worker_post(struct worker *self, struct slot *slot) {
 static void worker_look(struct worker *self) {
   struct gl_block block;
   struct gl_cache *cache = gl_self;
-  const char *p =
-      (const char *)gl_heap.base + worker_random(self) % gl_heap.extent_bytes;
+  const char *p = (const char *)gl_heap.base +
+                  worker_random(self) % (gl_heap.extent_bytes + 1);
   gl_cache_enter(cache);
   gl_heap_find(p, &block);
   gl_cache_leave(cache);
@@ -180,8 +182,6 @@ static void finish_workers(void) {
   __atomic_store_n(&finished, true, __ATOMIC_RELAXED);
   for (int i = 0; i < THREADS; i++) pthread_join(worker[i].thread, NULL);
 }
-
-static void pause_ns(long ns) { nanosleep(&(struct timespec){0, ns}, NULL); }
 
 /* ------------------------------------------------------------- collections */
 
@@ -244,7 +244,7 @@ START_TEST(world_stops_under_load) {
   uint32_t *live = calloc(HEAP_BYTES >> GL_ARENA_SHIFT, sizeof *live);
   start_workers();
   for (int i = 0; i < STOPS; i++) {
-    pause_ns((long)test_below(2000000));
+    pause_ns((long)test_below(1000000));
     gl_heap_lock(NULL);
     stop_world();
     if (test_one_in(8))
@@ -263,7 +263,7 @@ END_TEST
 START_TEST(frees_cross_without_collections) {
   ck_assert(gl_heap_init());
   start_workers();
-  pause_ns(500000000);
+  pause_ns(300000000);
   finish_workers();
   ck_assert(test_prove());
   uint64_t bytes = 0;
@@ -322,7 +322,7 @@ static void note_leave(struct gl_cache *cache) {
 }
 
 static void *without_cache(void *data) {
-  for (int i = 0; i < 3000000; i++)
+  for (int i = 0; i < 2000000; i++)
     gl_cache_allocate(&gl_cache_none, 16, GL_SCANNED);
   return data;
 }
