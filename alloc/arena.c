@@ -5,22 +5,61 @@
  * touched: all of this happens in the tags.
  *
  * Invariant of a swept arena: its first granule has a tag, and every granule
- * belongs to the run or block whose tag is the nearest at or below it, but for
- * the open hole of its owner (gl_arena_check).
+ * belongs to the run or block whose tag is the nearest at or below it
+ * (gl_arena_check).
  */
 #include "arena.h"
 
 #include <sched.h>
+#include <string.h>
 
 #include "heap.h"
 #include "runs.h"
 
-/* Offset of the first byte that was never written since its page came from the
-   system: everything above the highest dirty page. */
-static uint32_t arena_clean_from(size_t page) {
-  size_t i = GL_ARENA_PAGES;
-  while (i > 0 && gl_heap.dirty[page + i - 1] == 0) i--;
-  return (uint32_t)(i << GL_PAGE_SHIFT);
+/* The longest stretch of pages that were never written since they came from the
+   system. */
+static void arena_find_clean(struct gl_arena *arena, size_t page) {
+  size_t from = 0, to = 0;
+  for (size_t i = 0; i < GL_ARENA_PAGES; i++) {
+    size_t start = i;
+    while (i < GL_ARENA_PAGES && gl_heap.dirty[page + i] == 0) i++;
+    if (i - start <= to - from) continue;
+    from = start;
+    to = i;
+  }
+  arena->clean_from = (uint32_t)(from << GL_PAGE_SHIFT);
+  arena->clean_to = (uint32_t)(to << GL_PAGE_SHIFT);
+}
+
+/* What is soiled splits what is clean; the longer part stays clean. */
+void gl_arena_soil(struct gl_arena *arena, const char *from, const char *to) {
+  uint32_t first = (uint32_t)(from - gl_arena_start(arena));
+  uint32_t last = (uint32_t)(to - gl_arena_start(arena));
+  if (last <= arena->clean_from || first >= arena->clean_to) return;
+  uint32_t below = first > arena->clean_from ? first - arena->clean_from : 0;
+  uint32_t above = last < arena->clean_to ? arena->clean_to - last : 0;
+  if (below >= above)
+    arena->clean_to = arena->clean_from + below;
+  else
+    arena->clean_from = arena->clean_to - above;
+}
+
+static void arena_zero_dirty(char *from, char *to) {
+  if (from < to) memset(from, 0, (size_t)(to - from));
+}
+
+void gl_arena_zero(struct gl_arena *arena, char *from, char *to) {
+  char *clean_from = gl_arena_start(arena) + arena->clean_from;
+  char *clean_to = gl_arena_start(arena) + arena->clean_to;
+  if (clean_from < from) clean_from = from;
+  if (clean_to > to) clean_to = to;
+  if (clean_from < clean_to) {
+    arena_zero_dirty(from, clean_from);
+    arena_zero_dirty(clean_to, to);
+  } else {
+    arena_zero_dirty(from, to);
+  }
+  gl_arena_soil(arena, from, to);
 }
 
 static void arena_append(struct gl_lane *lane, struct gl_arena *arena) {
@@ -40,8 +79,7 @@ struct gl_arena *gl_arena_create(struct gl_cache *owner, struct gl_lane *lane) {
   struct gl_arena *arena = gl_arena_of(gl_page_address(page));
   arena->bound = 0;
   arena->free_granules = (uint32_t)GL_ARENA_GRANULES;
-  arena->live_granules = 0;
-  arena->clean_from = arena_clean_from(page);
+  arena_find_clean(arena, page);
   arena->kind = (uint8_t)lane->kind;
   arena->swept = true;
   arena->visited = false;
@@ -61,10 +99,12 @@ void gl_arena_destroy(struct gl_arena *arena) {
   arena->owner = NULL;
   arena->bound = 0;
   gl_heap.arena_count--;
-  size_t dirty_pages =
+  size_t page = index * GL_ARENA_PAGES;
+  size_t clean_from =
       gl_round_up(arena->clean_from, GL_PAGE_BYTES) >> GL_PAGE_SHIFT;
-  gl_runs_give(index * GL_ARENA_PAGES, GL_ARENA_PAGES,
-               GL_ARENA_PAGES - dirty_pages);
+  size_t clean_to = arena->clean_to >> GL_PAGE_SHIFT;
+  if (clean_to < clean_from) clean_to = clean_from;
+  gl_runs_give(page, GL_ARENA_PAGES, page + clean_from, page + clean_to);
 }
 
 /* Sweeping is short and contended only by a gc_base of another thread. */
@@ -106,17 +146,11 @@ bool gl_arena_is_empty(const struct gl_arena *arena) {
          end;
 }
 
-/* The lane's open hole is the one place where tags may be missing. */
-static bool arena_is_hole(const struct gl_arena *arena, size_t granule) {
-  const struct gl_lane *lane = &arena->owner->lane[arena->kind];
-  return gl_granule_address(granule) == lane->hole.cur;
-}
-
 bool gl_arena_check(const struct gl_arena *arena) {
   struct gl_tags *tags = gl_heap.tags;
   size_t first = gl_arena_first_granule(arena), end = gl_arena_end(arena);
   size_t start = gl_tags_next(tags, first, end);
-  GL_HEAP_CHECK("arena", start == first || arena_is_hole(arena, first));
+  GL_HEAP_CHECK("arena", start == first);
   for (size_t at = start; at < end; at = gl_tags_next(tags, at + 1, end)) {
     bool black = gl_tags_is_block(tags, at) && gl_tags_is_marked(tags, at);
     GL_HEAP_CHECK("arena", !(black && arena->swept));

@@ -28,16 +28,11 @@ void gl_arena_sweep(struct gl_arena *arena);
  */
 size_t gl_arena_next_run(struct gl_arena *arena, size_t from, size_t *end);
 
-/* First byte of the arena's memory at or after `at` that was never written. */
-GL_INLINE char *gl_arena_clean_from(struct gl_arena *arena) {
-  return gl_arena_start(arena) + arena->clean_from;
-}
+/* Note that [from, to) may be written from now on. */
+void gl_arena_soil(struct gl_arena *arena, const char *from, const char *to);
 
-/* Note that everything below end may be written from now on. */
-GL_INLINE void gl_arena_soil(struct gl_arena *arena, const char *end) {
-  size_t offset = (size_t)(end - gl_arena_start(arena));
-  if (offset > arena->clean_from) arena->clean_from = (uint32_t)offset;
-}
+/* Make [from, to) zero, leaving alone what was never written; then soil it. */
+void gl_arena_zero(struct gl_arena *arena, char *from, char *to);
 
 /* The granule after the arena's last. */
 GL_INLINE size_t gl_arena_end(const struct gl_arena *arena) {

@@ -62,9 +62,7 @@ static size_t bins_length(const struct gl_lane *lane,
   size_t granule = gl_granule_of(run);
   size_t end = (granule & ~(GL_ARENA_GRANULES - 1)) + GL_ARENA_GRANULES;
   if (size < GL_BIN_MIN_GRANULES || size > end - granule) return 0;
-  /* Where the open hole begins there is no tag. */
   bool ends = granule + size == end ||
-              gl_granule_address(granule + size) == lane->hole.cur ||
               gl_tags_next(gl_heap.tags, granule + size, granule + size + 1) ==
                   granule + size;
   return ends && gl_tags_is_free(gl_heap.tags, granule) ? size : 0;

@@ -61,38 +61,36 @@ void gl_cache_settle(struct gl_cache *cache) {
 }
 
 static void lane_account(struct gl_cache *cache, struct gl_lane *lane) {
-  cache->allocated_bytes += (uint64_t)(lane->hole.cur - lane->accounted);
+  cache->allocated_bytes += (uint64_t)(lane->accounted - lane->hole.cur);
   lane->accounted = lane->hole.cur;
 }
 
 /* --------------------------------------------------------------- the hole */
 
-/* Make [limit, to) ready for allocation. */
+/* Make [to, limit) ready for allocation. */
 static void lane_ready(struct gl_cache *cache, struct gl_lane *lane, char *to) {
   char *from = lane->hole.limit;
-  struct gl_arena *arena = gl_arena_of(from);
-  if (gl_kind_is_zeroed(lane->kind)) {
-    char *clean = gl_arena_clean_from(arena);
-    char *dirty_end = clean < to ? clean : to;
-    if (from < dirty_end) memset(from, 0, (size_t)(dirty_end - from));
-  }
-  gl_arena_soil(arena, to);
-  cache->charged_bytes += (size_t)(to - from);
+  struct gl_arena *arena = gl_arena_of(to);
+  if (gl_kind_is_zeroed(lane->kind))
+    gl_arena_zero(arena, to, from);
+  else
+    gl_arena_soil(arena, to, from);
+  cache->charged_bytes += (size_t)(from - to);
   lane->hole.limit = to;
 }
 
-/* Move the limit so that bytes fit, and some more. */
+/* Move the limit so that bytes fit, and some more; but leave the granule at the
+   start unless they need it. */
 static void lane_extend(struct gl_cache *cache, struct gl_lane *lane,
                         size_t bytes) {
   struct gl_hole *hole = &lane->hole;
-  char *need = hole->cur + bytes;
-  bool zero = gl_kind_is_zeroed(lane->kind) &&
-              hole->limit < gl_arena_clean_from(gl_arena_of(hole->limit));
-  size_t step = zero ? LANE_ZERO_STEP_BYTES : LANE_CHARGE_STEP_BYTES;
+  char *need = hole->cur - bytes;
+  char *least = need == hole->start ? need : hole->start + GL_GRANULE_BYTES;
+  size_t step = gl_kind_is_zeroed(lane->kind) ? LANE_ZERO_STEP_BYTES
+                                              : LANE_CHARGE_STEP_BYTES;
   if (gl_heap.slow_only) step = 0;
-  char *to = (size_t)(hole->end - need) > step ? need + step : hole->end;
-  if (gl_heap.slow_only) to = need;
-  lane_ready(cache, lane, to);
+  char *to = (size_t)(need - least) > step ? need - step : least;
+  lane_ready(cache, lane, gl_heap.slow_only ? need : to);
 }
 
 /* Blocks below `to` lie behind the cursor: gc_free may use the quick lists. */
@@ -102,56 +100,55 @@ static void lane_raise_bound(struct gl_arena *arena, const char *to) {
   arena->bound = (uintptr_t)to;
 }
 
-static void lane_open(struct gl_lane *lane, size_t start, size_t end) {
-  lane->opened++;
-  lane->hole.cur = lane->hole.limit = gl_granule_address(start);
-  lane->hole.end = gl_granule_address(end);
-  lane->accounted = lane->hole.cur;
-  GL_STORE_FENCE(); /* the tag goes when the bump pointer can be seen */
-  gl_tags_clear(gl_heap.tags, start);
-  struct gl_arena *arena = gl_arena_of(lane->hole.cur);
-  arena->free_granules -= (uint32_t)(end - start);
-  lane_raise_bound(arena, lane->hole.end);
+/* Put a free run into its bin, where it is long enough for one. */
+static void lane_insert(struct gl_lane *lane, size_t start, size_t granules) {
+  if (granules < GL_BIN_MIN_GRANULES) return;
+  char *p = gl_granule_address(start);
+  gl_arena_soil(gl_arena_of(p), p, p + sizeof(struct gl_free_run));
+  gl_bins_insert(lane, start, granules);
 }
 
-void gl_lane_close(struct gl_cache *cache, struct gl_lane *lane) {
+/* The tag at start reads 01, and stays. */
+static void lane_open(struct gl_lane *lane, size_t start, size_t end) {
+  struct gl_hole *hole = &lane->hole;
+  hole->start = gl_granule_address(start);
+  hole->cur = hole->limit = lane->accounted = gl_granule_address(end);
+  struct gl_arena *arena = gl_arena_of(hole->start);
+  arena->free_granules -= (uint32_t)(end - start);
+  lane_raise_bound(arena, hole->cur);
+}
+
+void gl_lane_close(struct gl_cache *cache, struct gl_lane *lane,
+                   bool into_bin) {
   struct gl_hole *hole = &lane->hole;
   if (hole->cur == NULL) return;
   lane_account(cache, lane);
-  if (hole->cur < hole->end) {
-    size_t granule = gl_granule_of(hole->cur);
-    size_t granules = (size_t)(hole->end - hole->cur) >> GL_GRANULE_SHIFT;
-    gl_tags_set_free(gl_heap.tags, granule);
-    struct gl_arena *arena = gl_arena_of(hole->cur);
-    arena->free_granules += (uint32_t)granules;
-    gl_arena_soil(arena, hole->limit);
-    cache->charged_bytes -= (size_t)(hole->limit - hole->cur);
-    if (granules >= GL_BIN_MIN_GRANULES) {
-      gl_arena_soil(arena, hole->cur + sizeof(struct gl_free_run));
-      gl_bins_insert(lane, granule, granules);
-    }
+  size_t granules = (size_t)(hole->cur - hole->start) >> GL_GRANULE_SHIFT;
+  if (granules > 0) {
+    gl_arena_of(hole->start)->free_granules += (uint32_t)granules;
+    cache->charged_bytes -= (size_t)(hole->cur - hole->limit);
+    if (into_bin) lane_insert(lane, gl_granule_of(hole->start), granules);
   }
-  GL_STORE_FENCE();
   memset(hole, 0, sizeof *hole);
   lane->accounted = NULL;
 }
 
-/* Bump a block out of the hole; it fits between cur and end. */
+/* Cut a block off the hole; it fits between start and cur. */
 static void *lane_bump(struct gl_cache *cache, struct gl_lane *lane,
                        size_t granules) {
   struct gl_hole *hole = &lane->hole;
   size_t bytes = granules << GL_GRANULE_SHIFT;
-  if ((size_t)(hole->limit - hole->cur) < bytes) lane_extend(cache, lane, bytes);
-  char *p = hole->cur;
+  if ((size_t)(hole->cur - hole->limit) < bytes) lane_extend(cache, lane, bytes);
+  char *p = hole->cur - bytes;
   gl_tags_set_block(gl_heap.tags, gl_granule_of(p));
-  GL_STORE_FENCE();
-  hole->cur += bytes;
-  if (gl_heap.slow_only) hole->limit = hole->cur;
+  hole->cur = p;
+  if (gl_heap.slow_only) hole->limit = p;
+  if (p == hole->start) gl_lane_close(cache, lane, false);
   return p;
 }
 
 static bool lane_has_room(const struct gl_lane *lane, size_t granules) {
-  return (size_t)(lane->hole.end - lane->hole.cur) >=
+  return (size_t)(lane->hole.cur - lane->hole.start) >=
          granules << GL_GRANULE_SHIFT;
 }
 
@@ -161,10 +158,7 @@ static bool lane_has_room(const struct gl_lane *lane, size_t granules) {
 static void lane_pass(struct gl_lane *lane, size_t start, size_t end) {
   struct gl_arena *arena = gl_arena_of(gl_granule_address(start));
   arena->free_granules += (uint32_t)(end - start);
-  if (end - start < GL_BIN_MIN_GRANULES) return;
-  gl_arena_soil(arena, (char *)gl_granule_address(start) +
-                           sizeof(struct gl_free_run));
-  gl_bins_insert(lane, start, end - start);
+  lane_insert(lane, start, end - start);
 }
 
 static void arena_visited(struct gl_arena *arena) {
@@ -238,7 +232,7 @@ static bool lane_rescan_is_due(const struct gl_cache *cache,
 }
 
 void gl_lane_rescan(struct gl_cache *cache, struct gl_lane *lane) {
-  gl_lane_close(cache, lane);
+  gl_lane_close(cache, lane, false);
   memset(lane->quick, 0, sizeof lane->quick);
   gl_bins_reset(lane);
   lane->arena = NULL;
@@ -284,7 +278,7 @@ static bool lane_grow(struct gl_cache *cache, struct gl_lane *lane,
 
 static bool lane_refill(struct gl_cache *cache, struct gl_lane *lane,
                         size_t granules, enum gl_want *want) {
-  gl_lane_close(cache, lane);
+  gl_lane_close(cache, lane, true);
   gl_cache_drain_inbox(cache);
   do {
     do {
@@ -307,26 +301,28 @@ static void *lane_allocate_small(struct gl_cache *cache, struct gl_lane *lane,
 
 /* ------------------------------------------------------------- medium blocks */
 
-/* Cut a block off the front of a free run that is in no list. */
-static void *lane_split(struct gl_cache *cache, struct gl_lane *lane,
-                        size_t start, size_t length, size_t granules) {
-  char *p = gl_granule_address(start);
-  size_t bytes = granules << GL_GRANULE_SHIFT;
+/* Memory of a free run that is in no list becomes a block's. */
+static void lane_claim(struct gl_cache *cache, struct gl_lane *lane, char *p,
+                       size_t bytes) {
   struct gl_arena *arena = gl_arena_of(p);
-  if (gl_kind_is_zeroed(lane->kind)) {
-    char *clean = gl_arena_clean_from(arena);
-    if (p < clean)
-      memset(p, 0, clean < p + bytes ? (size_t)(clean - p) : bytes);
-  }
-  gl_arena_soil(arena, p + bytes);
-  arena->free_granules -= (uint32_t)length;
-  gl_tags_set_block(gl_heap.tags, start);
-  if (length > granules) {
-    gl_tags_set_free(gl_heap.tags, start + granules);
-    lane_pass(lane, start + granules, start + length);
-  }
+  if (gl_kind_is_zeroed(lane->kind))
+    gl_arena_zero(arena, p, p + bytes);
+  else
+    gl_arena_soil(arena, p, p + bytes);
   cache->allocated_bytes += bytes;
   cache->charged_bytes += bytes;
+}
+
+/* Cut a block off the end of a free run that is in no list, and put what is
+   left into its bin. */
+static void *lane_split(struct gl_cache *cache, struct gl_lane *lane,
+                        size_t start, size_t length, size_t granules) {
+  size_t granule = start + length - granules;
+  char *p = gl_granule_address(granule);
+  gl_arena_of(p)->free_granules -= (uint32_t)length;
+  lane_claim(cache, lane, p, granules << GL_GRANULE_SHIFT);
+  gl_tags_set_block(gl_heap.tags, granule);
+  if (granule > start) lane_pass(lane, start, granule);
   return p;
 }
 
@@ -418,25 +414,14 @@ void *gl_cache_allocate_slow(struct gl_cache *cache, size_t granules,
 
 /* -------------------------------------------------------------------- free */
 
-/* The size of a block of the calling thread, the open hole thought of. */
-static size_t cache_block_granules(const struct gl_lane *lane, char *p) {
-  size_t granule = gl_granule_of(p);
-  size_t granules =
-      gl_cache_tagged_size(gl_tags_line(gl_heap.tags, granule), granule);
-  size_t to_cur = (size_t)(lane->hole.cur - p);
-  /* 0 is the block that begins where an exhausted hole ends. */
-  return to_cur - 1 < (granules << GL_GRANULE_SHIFT) - 1
-             ? to_cur >> GL_GRANULE_SHIFT
-             : granules;
-}
-
 /* Free a block of the calling thread that no quick list may take: it lies
    ahead of the cursor, where its tag is all that is needed. */
 static void cache_free_here(struct gl_cache *cache, struct gl_arena *arena,
                             char *p) {
-  struct gl_lane *lane = &cache->lane[arena->kind];
-  size_t granules = cache_block_granules(lane, p);
-  gl_tags_set_free(gl_heap.tags, gl_granule_of(p));
+  size_t granule = gl_granule_of(p);
+  size_t granules =
+      gl_cache_tagged_size(gl_tags_line(gl_heap.tags, granule), granule);
+  gl_tags_set_free(gl_heap.tags, granule);
   arena->free_granules += (uint32_t)granules;
   cache->freed_bytes += granules << GL_GRANULE_SHIFT;
 }
@@ -523,15 +508,8 @@ void gl_cache_drain_inbox(struct gl_cache *cache) {
 bool gl_lane_try_extend(struct gl_cache *cache, struct gl_lane *lane, char *p,
                         size_t granules, size_t wanted) {
   struct gl_arena *arena = gl_arena_of(p);
-  size_t start = gl_granule_of(p), behind = start + granules;
-  size_t more = wanted - granules;
+  size_t behind = gl_granule_of(p) + granules, more = wanted - granules;
   if (behind == gl_arena_end(arena)) return false;
-  if (p + (granules << GL_GRANULE_SHIFT) == lane->hole.cur) {
-    if (!lane_has_room(lane, more)) return false;
-    lane_bump(cache, lane, more);
-    gl_tags_clear(gl_heap.tags, behind);
-    return true;
-  }
   if ((uintptr_t)p >= arena->bound || !gl_tags_is_free(gl_heap.tags, behind))
     return false;
   size_t length = gl_bins_remove(lane, behind);
@@ -540,7 +518,12 @@ bool gl_lane_try_extend(struct gl_cache *cache, struct gl_lane *lane, char *p,
     gl_bins_insert(lane, behind, length);
     return false;
   }
-  lane_split(cache, lane, behind, length, more);
+  arena->free_granules -= (uint32_t)length;
+  lane_claim(cache, lane, gl_granule_address(behind), more << GL_GRANULE_SHIFT);
+  if (length > more) {
+    gl_tags_set_free(gl_heap.tags, behind + more);
+    lane_pass(lane, behind + more, behind + length);
+  }
   gl_tags_clear(gl_heap.tags, behind);
   return true;
 }
@@ -568,6 +551,21 @@ struct gl_cache *gl_cache_acquire(void) {
   return cache;
 }
 
+void *gl_cache_stop(struct gl_cache *cache, void *p) {
+  gl_heap.on_leave(cache);
+  return p;
+}
+
+void *gl_cache_allocate_quick(struct gl_cache *cache, struct gl_lane *lane,
+                              size_t granules) {
+  gl_cache_enter(cache);
+  void *p = gl_cache_pop(cache, lane, (unsigned)granules, granules);
+  if (gl_kind_is_zeroed(lane->kind) && p != NULL) gl_zero_granules(p, granules);
+  if (GL_UNLIKELY(gl_cache_is_asked_on_leaving(cache)))
+    return gl_cache_stop(cache, p);
+  return p;
+}
+
 void gl_cache_wait_at_gate(struct gl_cache *cache) {
   while (__atomic_load_n(&gl_heap.gate, __ATOMIC_RELAXED) != 0) {
     gl_cache_leave(cache);
@@ -589,7 +587,7 @@ void gl_cache_release(struct gl_cache *cache) {
   gl_cache_flush_outbox(cache);
   gl_cache_drain_inbox(cache);
   for (int kind = 0; kind < GL_KIND_COUNT; kind++)
-    gl_lane_close(cache, &cache->lane[kind]);
+    gl_lane_close(cache, &cache->lane[kind], true);
   gl_cache_settle(cache);
   gl_heap_lock(cache);
   gl_self = &gl_cache_none;
@@ -605,7 +603,7 @@ void gl_cache_release(struct gl_cache *cache) {
 static bool lane_check(const struct gl_cache *cache,
                        const struct gl_lane *lane) {
   const struct gl_hole *hole = &lane->hole;
-  GL_HEAP_CHECK("lane", hole->cur <= hole->limit && hole->limit <= hole->end);
+  GL_HEAP_CHECK("lane", hole->start <= hole->limit && hole->limit <= hole->cur);
   size_t arenas = 0;
   for (struct gl_arena *a = lane->first; a != NULL; a = a->next, arenas++) {
     GL_HEAP_CHECK("lane", a->owner == cache && a->kind == lane->kind);
@@ -613,8 +611,10 @@ static bool lane_check(const struct gl_cache *cache,
   }
   GL_HEAP_CHECK("lane", arenas == lane->arena_count);
   if (hole->cur != NULL) {
-    size_t from = gl_granule_of(hole->cur), to = gl_granule_of(hole->end);
-    GL_HEAP_CHECK("hole", gl_tags_next(gl_heap.tags, from, to) == to);
+    size_t from = gl_granule_of(hole->start), to = gl_granule_of(hole->cur);
+    GL_HEAP_CHECK("hole", gl_tags_is_free(gl_heap.tags, from));
+    GL_HEAP_CHECK("hole", gl_tags_next(gl_heap.tags, from + 1, to) == to);
+    GL_HEAP_CHECK("hole", hole->start < hole->limit);
   }
   for (unsigned i = 0; i < GL_CLASSES; i++) {
     const struct gl_quick *block = lane->quick[i];

@@ -23,14 +23,27 @@ GL_INLINE void gl_cache_enter(struct gl_cache *cache) {
   GL_SIGNAL_FENCE();
 }
 
-/* Leave the allocator, and stop now where a stop was asked for meanwhile. */
-GL_INLINE void gl_cache_leave(struct gl_cache *cache) {
+/* Leave the allocator; true where a stop was asked for meanwhile. */
+GL_INLINE bool gl_cache_is_asked_on_leaving(struct gl_cache *cache) {
   GL_SIGNAL_FENCE();
   __atomic_store_n(&cache->busy, 0, __ATOMIC_RELAXED);
   GL_SIGNAL_FENCE();
-  if (GL_UNLIKELY(__atomic_load_n(&cache->stop_wanted, __ATOMIC_RELAXED) != 0))
+  return __atomic_load_n(&cache->stop_wanted, __ATOMIC_RELAXED) != 0;
+}
+
+/* Leave the allocator, and stop now where a stop was asked for meanwhile. */
+GL_INLINE void gl_cache_leave(struct gl_cache *cache) {
+  if (GL_UNLIKELY(gl_cache_is_asked_on_leaving(cache)))
     gl_heap.on_leave(cache);
 }
+
+/* Stop, as was asked for; returns p, which stays alive meanwhile. */
+void *gl_cache_stop(struct gl_cache *cache, void *p);
+
+/* Take a block of a quick list that is not empty; NULL where the program wrote
+   to it after freeing it and the error handler came back. */
+void *gl_cache_allocate_quick(struct gl_cache *cache, struct gl_lane *lane,
+                              size_t granules);
 
 /* The same for a slow path, which waits at a gate that is shut.  Fast paths
    need not: they find nothing while it is. */
@@ -70,12 +83,22 @@ GL_INLINE void *gl_cache_pop(struct gl_cache *cache, struct gl_lane *lane,
   return block;
 }
 
+/* Cut a block off the open hole, or NULL where that has no room ready. */
+GL_INLINE void *gl_lane_try_bump(struct gl_lane *lane, size_t bytes) {
+  char *cur = lane->hole.cur;
+  if (GL_UNLIKELY(bytes > (size_t)(cur - lane->hole.limit))) return NULL;
+  uintptr_t p = (uintptr_t)cur - bytes;
+  gl_tags_at(p)->block |= (uint64_t)1 << (p >> GL_GRANULE_SHIFT & 63);
+  lane->hole.cur = (char *)p;
+  return (void *)p;
+}
+
 /*
  * Allocate size bytes of a kind, or NULL where the slow path must.
  *
- * While the thread is busy the world does not stop.  But gc_base and gc_size of
- * other threads may look: the tag comes before the bump pointer that uncovers
- * it, and in a free the new tag before the old one goes (heap_block_end).
+ * Everything rare is a call that is the last thing its path does, so that this
+ * path saves no registers: with the pop of a quick list inlined it took half
+ * as many instructions again.
  */
 GL_INLINE void *gl_cache_allocate(struct gl_cache *cache, size_t size,
                                   enum gl_kind kind) {
@@ -83,26 +106,17 @@ GL_INLINE void *gl_cache_allocate(struct gl_cache *cache, size_t size,
   /* 0, large sizes and sizes that wrapped to 0, in one comparison. */
   if (GL_UNLIKELY(granules - 1 >= GL_EXACT_CLASSES)) return NULL;
   struct gl_lane *lane = &cache->lane[kind];
+  if (GL_UNLIKELY(lane->quick[granules] != NULL))
+    return gl_cache_allocate_quick(cache, lane, granules);
   gl_cache_enter(cache);
-  char *p = lane->hole.cur;
-  if (GL_UNLIKELY(lane->quick[granules] != NULL)) {
-    p = gl_cache_pop(cache, lane, (unsigned)granules, granules);
-    if (gl_kind_is_zeroed(kind) && p != NULL) gl_zero_granules(p, granules);
-  } else if (GL_LIKELY(granules << GL_GRANULE_SHIFT <=
-                       (size_t)(lane->hole.limit - p))) {
-    size_t granule = gl_granule_of(p);
-    gl_tags_line(gl_heap.tags, granule)->block |= gl_tags_bit(granule);
-    __atomic_store_n(&lane->hole.cur, p + (granules << GL_GRANULE_SHIFT),
-                     __ATOMIC_RELEASE);
-  } else {
-    p = NULL;
-  }
-  gl_cache_leave(cache);
+  void *p = gl_lane_try_bump(lane, granules << GL_GRANULE_SHIFT);
+  if (GL_UNLIKELY(gl_cache_is_asked_on_leaving(cache)))
+    return gl_cache_stop(cache, p);
   return p;
 }
 
-/* The size in granules of the block at granule in a swept arena of the calling
-   thread, by its tags; the open hole is the caller's to think of. */
+/* The size in granules of the block at granule in a swept arena, by its
+   tags. */
 GL_INLINE size_t gl_cache_tagged_size(const struct gl_tags *line,
                                       size_t granule) {
   uint64_t above = (line->block | line->mark) >> (granule & 63) >> 1;
@@ -113,12 +127,10 @@ GL_INLINE size_t gl_cache_tagged_size(const struct gl_tags *line,
 
 /* Free the newest block of the open hole: the bump pointer moves back. */
 GL_INLINE void gl_cache_unbump(struct gl_cache *cache, struct gl_lane *lane,
-                               char *p) {
-  size_t bytes = (size_t)(lane->hole.cur - p);
+                               char *p, size_t bytes) {
   if (gl_kind_is_zeroed(lane->kind)) __builtin_memset(p, 0, bytes);
-  __atomic_store_n(&lane->hole.cur, p, __ATOMIC_RELEASE);
-  GL_STORE_FENCE();
-  lane->accounted -= bytes;
+  lane->hole.cur = p + bytes;
+  lane->accounted += bytes;
   cache->freed_bytes += bytes;
   cache->charged_bytes += bytes; /* they are the hole's again */
 }
@@ -151,10 +163,9 @@ GL_INLINE bool gl_cache_free_entered(struct gl_cache *cache, char *p) {
   struct gl_lane *lane = &cache->lane[arena->kind];
   size_t granules = gl_cache_tagged_size(line, granule);
   size_t bytes = granules << GL_GRANULE_SHIFT;
-  /* Less 1: a block that begins where an exhausted hole ends is not its. */
-  if (GL_UNLIKELY((size_t)(lane->hole.cur - p) - 1 < bytes - 1)) {
-    gl_cache_unbump(cache, lane, p);
+  if (GL_UNLIKELY(p == lane->hole.cur)) {
     line->block ^= bit;
+    gl_cache_unbump(cache, lane, p, bytes);
     return true;
   }
   line->mark |= bit;
@@ -204,8 +215,9 @@ void gl_cache_drain_inbox(struct gl_cache *cache);
 /* Let the budget know what was allocated and freed. */
 void gl_cache_settle(struct gl_cache *cache);
 
-/* Close the open hole: tag its tail. */
-void gl_lane_close(struct gl_cache *cache, struct gl_lane *lane);
+/* Close the open hole; what is left of it is a free run, and goes into a bin
+   if that is wanted. */
+void gl_lane_close(struct gl_cache *cache, struct gl_lane *lane, bool into_bin);
 
 /* Forget quick lists and bins, and make every arena with room pending. */
 void gl_lane_rescan(struct gl_cache *cache, struct gl_lane *lane);

@@ -256,28 +256,10 @@ void *gl_heap_allocate_aligned(struct gl_cache *cache, size_t size,
 
 /* ----------------------------------------------------------------- addresses */
 
-/*
- * The end of an allocated block in an arena, its owner's hole thought of.  The
- * owner may be allocating meanwhile: it writes a tag before it moves the bump
- * pointer over it, and a bump pointer before it erases the tag it stands for.
- * So what is read between two equal sights of the bump pointer is true.
- */
+/* The end of a block in an arena, whoever owns it: a tag is there at any time,
+   since the owner writes each before it takes away the one it stands for. */
 static size_t heap_block_end(const struct gl_arena *arena, size_t start) {
-  const struct gl_cache *owner = arena->owner;
-  if (owner == NULL)
-    return gl_tags_next(gl_heap.tags, start + 1, gl_arena_end(arena));
-  const struct gl_lane *lane = &owner->lane[arena->kind];
-  size_t end, opened;
-  char *cur;
-  do {
-    opened = __atomic_load_n(&lane->opened, __ATOMIC_ACQUIRE);
-    cur = __atomic_load_n(&lane->hole.cur, __ATOMIC_ACQUIRE);
-    end = gl_tags_next(gl_heap.tags, start + 1, gl_arena_end(arena));
-    __atomic_thread_fence(__ATOMIC_ACQUIRE);
-  } while (__atomic_load_n(&lane->hole.cur, __ATOMIC_RELAXED) != cur ||
-           __atomic_load_n(&lane->opened, __ATOMIC_RELAXED) != opened);
-  size_t bump = gl_granule_of(cur);
-  return cur != NULL && bump > start && bump < end ? bump : end;
+  return gl_tags_next(gl_heap.tags, start + 1, gl_arena_end(arena));
 }
 
 static bool heap_find_in_arena(struct gl_arena *arena, const void *p,
@@ -442,7 +424,7 @@ static void heap_sweep_rest(void) {
 static void heap_close_lanes(struct gl_cache *cache) {
   for (int kind = 0; kind < GL_KIND_COUNT; kind++) {
     struct gl_lane *lane = &cache->lane[kind];
-    gl_lane_close(cache, lane);
+    gl_lane_close(cache, lane, false);
     memset(lane->quick, 0, sizeof lane->quick);
     gl_bins_reset(lane);
     lane->arena = NULL;
@@ -502,7 +484,6 @@ size_t gl_heap_begin_sweep(const uint32_t *live) {
       continue;
     }
     live_granules += live[i];
-    arena->live_granules = live[i];
     arena->free_granules = (uint32_t)(GL_ARENA_GRANULES - live[i]);
     heap_set_pending(arena, false);
     heap_relink(arena);

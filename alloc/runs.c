@@ -215,7 +215,7 @@ static bool runs_try_grow(size_t pages) {
   /* Release: who finds an address below the extent finds its tables. */
   __atomic_store_n(&gl_heap.extent_bytes, runs->top_pages << GL_PAGE_SHIFT,
                    __ATOMIC_RELEASE);
-  gl_runs_give(page, pages, pages);
+  gl_runs_give(page, pages, page, page + pages);
   return true;
 }
 
@@ -268,11 +268,12 @@ size_t gl_runs_take(size_t pages, size_t align) {
   return start;
 }
 
-void gl_runs_give(size_t page, size_t pages, size_t clean_pages) {
+void gl_runs_give(size_t page, size_t pages, size_t clean_from,
+                  size_t clean_to) {
   struct gl_runs *runs = &gl_heap.runs;
-  size_t dirty = pages - clean_pages;
-  memset(&gl_heap.dirty[page], runs->tick, dirty);
-  memset(&gl_heap.dirty[page + dirty], 0, clean_pages);
+  size_t dirty = pages - (clean_to - clean_from);
+  memset(&gl_heap.dirty[page], runs->tick, pages);
+  memset(&gl_heap.dirty[clean_from], 0, clean_to - clean_from);
   runs->dirty_pages += dirty;
   runs->used_pages -= pages;
   size_t next = page + pages;
@@ -338,13 +339,13 @@ void gl_runs_free_large(size_t page) {
   else
     gl_heap.runs.large = first->next;
   first->state = GL_PAGE_NONE;
-  gl_runs_give(page, pages, 0);
+  gl_runs_give(page, pages, page, page);
 }
 
 static void runs_shrink_large(size_t page, size_t pages) {
   size_t tail = runs_entry(page)->pages - pages;
   runs_entry(page)->pages = (uint32_t)pages & 0xfffffff;
-  gl_runs_give(page + pages, tail, 0);
+  gl_runs_give(page + pages, tail, page, page);
 }
 
 static bool runs_try_grow_large(size_t page, size_t pages) {

@@ -26,9 +26,10 @@ size_t gl_runs_take(size_t pages, size_t align);
 void gl_runs_set_large(size_t page, size_t pages, enum gl_kind kind);
 void gl_runs_set_arena(size_t page);
 
-/* Give a run back; it coalesces with its free neighbours.  The last
-   `clean_pages` of it were never written. */
-void gl_runs_give(size_t page, size_t pages, size_t clean_pages);
+/* Give a run back; it coalesces with its free neighbours.  Its pages in
+   [clean_from, clean_to) were never written. */
+void gl_runs_give(size_t page, size_t pages, size_t clean_from,
+                  size_t clean_to);
 
 /* The same for a large block, which leaves the list of them first. */
 void gl_runs_free_large(size_t page);

@@ -18,10 +18,9 @@
  *
  * So the size of anything is the distance to the next set bit of block|mark,
  * and the block that holds an address is the nearest set bit at or below it.
- * Two exceptions, both known to their owner alone: the tail of an open hole
- * (from the bump pointer to the hole's end) reads 00 throughout, and between a
- * collection and its sweep an arena's dead blocks still read 10 (its free runs
- * are 01, its live blocks 11, as the sweep expects).
+ * One exception: between a collection and its sweep an arena's dead blocks
+ * still read 10 (its free runs are 01, its live blocks 11, as the sweep
+ * expects).
  *
  * The bits of a granule lie in two adjacent words, a pair for each KiB of heap
  * (a line), so one 64-byte cache line of tags covers one 4 KiB page.  They

@@ -97,12 +97,12 @@ struct gl_arena {
   uintptr_t bound;         /* gc_free is fast for blocks below */
   struct gl_arena *next;   /* in the owner's lane */
   uint32_t free_granules;  /* about: exact after a sweep, then too high */
-  uint32_t clean_from;     /* memory from this byte on was never written */
+  uint32_t clean_from;     /* [clean_from, clean_to) was never written: the */
+  uint32_t clean_to;       /* bytes are zero, and take no memory */
   uint8_t kind;            /* enum gl_kind */
   bool swept;              /* its tags are those of tags.h without exception */
   bool visited;
   uint8_t latch;           /* held by whoever sweeps it */
-  uint32_t live_granules;  /* at the last collection, 0 before the first */
 } __attribute__((aligned(64)));
 
 _Static_assert(sizeof(struct gl_arena) == 64, "one cache line");
@@ -144,12 +144,29 @@ struct gl_free_run {
   uint64_t size; /* granules, encoded with the run's own address too */
 };
 
-/* [cur, limit) is zero (where the kind wants that) and free; [limit, end) is
-   free.  All of them are NULL where no hole is open. */
+/*
+ * An open hole: blocks are cut off its upper end.
+ *
+ *    start           limit          cur                    end of the hole
+ *      |  free        |  free, ready |block|block|block|block|
+ *      01                             10    10    10    10
+ *
+ * What is ready is zero, where the kind wants that, and charged.  The tag at
+ * start stays as long as anything is free, so that the tags are true at any
+ * time: every block and run ends where the next tag is.  So a granule at least
+ * lies between start and limit; the slow path cuts the last block.  All of
+ * them are NULL where no hole is open.
+ *
+ * Down, not up: what is right before a block is then what was allocated right
+ * after it, which is most often a part of it.  That matters since a pointer to
+ * a block may also be one past the end of the block before it, and keeps both.
+ * (Bumping up, GCBench held on to the one tree that it had dropped before it
+ * made the one it keeps: twice the memory, twice the marking.)
+ */
 struct gl_hole {
   char *cur;
   char *limit;
-  char *end;
+  char *start;
 };
 
 /*
@@ -163,7 +180,7 @@ struct gl_hole {
 struct gl_lane {
   struct gl_hole hole;
   struct gl_quick *quick[GL_CLASSES];
-  char *accounted;           /* start of what is bumped but not yet counted */
+  char *accounted;           /* end of what is bumped but not yet counted */
   struct gl_arena *arena;    /* current arena, NULL for none */
   struct gl_arena *first;    /* all arenas of the lane, in order */
   struct gl_arena *last;
@@ -173,7 +190,6 @@ struct gl_lane {
   uint64_t nonempty;         /* bins */
   uint64_t bin_epoch;        /* drawn anew when the bins are forgotten */
   struct gl_free_run *bins[GL_BINS];
-  size_t opened;             /* holes so far, see heap_block_end */
   size_t arena_count;
   uint64_t rescanned_at;     /* the cache's freed_bytes at the last rescan */
   enum gl_kind kind;

@@ -33,8 +33,8 @@ __attribute__((no_sanitize("thread"))) static void stats_add_caches(
     stats->freed_bytes += c->freed_bytes;
     for (int kind = 0; kind < GL_KIND_COUNT; kind++) {
       const struct gl_lane *lane = &c->lane[kind];
-      if (lane->hole.cur > lane->accounted && lane->accounted != NULL)
-        stats->allocated_bytes += (uint64_t)(lane->hole.cur - lane->accounted);
+      if (lane->accounted > lane->hole.cur && lane->hole.cur != NULL)
+        stats->allocated_bytes += (uint64_t)(lane->accounted - lane->hole.cur);
     }
   }
 }
