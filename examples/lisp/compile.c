@@ -22,8 +22,7 @@ static void find_loops(struct expression *e, struct expression *tail);
 static struct expression *jump_target(const struct expression *call,
                                       struct expression *tail) {
   const struct expression *callee = call->kids[0];
-  if (callee->kind != LOCAL || !callee->variable->loop)
-    return NULL;
+  if (callee->kind != LOCAL || !callee->variable->loop) return NULL;
   for (; tail; tail = tail->outer_loop)
     if (tail == callee->variable->loop && tail->count == call->count)
       return tail;
@@ -56,8 +55,7 @@ static void make_procedure(struct expression *loop) {
   struct expression *call = expression_make(CALL, count + 1);
   call->kids[0] = name;
   call->source = loop->source;
-  for (size_t i = 0; i < count; i++)
-    call->kids[1 + i] = loop->kids[i];
+  for (size_t i = 0; i < count; i++) call->kids[1 + i] = loop->kids[i];
   /* A loop has at least the body as a kid, and a LETREC here has two. */
   struct expression *letrec = expression_make(LETREC, 2);
   letrec->variables = allocate(sizeof(struct variable *));
@@ -75,21 +73,18 @@ static void make_procedure(struct expression *loop) {
  */
 static void find_loop(struct expression *e, struct expression *tail) {
   size_t depth = 0;
-  for (struct expression *l = tail; l; l = l->outer_loop)
-    depth++;
+  for (struct expression *l = tail; l; l = l->outer_loop) depth++;
   size_t *before = allocate_atomic((depth + 1) * sizeof *before);
   size_t i = 0;
   for (struct expression *l = tail; l; l = l->outer_loop)
     before[i++] = l->variable->tail_calls;
-  for (size_t k = 0; k + 1 < e->count; k++)
-    find_loops(e->kids[k], NULL);
+  for (size_t k = 0; k + 1 < e->count; k++) find_loops(e->kids[k], NULL);
   e->variable->loop = e;
   e->outer_loop = tail;
   find_loops(e->kids[e->count - 1], e);
   e->is_loop = !e->variable->assigned &&
                e->variable->references == e->variable->tail_calls;
-  if (e->is_loop)
-    return;
+  if (e->is_loop) return;
   i = 0;
   for (struct expression *l = tail; l; l = l->outer_loop)
     l->variable->tail_calls = before[i++];
@@ -100,34 +95,24 @@ static void find_loop(struct expression *e, struct expression *tail) {
 static void find_loops(struct expression *e, struct expression *tail) {
   machine_poll();
   switch (e->kind) {
-  case LOCAL:
-    e->variable->references++;
-    return;
-  case LAMBDA:
-    find_loops(e->lambda->body, NULL);
-    return;
-  case CALL:
-    find_loops_in_call(e, tail);
-    return;
-  case LOOP:
-    find_loop(e, tail);
-    return;
-  case IF:
-    find_loops(e->kids[0], NULL);
-    find_loops(e->kids[1], tail);
-    find_loops(e->kids[2], tail);
-    return;
-  case SEQUENCE:
-  case OR:
-  case LET:
-  case LETREC:
-    for (size_t i = 0; i + 1 < e->count; i++)
-      find_loops(e->kids[i], NULL);
-    find_loops(e->kids[e->count - 1], tail);
-    return;
-  default:
-    for (size_t i = 0; i < e->count; i++)
-      find_loops(e->kids[i], NULL);
+    case LOCAL: e->variable->references++; return;
+    case LAMBDA: find_loops(e->lambda->body, NULL); return;
+    case CALL: find_loops_in_call(e, tail); return;
+    case LOOP: find_loop(e, tail); return;
+    case IF:
+      find_loops(e->kids[0], NULL);
+      find_loops(e->kids[1], tail);
+      find_loops(e->kids[2], tail);
+      return;
+    case SEQUENCE:
+    case OR:
+    case LET:
+    case LETREC:
+      for (size_t i = 0; i + 1 < e->count; i++) find_loops(e->kids[i], NULL);
+      find_loops(e->kids[e->count - 1], tail);
+      return;
+    default:
+      for (size_t i = 0; i < e->count; i++) find_loops(e->kids[i], NULL);
   }
 }
 
@@ -155,16 +140,13 @@ static void resolve_letrec(struct expression *e, struct lambda *l) {
   size_t count = e->count - 1;
   own(e, count, l);
   for (size_t i = 0; i < count; i++)
-    if (e->variables[i])
-      e->variables[i]->ready = false;
+    if (e->variables[i]) e->variables[i]->ready = false;
   for (size_t i = 0; i < count; i++) {
     for (size_t k = i; k < count && is_lambda(e, k); k++)
       e->variables[k]->ready = true;
-    if (is_lambda(e, i))
-      e->variables[i]->self = e->kids[i]->lambda;
+    if (is_lambda(e, i)) e->variables[i]->self = e->kids[i]->lambda;
     resolve(e->kids[i], l);
-    if (e->variables[i])
-      e->variables[i]->ready = true;
+    if (e->variables[i]) e->variables[i]->ready = true;
   }
   resolve(e->kids[count], l);
 }
@@ -181,27 +163,19 @@ static void resolve_lambda(struct lambda *l, struct lambda *outer) {
 static void resolve(struct expression *e, struct lambda *l) {
   machine_poll();
   switch (e->kind) {
-  case LOCAL:
-  case SET_LOCAL:
-    if (!e->variable->ready)
-      e->variable->boxed = true;
-    break;
-  case LAMBDA:
-    resolve_lambda(e->lambda, l);
-    return;
-  case LETREC:
-    resolve_letrec(e, l);
-    return;
-  case LET:
-  case LOOP:
-    own(e, e->count - 1, l);
-    break;
-  case CALL:
-    if (e->kids[0]->kind == LOCAL && e->kids[0]->variable->loop)
-      e->kind = JUMP;
-    break;
-  default:
-    break;
+    case LOCAL:
+    case SET_LOCAL:
+      if (!e->variable->ready) e->variable->boxed = true;
+      break;
+    case LAMBDA: resolve_lambda(e->lambda, l); return;
+    case LETREC: resolve_letrec(e, l); return;
+    case LET:
+    case LOOP: own(e, e->count - 1, l); break;
+    case CALL:
+      if (e->kids[0]->kind == LOCAL && e->kids[0]->variable->loop)
+        e->kind = JUMP;
+      break;
+    default: break;
   }
   for (size_t i = e->kind == JUMP ? 1 : 0; i < e->count; i++)
     resolve(e->kids[i], l);
@@ -229,20 +203,17 @@ static const struct node *emit_constant(value datum) {
 static uint32_t reserve_slots(struct lambda *l, size_t count) {
   uint32_t first = l->next_slot;
   l->next_slot += (uint32_t)count;
-  if (l->next_slot > l->slots)
-    l->slots = l->next_slot;
+  if (l->next_slot > l->slots) l->slots = l->next_slot;
   return first;
 }
 
 /* The place of a free variable in the closure; adds it where it is new. */
 static size_t captured_index(struct lambda *l, struct variable *v) {
   for (size_t i = 0; i < l->captured_count; i++)
-    if (l->captured[i] == v)
-      return i;
+    if (l->captured[i] == v) return i;
   size_t count = l->captured_count;
   struct variable **more = allocate((count + 1) * sizeof *more);
-  if (count)
-    memcpy(more, l->captured, count * sizeof *more);
+  if (count) memcpy(more, l->captured, count * sizeof *more);
   more[count] = v;
   l->captured = more;
   l->captured_count = count + 1;
@@ -251,17 +222,14 @@ static size_t captured_index(struct lambda *l, struct variable *v) {
 
 /* The content of the variable's slot: its value, or the address of its box. */
 static const struct node *emit_place(struct variable *v, struct lambda *l) {
-  if (v->owner == l)
-    return operand_slot(v->slot);
-  if (v->self == l && !v->boxed)
-    return operand_slot(0);
+  if (v->owner == l) return operand_slot(v->slot);
+  if (v->self == l && !v->boxed) return operand_slot(0);
   return operand_captured(captured_index(l, v));
 }
 
 static const struct node *emit_local(struct expression *e, struct lambda *l) {
   struct variable *v = e->variable;
-  if (!v->boxed)
-    return emit_place(v, l);
+  if (!v->boxed) return emit_place(v, l);
   struct node *n = node_make(run_unbox, 1);
   n->datum = v->name;
   n->kids[0] = emit_place(v, l);
@@ -276,16 +244,15 @@ static const struct node *emit_set_local(struct expression *e,
   return n;
 }
 
-static const struct node *emit_global(struct expression *e,
-                                      struct lambda *l) {
+static const struct node *emit_global(struct expression *e, struct lambda *l) {
   static value (*const runs[])(const struct node *, value *) = {
-      [GLOBAL] = run_global, [SET_GLOBAL] = run_set_global,
+      [GLOBAL] = run_global,
+      [SET_GLOBAL] = run_set_global,
       [DEFINE] = run_define};
   struct node *n = node_make(runs[e->kind], e->count);
   n->datum = e->datum;
   n->source = e->source;
-  for (size_t i = 0; i < e->count; i++)
-    n->kids[i] = emit(e->kids[i], l, false);
+  for (size_t i = 0; i < e->count; i++) n->kids[i] = emit(e->kids[i], l, false);
   return n;
 }
 
@@ -301,8 +268,7 @@ static const struct node *emit_if(struct expression *e, struct lambda *l,
 /* SEQUENCE and OR. */
 static const struct node *emit_kids(struct expression *e, struct lambda *l,
                                     bool tail) {
-  if (e->count == 1)
-    return emit(e->kids[0], l, tail);
+  if (e->count == 1) return emit(e->kids[0], l, tail);
   struct node *n = node_make(e->kind == OR ? run_or : run_sequence, e->count);
   for (size_t i = 0; i < e->count; i++)
     n->kids[i] = emit(e->kids[i], l, tail && i + 1 == e->count);
@@ -310,12 +276,10 @@ static const struct node *emit_kids(struct expression *e, struct lambda *l,
 }
 
 /* A body that first puts those of the variables that are boxed into boxes. */
-static const struct node *emit_boxing(struct variable **variables,
-                                      size_t count,
+static const struct node *emit_boxing(struct variable **variables, size_t count,
                                       const struct node *body) {
   for (size_t i = 0; i < count; i++) {
-    if (!variables[i]->boxed)
-      continue;
+    if (!variables[i]->boxed) continue;
     struct node *n = node_make(run_box, 1);
     n->slot = variables[i]->slot;
     n->kids[0] = body;
@@ -337,8 +301,7 @@ static const struct node *emit_let(struct expression *e, struct lambda *l,
   const struct node *body = emit(e->kids[count], l, tail);
   n->kids[count] = emit_boxing(e->variables, count, body);
   l->next_slot = outer_slot;
-  if (count == 1)
-    n->run = run_let1;
+  if (count == 1) n->run = run_let1;
   return count == 0 ? n->kids[0] : n;
 }
 
@@ -433,17 +396,13 @@ static void emit_group(struct expression *e, size_t first, size_t end,
   value slots = make_vector(end - first, NIL);
   fix->datum = slots;
   for (size_t i = first; i < end; i++) {
-    if (e->variables[i]->boxed)
-      continue;
-    vector(slots)->items[fix->count] =
-        fixnum((intptr_t)e->variables[i]->slot);
+    if (e->variables[i]->boxed) continue;
+    vector(slots)->items[fix->count] = fixnum((intptr_t)e->variables[i]->slot);
     fix->kids[fix->count++] = emit_lambda(e->kids[i]->lambda, l);
   }
-  if (fix->count > 0)
-    list_add(out, (value)fix);
+  if (fix->count > 0) list_add(out, (value)fix);
   for (size_t i = first; i < end; i++) {
-    if (!e->variables[i]->boxed)
-      continue;
+    if (!e->variables[i]->boxed) continue;
     struct node *set = node_make(run_set_box, 2);
     set->kids[0] = operand_slot(e->variables[i]->slot);
     set->kids[1] = emit_lambda(e->kids[i]->lambda, l);
@@ -455,8 +414,7 @@ static const struct node *emit_item(struct expression *e, size_t i,
                                     struct lambda *l) {
   struct variable *v = e->variables[i];
   const struct node *init = emit(e->kids[i], l, false);
-  if (!v)
-    return init;
+  if (!v) return init;
   struct node *n = node_make(v->boxed ? run_set_box : run_store, 2);
   n->slot = v->slot;
   n->kids[0] = operand_slot(v->slot);
@@ -473,19 +431,16 @@ static const struct node *emit_letrec(struct expression *e, struct lambda *l,
   struct list_builder out = {NIL, NIL};
   for (size_t i = 0; i < count; i++) {
     struct variable *v = e->variables[i];
-    if (!v)
-      continue;
+    if (!v) continue;
     v->slot = slot + (uint32_t)i;
-    if (!v->boxed)
-      continue;
+    if (!v->boxed) continue;
     struct node *n = node_make(run_new_box, 0);
     n->slot = v->slot;
     list_add(&out, (value)n);
   }
   for (size_t i = 0; i < count;) {
     size_t end = i;
-    while (end < count && is_lambda(e, end))
-      end++;
+    while (end < count && is_lambda(e, end)) end++;
     if (end > i) {
       emit_group(e, i, end, l, &out);
       i = end;
@@ -506,7 +461,8 @@ static const struct node *emit_letrec(struct expression *e, struct lambda *l,
 /* The primitive that a call in this position is sure to reach, or NULL. */
 static const struct primitive *known_primitive(const struct expression *e) {
   value v = e->kind == CONSTANT ? e->datum : FALSE;
-  if (e->kind == GLOBAL && symbol(e->datum)->global == symbol(e->datum)->builtin)
+  if (e->kind == GLOBAL &&
+      symbol(e->datum)->global == symbol(e->datum)->builtin)
     v = symbol(e->datum)->builtin;
   return v && has_type(v, TYPE_PRIMITIVE) ? primitive(v) : NULL;
 }
@@ -520,8 +476,7 @@ static const struct node *emit_primitive(struct expression *e,
   n->datum = (value)p;
   n->source = e->source;
   n->count = (uint32_t)argc;
-  for (size_t i = 0; i < argc; i++)
-    n->kids[i] = kids[1 + i];
+  for (size_t i = 0; i < argc; i++) n->kids[i] = kids[1 + i];
   n->kids[argc] = kids[0];
   const struct node *result = inline_call(p, n);
   if (result && e->kids[0]->kind == GLOBAL)
@@ -533,8 +488,7 @@ static const struct node *emit_call(struct expression *e, struct lambda *l,
                                     bool tail) {
   struct node *n = node_make(call_runner(e->count - 1, tail), e->count);
   n->source = e->source;
-  for (size_t i = 0; i < e->count; i++)
-    n->kids[i] = emit(e->kids[i], l, false);
+  for (size_t i = 0; i < e->count; i++) n->kids[i] = emit(e->kids[i], l, false);
   const struct primitive *p = known_primitive(e->kids[0]);
   const struct node *inlined = p ? emit_primitive(e, p, n->kids) : NULL;
   return inlined ? inlined : n;
@@ -543,33 +497,21 @@ static const struct node *emit_call(struct expression *e, struct lambda *l,
 static const struct node *emit(struct expression *e, struct lambda *l,
                                bool tail) {
   switch (e->kind) {
-  case CONSTANT:
-    return emit_constant(e->datum);
-  case LOCAL:
-    return emit_local(e, l);
-  case SET_LOCAL:
-    return emit_set_local(e, l);
-  case GLOBAL:
-  case SET_GLOBAL:
-  case DEFINE:
-    return emit_global(e, l);
-  case IF:
-    return emit_if(e, l, tail);
-  case OR:
-  case SEQUENCE:
-    return emit_kids(e, l, tail);
-  case LAMBDA:
-    return emit_lambda(e->lambda, l);
-  case LET:
-    return emit_let(e, l, tail);
-  case LETREC:
-    return emit_letrec(e, l, tail);
-  case LOOP:
-    return emit_loop(e, l, tail);
-  case JUMP:
-    return emit_jump(e, l);
-  case CALL:
-    return emit_call(e, l, tail);
+    case CONSTANT: return emit_constant(e->datum);
+    case LOCAL: return emit_local(e, l);
+    case SET_LOCAL: return emit_set_local(e, l);
+    case GLOBAL:
+    case SET_GLOBAL:
+    case DEFINE: return emit_global(e, l);
+    case IF: return emit_if(e, l, tail);
+    case OR:
+    case SEQUENCE: return emit_kids(e, l, tail);
+    case LAMBDA: return emit_lambda(e->lambda, l);
+    case LET: return emit_let(e, l, tail);
+    case LETREC: return emit_letrec(e, l, tail);
+    case LOOP: return emit_loop(e, l, tail);
+    case JUMP: return emit_jump(e, l);
+    case CALL: return emit_call(e, l, tail);
   }
   return NULL;
 }

@@ -56,8 +56,7 @@ static void rewind_to(value target) {
   intptr_t here = list_length(vm.winds);
   intptr_t there = list_length(target);
   value common = target;
-  for (; there > here; there--)
-    common = cdr(common);
+  for (; there > here; there--) common = cdr(common);
   while (here > there || vm.winds != common) {
     if (here == there--)
       common = cdr(common);
@@ -69,8 +68,7 @@ static void rewind_to(value target) {
     apply0(after);
   }
   value inwards = NIL;
-  for (value w = target; w != common; w = cdr(w))
-    inwards = cons(w, inwards);
+  for (value w = target; w != common; w = cdr(w)) inwards = cons(w, inwards);
   for (; inwards != NIL; inwards = cdr(inwards)) {
     apply0(car(car(car(inwards))));
     vm.winds = car(inwards);
@@ -178,9 +176,7 @@ static value call_handler(value object) {
   return v;
 }
 
-value raise_continuable(value object) {
-  return call_handler(object);
-}
+value raise_continuable(value object) { return call_handler(object); }
 
 _Noreturn void raise(value object) {
   call_handler(object);
@@ -237,8 +233,7 @@ static __attribute__((noinline)) bool guard_run(struct guard *g,
   g->head.type = TYPE_GUARD;
   g->dynamic = dynamic_save();
   g->origin = FALSE;
-  if (__builtin_setjmp(g->jump))
-    return false;
+  if (__builtin_setjmp(g->jump)) return false;
   vm.handlers = cons((value)g, vm.handlers);
   *result = body(data);
   dynamic_restore(&g->dynamic);
@@ -249,14 +244,11 @@ value call_protected(value (*body)(void *data), void *data, value *error) {
   struct guard *g = allocate(sizeof *g);
   value result = UNSPECIFIED;
   *error = 0;
-  if (!guard_run(g, body, data, &result))
-    *error = g->object;
+  if (!guard_run(g, body, data, &result)) *error = g->object;
   return result;
 }
 
-static value run_thunk(void *data) {
-  return apply0(*(value *)data);
-}
+static value run_thunk(void *data) { return apply0(*(value *)data); }
 
 /* (%guard thunk clauses has-else): clauses gives UNBOUND where none fits. */
 static value with_guard(size_t argc, const value *argv) {
@@ -265,14 +257,11 @@ static value with_guard(size_t argc, const value *argv) {
   struct guard *g = allocate(sizeof *g);
   g->wants_origin = argv[2] == FALSE;
   value v;
-  if (guard_run(g, run_thunk, &thunk, &v))
-    return v;
-  if (!g->wants_origin)
-    return tail_call(clauses, 1, &g->object);
+  if (guard_run(g, run_thunk, &thunk, &v)) return v;
+  if (!g->wants_origin) return tail_call(clauses, 1, &g->object);
   value origin = g->origin;
   v = apply1(clauses, g->object);
-  if (v == UNBOUND)
-    throw(origin, UNSPECIFIED);
+  if (v == UNBOUND) throw(origin, UNSPECIFIED);
   return v;
 }
 
@@ -285,14 +274,11 @@ static value with_exception_handler(size_t argc, const value *argv) {
   return v;
 }
 
-static value raise_primitive(value object) {
-  raise(object);
-}
+static value raise_primitive(value object) { raise(object); }
 
 static value error_primitive(size_t argc, const value *argv) {
   value irritants = NIL;
-  for (size_t i = argc; i > 1; i--)
-    irritants = cons(argv[i - 1], irritants);
+  for (size_t i = argc; i > 1; i--) irritants = cons(argv[i - 1], irritants);
   raise(condition_make(sym("error"), argv[0], irritants));
 }
 
@@ -305,13 +291,9 @@ static value error_object_message(value v) {
   return is_string(message) ? message : print_to_string(message, WRITE);
 }
 
-static value error_object_irritants(value v) {
-  return condition(v)->irritants;
-}
+static value error_object_irritants(value v) { return condition(v)->irritants; }
 
-static value error_object_kind(value v) {
-  return condition(v)->kind;
-}
+static value error_object_kind(value v) { return condition(v)->kind; }
 
 static value is_file_error(value v) {
   return boolean(has_type(v, TYPE_CONDITION) &&
@@ -374,8 +356,7 @@ static value call_with_values(size_t argc, const value *argv) {
   (void)argc;
   value consumer = argv[1];
   value v = apply0(argv[0]);
-  if (!has_type(v, TYPE_VALUES))
-    return tail_call(consumer, 1, &v);
+  if (!has_type(v, TYPE_VALUES)) return tail_call(consumer, 1, &v);
   struct values *many = (struct values *)v;
   return tail_call(consumer, many->count, many->items);
 }
@@ -390,8 +371,7 @@ static value apply_primitive(size_t argc, const value *argv) {
   value small[16];
   value *args = count <= 16 ? small : allocate(count * sizeof *args);
   memcpy(args, argv + 1, fixed * sizeof *args);
-  for (size_t i = fixed; i < count; i++, list = cdr(list))
-    args[i] = car(list);
+  for (size_t i = fixed; i < count; i++, list = cdr(list)) args[i] = car(list);
   return tail_call(argv[0], count, args);
 }
 
@@ -402,8 +382,7 @@ static value make_parameter(size_t argc, const value *argv) {
 
 static value parameter_get(value p) {
   for (value b = vm.bindings; b != NIL; b = cdr(b))
-    if (car(car(b)) == p)
-      return cdr(car(b));
+    if (car(car(b)) == p) return cdr(car(b));
   return cell(p)->first;
 }
 
@@ -415,8 +394,7 @@ static value parameterize(size_t argc, const value *argv) {
       fail1("parameterize: not a parameter", argv[i]);
     value converter = cell(argv[i])->second;
     value v = argv[i + 1];
-    if (converter != FALSE)
-      v = apply1(converter, v);
+    if (converter != FALSE) v = apply1(converter, v);
     inner = cons(cons(argv[i], v), inner);
   }
   vm.bindings = inner;
@@ -431,29 +409,22 @@ static value promise(bool done, value content) {
   return make_cell(TYPE_PROMISE, shared, FALSE);
 }
 
-static value make_lazy(value thunk) {
-  return promise(false, thunk);
-}
+static value make_lazy(value thunk) { return promise(false, thunk); }
 
 static value make_promise(value v) {
   return has_type(v, TYPE_PROMISE) ? v : promise(true, v);
 }
 
-static value is_promise(value v) {
-  return boolean(has_type(v, TYPE_PROMISE));
-}
+static value is_promise(value v) { return boolean(has_type(v, TYPE_PROMISE)); }
 
 static value force(value p) {
-  if (!has_type(p, TYPE_PROMISE))
-    return p;
+  if (!has_type(p, TYPE_PROMISE)) return p;
   for (;;) {
     struct cell *shared = cell(cell(p)->first);
-    if (shared->first == TRUE)
-      return shared->second;
+    if (shared->first == TRUE) return shared->second;
     value next = apply0(shared->second);
     shared = cell(cell(p)->first);
-    if (shared->first == TRUE)
-      return shared->second;
+    if (shared->first == TRUE) return shared->second;
     if (!has_type(next, TYPE_PROMISE))
       fail1("delay-force: not a promise", next);
     *shared = *cell(cell(next)->first);
@@ -467,8 +438,7 @@ static value case_lambda(size_t argc, const value *argv) {
   return make_cell(TYPE_CASE_LAMBDA, clauses, FALSE);
 }
 
-static value case_lambda_call(value procedure, size_t argc,
-                              const value *argv) {
+static value case_lambda_call(value procedure, size_t argc, const value *argv) {
   const struct vector *clauses = vector(cell(procedure)->first);
   for (size_t i = 0; i < clauses->length; i++) {
     const struct code *code = closure(clauses->items[i])->code;
@@ -481,22 +451,17 @@ static value case_lambda_call(value procedure, size_t argc,
 /* Call what is neither closure nor primitive nor of a record. */
 value apply_control(value procedure, size_t argc, const value *argv) {
   switch (type_of(procedure)) {
-  case TYPE_CONTINUATION:
-    throw(procedure, argc == 1 ? argv[0] : make_values(argc, argv));
-  case TYPE_PARAMETER:
-    if (argc != 0)
-      arity_error(procedure, argc);
-    return parameter_get(procedure);
-  case TYPE_CASE_LAMBDA:
-    return case_lambda_call(procedure, argc, argv);
-  default:
-    fail1("called what is not a procedure", procedure);
+    case TYPE_CONTINUATION:
+      throw(procedure, argc == 1 ? argv[0] : make_values(argc, argv));
+    case TYPE_PARAMETER:
+      if (argc != 0) arity_error(procedure, argc);
+      return parameter_get(procedure);
+    case TYPE_CASE_LAMBDA: return case_lambda_call(procedure, argc, argv);
+    default: fail1("called what is not a procedure", procedure);
   }
 }
 
-static value is_procedure_p(value v) {
-  return boolean(is_procedure(v));
-}
+static value is_procedure_p(value v) { return boolean(is_procedure(v)); }
 
 static value memory_condition_init(void) {
   memory_condition =

@@ -7,36 +7,28 @@
  */
 #include "expression.h"
 
-static value builtin(const char *name) {
-  return symbol(sym(name))->builtin;
-}
+static value builtin(const char *name) { return symbol(sym(name))->builtin; }
 
 /* Build a list; the arguments end with 0, which is no value. */
 #define FORM(...) form_of((const value[]){__VA_ARGS__, 0})
 
 static value form_of(const value *items) {
   struct list_builder list = {NIL, NIL};
-  for (; *items; items++)
-    list_add(&list, *items);
+  for (; *items; items++) list_add(&list, *items);
   return list.first;
 }
 
 static void need(value form, intptr_t least) {
-  if (list_length(form) < least)
-    syntax_error("bad syntax", form);
+  if (list_length(form) < least) syntax_error("bad syntax", form);
 }
 
-static value begin(value forms) {
-  return cons(special("begin"), forms);
-}
+static value begin(value forms) { return cons(special("begin"), forms); }
 
 static value lambda(value parameters, value body) {
   return cons(special("lambda"), cons(parameters, body));
 }
 
-static value thunk(value body) {
-  return lambda(NIL, body);
-}
+static value thunk(value body) { return lambda(NIL, body); }
 
 /* ------------------------------------------------------------ conditionals */
 
@@ -44,10 +36,8 @@ static value and_form(value form, struct scope *scope) {
   (void)scope;
   need(form, 1);
   value rest = cdr(form);
-  if (rest == NIL)
-    return TRUE;
-  if (cdr(rest) == NIL)
-    return begin(rest);
+  if (rest == NIL) return TRUE;
+  if (cdr(rest) == NIL) return begin(rest);
   return FORM(special("if"), car(rest), cons(car(form), cdr(rest)), FALSE);
 }
 
@@ -65,8 +55,7 @@ static value unless_form(value form, struct scope *scope) {
 
 /* (test => receiver), or (test), or (test expression ...), then the rest. */
 static value cond_clause(value clause, value rest, struct scope *scope) {
-  if (cdr(clause) == NIL)
-    return FORM(special("or"), car(clause), rest);
+  if (cdr(clause) == NIL) return FORM(special("or"), car(clause), rest);
   if (!is_keyword(cadr(clause), scope, "=>"))
     return FORM(special("if"), car(clause), begin(cdr(clause)), rest);
   need(clause, 3);
@@ -77,14 +66,12 @@ static value cond_clause(value clause, value rest, struct scope *scope) {
 
 static value cond_form(value form, struct scope *scope) {
   need(form, 1);
-  if (cdr(form) == NIL)
-    return UNSPECIFIED;
+  if (cdr(form) == NIL) return UNSPECIFIED;
   value clause = cadr(form);
   need(clause, 1);
-  if (is_keyword(car(clause), scope, "else"))
-    return begin(cdr(clause));
-  value rest = cddr(form) == NIL ? UNSPECIFIED
-                                 : cons(special("cond"), cddr(form));
+  if (is_keyword(car(clause), scope, "else")) return begin(cdr(clause));
+  value rest =
+      cddr(form) == NIL ? UNSPECIFIED : cons(special("cond"), cddr(form));
   return cond_clause(clause, rest, scope);
 }
 
@@ -149,8 +136,7 @@ static value do_form(value form, struct scope *scope) {
   }
   struct list_builder body = {NIL, NIL};
   list_add(&body, special("begin"));
-  for (value b = cdr(cddr(form)); b != NIL; b = cdr(b))
-    list_add(&body, car(b));
+  for (value b = cdr(cddr(form)); b != NIL; b = cdr(b)) list_add(&body, car(b));
   list_add(&body, steps.first);
   return FORM(special("let"), loop, bindings.first,
               FORM(special("if"), car(exit), begin(cdr(exit)), body.first));
@@ -165,12 +151,10 @@ static value fresh_formals(value formals, struct list_builder *names) {
     list_add(names, FORM(car(formals), fresh));
     list_add(&out, fresh);
   }
-  if (formals == NIL)
-    return out.first;
+  if (formals == NIL) return out.first;
   fresh = make_temporary("values");
   list_add(names, FORM(formals, fresh));
-  if (out.first == NIL)
-    return fresh;
+  if (out.first == NIL) return fresh;
   pair(out.last)->cdr = fresh;
   return out.first;
 }
@@ -209,8 +193,7 @@ static value let_star_values_form(value form, struct scope *scope) {
   (void)scope;
   need(form, 3);
   value bindings = cadr(form);
-  if (bindings == NIL)
-    return cons(special("let"), cdr(form));
+  if (bindings == NIL) return cons(special("let"), cdr(form));
   need(bindings, 1);
   need(car(bindings), 2);
   value rest = cons(special("let*-values"), cons(cdr(bindings), cddr(form)));
@@ -229,8 +212,7 @@ static value define_values_form(value form, struct scope *scope) {
     list_add(&out, FORM(special("define"), car(car(n)), UNSPECIFIED));
     list_add(&sets, cons(special("set!"), car(n)));
   }
-  if (sets.first == NIL)
-    list_add(&sets, UNSPECIFIED);
+  if (sets.first == NIL) list_add(&sets, UNSPECIFIED);
   list_add(&out, receive_values(formals, caddr(form), sets.first));
   return out.first;
 }
@@ -267,10 +249,10 @@ static value define_record_type_form(value form, struct scope *scope) {
   for (value f = is_pair(rest) ? cdr(rest) : NIL; f != NIL; f = cdr(f))
     list_add(&fields, record_field(car(f), type, FALSE, &uses));
   list_add(&out, special("begin"));
-  list_add(&out, FORM(special("define"), type,
-                      FORM(builtin("%record-type"),
-                           FORM(special("quote"), type),
-                           FORM(special("quote"), fields.first))));
+  list_add(&out,
+           FORM(special("define"), type,
+                FORM(builtin("%record-type"), FORM(special("quote"), type),
+                     FORM(special("quote"), fields.first))));
   if (is_pair(maker))
     list_add(&out, FORM(special("define"), car(maker),
                         FORM(builtin("%record-constructor"), type,
@@ -285,8 +267,7 @@ static value define_record_type_form(value form, struct scope *scope) {
     list_add(&out, FORM(special("define"), car(rest),
                         FORM(builtin("%record-predicate"), type,
                              FORM(special("quote"), car(rest)))));
-  if (uses.first != NIL)
-    pair(out.last)->cdr = uses.first;
+  if (uses.first != NIL) pair(out.last)->cdr = uses.first;
   return out.first;
 }
 
@@ -342,8 +323,7 @@ static value guard_form(value form, struct scope *scope) {
     if (is_pair(car(c)) && is_keyword(car(car(c)), scope, "else"))
       has_else = true;
   }
-  if (!has_else)
-    list_add(&cond, FORM(TRUE, UNBOUND));
+  if (!has_else) list_add(&cond, FORM(TRUE, UNBOUND));
   return FORM(builtin("%guard"), thunk(cddr(form)),
               lambda(FORM(car(cadr(form))), FORM(cond.first)),
               boolean(has_else));
@@ -361,8 +341,7 @@ static value assert_form(value form, struct scope *scope) {
 
 static value quasi(value template, intptr_t depth, struct scope *scope);
 
-static value quasi_nested(value template, intptr_t depth,
-                          struct scope *scope) {
+static value quasi_nested(value template, intptr_t depth, struct scope *scope) {
   return FORM(builtin("list"), FORM(special("quote"), car(template)),
               quasi(cadr(template), depth, scope));
 }
@@ -375,8 +354,7 @@ static bool is_tagged(value form, struct scope *scope, const char *name) {
 static value quasi_pair(value template, intptr_t depth, struct scope *scope) {
   value head = car(template);
   if (is_tagged(head, scope, "unquote-splicing") && depth == 1) {
-    if (cdr(template) == NIL)
-      return cadr(head);
+    if (cdr(template) == NIL) return cadr(head);
     return FORM(builtin("append"), cadr(head),
                 quasi(cdr(template), depth, scope));
   }
@@ -434,23 +412,20 @@ static value features(void) {
 }
 
 static value memq(value item, value list) {
-  while (is_pair(list) && car(list) != item)
-    list = cdr(list);
+  while (is_pair(list) && car(list) != item) list = cdr(list);
   return boolean(is_pair(list));
 }
 
 /* The libraries whose names all start so are built in. */
 static bool is_library(value name) {
   static const char *const scheme[] = {
-      "base", "case-lambda", "char",            "complex", "cxr",  "eval",
-      "file", "inexact",     "lazy",            "load",    "read", "repl",
-      "time", "write",       "process-context", "r5rs",    NULL};
-  if (list_length(name) != 2)
-    return false;
-  if (car(name) == sym("srfi"))
-    return cadr(name) == fixnum(69);
-  if (car(name) != sym("scheme") || !is_symbol(cadr(name)))
-    return false;
+      "base", "case-lambda", "char",    "complex", "cxr",
+      "eval", "file",        "inexact", "lazy",    "load",
+      "read", "repl",        "time",    "write",   "process-context",
+      "r5rs", NULL};
+  if (list_length(name) != 2) return false;
+  if (car(name) == sym("srfi")) return cadr(name) == fixnum(69);
+  if (car(name) != sym("scheme") || !is_symbol(cadr(name))) return false;
   for (size_t i = 0; scheme[i]; i++)
     if (cadr(name) == sym(scheme[i]))
       return i != 4; /* there are no complex numbers */
@@ -460,8 +435,7 @@ static bool is_library(value name) {
 static bool feature_holds(value requirement) {
   requirement = strip(requirement);
   if (!is_pair(requirement))
-    return requirement == sym("else") ||
-           memq(requirement, features()) == TRUE;
+    return requirement == sym("else") || memq(requirement, features()) == TRUE;
   value rest = cdr(requirement);
   if (car(requirement) == sym("library") && is_pair(rest))
     return is_library(car(rest));
@@ -469,8 +443,7 @@ static bool feature_holds(value requirement) {
     return !feature_holds(car(rest));
   bool all = car(requirement) == sym("and");
   for (; is_pair(rest); rest = cdr(rest))
-    if (feature_holds(car(rest)) != all)
-      return !all;
+    if (feature_holds(car(rest)) != all) return !all;
   return all;
 }
 
@@ -479,8 +452,7 @@ static value cond_expand_form(value form, struct scope *scope) {
   need(form, 1);
   for (value c = cdr(form); c != NIL; c = cdr(c)) {
     need(car(c), 1);
-    if (feature_holds(car(car(c))))
-      return begin(cdr(car(c)));
+    if (feature_holds(car(car(c)))) return begin(cdr(car(c)));
   }
   return begin(NIL);
 }
@@ -493,8 +465,7 @@ static value import_form(value form, struct scope *scope) {
 }
 
 static value read_all(value path) {
-  if (!is_string(path))
-    syntax_error("include: a file name is needed", path);
+  if (!is_string(path)) syntax_error("include: a file name is needed", path);
   value p = port_open(utf8_from_string(path, NULL), PORT_INPUT);
   struct list_builder out = {NIL, NIL};
   for (value d = read_datum(p); d != END_OF_FILE; d = read_datum(p))
@@ -518,8 +489,7 @@ static value define_library_form(value form, struct scope *scope) {
   struct list_builder out = {NIL, NIL};
   for (value d = cddr(form); d != NIL; d = cdr(d)) {
     need(car(d), 1);
-    if (!is_keyword(car(car(d)), scope, "export"))
-      list_add(&out, car(d));
+    if (!is_keyword(car(car(d)), scope, "export")) list_add(&out, car(d));
   }
   return begin(out.first);
 }
@@ -528,14 +498,12 @@ static value syntax_error_form(value form, struct scope *scope) {
   (void)scope;
   need(form, 2);
   value message = cadr(form);
-  syntax_error(is_string(message) ? utf8_from_string(message, NULL)
-                                  : "syntax-error",
-               cddr(form));
+  syntax_error(
+      is_string(message) ? utf8_from_string(message, NULL) : "syntax-error",
+      cddr(form));
 }
 
-static value features_get(void) {
-  return features();
-}
+static value features_get(void) { return features(); }
 
 const struct primitive_row syntax_rows[] = {
     ROW0("features", features_get),

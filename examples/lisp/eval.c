@@ -29,22 +29,19 @@ struct machine vm = {
 
 /* Called where the stack is below its limit, or often: raise what is due. */
 void machine_poll(void) {
-  if (LIKELY((uintptr_t)__builtin_frame_address(0) >= vm.stack_limit))
-    return;
+  if (LIKELY((uintptr_t)__builtin_frame_address(0) >= vm.stack_limit)) return;
   vm.stack_limit = stack_limit();
   if (vm.interrupted) {
     vm.interrupted = false;
     fail_kind("interrupt", "interrupted", NIL);
   }
-  if ((uintptr_t)__builtin_frame_address(0) >= vm.stack_limit)
-    return;
+  if ((uintptr_t)__builtin_frame_address(0) >= vm.stack_limit) return;
   vm.stack_limit -= STACK_RESERVE / 2; /* room to handle it */
   fail_kind("stack-overflow", "recursion is too deep", NIL);
 }
 
 static inline void check_stack(const value *frame) {
-  if (UNLIKELY((uintptr_t)frame < vm.stack_limit))
-    machine_poll();
+  if (UNLIKELY((uintptr_t)frame < vm.stack_limit)) machine_poll();
 }
 
 /* ---------------------------------------------------------------- variables */
@@ -99,8 +96,7 @@ value run_global(const struct node *n, value *frame) {
 
 static void set_global(struct symbol *s, value v) {
   s->global = v;
-  if (UNLIKELY(s->inlined))
-    vm.redefined = true;
+  if (UNLIKELY(s->inlined)) vm.redefined = true;
 }
 
 value run_set_global(const struct node *n, value *frame) {
@@ -122,8 +118,7 @@ value run_define(const struct node *n, value *frame) {
 /* ------------------------------------------------------------------ control */
 
 value run_if(const struct node *n, value *frame) {
-  if (eval(n->kids[0], frame) != FALSE)
-    return eval(n->kids[1], frame);
+  if (eval(n->kids[0], frame) != FALSE) return eval(n->kids[1], frame);
   return eval(n->kids[2], frame);
 }
 
@@ -131,16 +126,14 @@ value run_or(const struct node *n, value *frame) {
   size_t last = n->count - 1;
   for (size_t i = 0; i < last; i++) {
     value v = eval(n->kids[i], frame);
-    if (v != FALSE)
-      return v;
+    if (v != FALSE) return v;
   }
   return eval(n->kids[last], frame);
 }
 
 value run_sequence(const struct node *n, value *frame) {
   size_t last = n->count - 1;
-  for (size_t i = 0; i < last; i++)
-    eval(n->kids[i], frame);
+  for (size_t i = 0; i < last; i++) eval(n->kids[i], frame);
   return eval(n->kids[last], frame);
 }
 
@@ -195,8 +188,7 @@ value run_jump3(const struct node *n, value *frame) {
 
 value run_jump(const struct node *n, value *frame) {
   value *next = alloca((n->count + 1) * sizeof *next);
-  for (size_t i = 0; i < n->count; i++)
-    next[i] = eval(n->kids[i], frame);
+  for (size_t i = 0; i < n->count; i++) next[i] = eval(n->kids[i], frame);
   memcpy(frame + n->slot, next, n->count * sizeof *next);
   return n->datum;
 }
@@ -254,11 +246,9 @@ static void bind_arguments(value *frame, value procedure, size_t argc,
     arity_error(procedure, argc);
   frame[0] = procedure;
   memcpy(frame + 1, argv, required * sizeof *frame);
-  if (!code->rest)
-    return;
+  if (!code->rest) return;
   value rest = NIL;
-  for (size_t i = argc; i > required; i--)
-    rest = cons(argv[i - 1], rest);
+  for (size_t i = argc; i > required; i--) rest = cons(argv[i - 1], rest);
   frame[1 + required] = rest;
 }
 
@@ -266,8 +256,7 @@ static void note_call(value procedure, size_t argc, const value *argv) {
   value *args = vm.args;
   if (UNLIKELY(argc > sizeof vm.args / sizeof vm.args[0]))
     args = allocate(argc * sizeof *args);
-  for (size_t i = 0; i < argc; i++)
-    args[i] = argv[i];
+  for (size_t i = 0; i < argc; i++) args[i] = argv[i];
   vm.procedure = procedure;
   vm.argc = argc;
   vm.argv = args;
@@ -297,8 +286,7 @@ static __attribute__((noinline)) value trampoline(void) {
     value procedure = vm.procedure;
     if (!has_type(procedure, TYPE_CLOSURE)) {
       bool small = vm.argv == vm.args; /* and would be overwritten */
-      if (small)
-        memcpy(args, vm.args, sizeof args);
+      if (small) memcpy(args, vm.args, sizeof args);
       v = apply_other(procedure, vm.argc, small ? args : vm.argv);
       continue;
     }
@@ -331,13 +319,9 @@ value apply(value procedure, size_t argc, const value *argv) {
   return trampoline();
 }
 
-value apply0(value procedure) {
-  return apply(procedure, 0, NULL);
-}
+value apply0(value procedure) { return apply(procedure, 0, NULL); }
 
-value apply1(value procedure, value a) {
-  return apply(procedure, 1, &a);
-}
+value apply1(value procedure, value a) { return apply(procedure, 1, &a); }
 
 value apply2(value procedure, value a, value b) {
   return apply(procedure, 2, (const value[]){a, b});
@@ -349,8 +333,7 @@ static __attribute__((noinline)) value call_other(const struct node *n,
                                                   bool tail) {
   size_t argc = n->count - 1;
   value *args = alloca((argc + 1) * sizeof *args);
-  for (size_t i = 0; i < argc; i++)
-    args[i] = eval(n->kids[1 + i], frame);
+  for (size_t i = 0; i < argc; i++) args[i] = eval(n->kids[1 + i], frame);
   vm.where = n->source;
   value v;
   if (has_type(procedure, TYPE_PRIMITIVE))
@@ -363,8 +346,9 @@ static __attribute__((noinline)) value call_other(const struct node *n,
 }
 
 /* Inlined with a constant argc, so that the loop is unrolled. */
-static inline __attribute__((always_inline)) value
-call(const struct node *n, value *frame, size_t argc) {
+static inline __attribute__((always_inline)) value call(const struct node *n,
+                                                        value *frame,
+                                                        size_t argc) {
   value procedure = eval(n->kids[0], frame);
   if (UNLIKELY(!has_type(procedure, TYPE_CLOSURE)))
     return call_other(n, frame, procedure, false);
@@ -373,8 +357,7 @@ call(const struct node *n, value *frame, size_t argc) {
     return call_other(n, frame, procedure, false);
   value *inner = alloca(code->frame_bytes);
   inner[0] = procedure;
-  for (size_t i = 0; i < argc; i++)
-    inner[1 + i] = eval(n->kids[1 + i], frame);
+  for (size_t i = 0; i < argc; i++) inner[1 + i] = eval(n->kids[1 + i], frame);
   check_stack(inner);
   value v = run_body(code, inner);
   return UNLIKELY(is_jump(v)) ? finish_jumps(v, inner) : v;
@@ -384,8 +367,8 @@ call(const struct node *n, value *frame, size_t argc) {
  * In tail position the caller's frame is free once the arguments are known.
  * It has at least the size its closure's code asks for.
  */
-static inline __attribute__((always_inline)) value
-call_tail(const struct node *n, value *frame, size_t argc) {
+static inline __attribute__((always_inline)) value call_tail(
+    const struct node *n, value *frame, size_t argc) {
   value procedure = eval(n->kids[0], frame);
   if (UNLIKELY(!has_type(procedure, TYPE_CLOSURE)))
     return call_other(n, frame, procedure, true);
@@ -394,20 +377,18 @@ call_tail(const struct node *n, value *frame, size_t argc) {
                code->frame_bytes > code_of(frame[0])->frame_bytes))
     return call_other(n, frame, procedure, true);
   value args[5];
-  for (size_t i = 0; i < argc; i++)
-    args[i] = eval(n->kids[1 + i], frame);
+  for (size_t i = 0; i < argc; i++) args[i] = eval(n->kids[1 + i], frame);
   frame[0] = procedure;
-  for (size_t i = 0; i < argc; i++)
-    frame[1 + i] = args[i];
+  for (size_t i = 0; i < argc; i++) frame[1 + i] = args[i];
   return AGAIN;
 }
 
-#define CALL_RUNNERS(argc)                                                    \
-  static value run_call##argc(const struct node *n, value *frame) {           \
-    return call(n, frame, argc);                                              \
-  }                                                                           \
-  static value run_tail##argc(const struct node *n, value *frame) {           \
-    return call_tail(n, frame, argc);                                         \
+#define CALL_RUNNERS(argc)                                                     \
+  static value run_call##argc(const struct node *n, value *frame) {            \
+    return call(n, frame, argc);                                               \
+  }                                                                            \
+  static value run_tail##argc(const struct node *n, value *frame) {            \
+    return call_tail(n, frame, argc);                                          \
   }
 CALL_RUNNERS(0)
 CALL_RUNNERS(1)
@@ -429,19 +410,15 @@ node_run *call_runner(size_t argc, bool tail) {
                                     run_call3, run_call4, run_call5};
   static node_run *const tails[] = {run_tail0, run_tail1, run_tail2,
                                     run_tail3, run_tail4, run_tail5};
-  if (argc > 5)
-    return tail ? run_tail : run_call;
+  if (argc > 5) return tail ? run_tail : run_call;
   return tail ? tails[argc] : calls[argc];
 }
 
 value call_redefined(const struct node *n, value *frame) {
   value *args = alloca((n->count + 1) * sizeof *args);
-  for (size_t i = 0; i < n->count; i++)
-    args[i] = eval(n->kids[i], frame);
+  for (size_t i = 0; i < n->count; i++) args[i] = eval(n->kids[i], frame);
   vm.where = n->source;
   return apply(eval(n->kids[n->count], frame), n->count, args);
 }
 
-value eval_toplevel(value form) {
-  return apply0(compile_toplevel(form));
-}
+value eval_toplevel(value form) { return apply0(compile_toplevel(form)); }

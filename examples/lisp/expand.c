@@ -33,17 +33,14 @@ static struct expression *constant(value datum) {
 
 /* ------------------------------------------------------------- identifiers */
 
-bool is_identifier(value v) {
-  return is_symbol(v) || has_type(v, TYPE_ALIAS);
-}
+bool is_identifier(value v) { return is_symbol(v) || has_type(v, TYPE_ALIAS); }
 
 value make_alias(value identifier, struct scope *scope) {
   return make_cell(TYPE_ALIAS, identifier, (value)scope);
 }
 
 value symbol_of(value identifier) {
-  while (has_type(identifier, TYPE_ALIAS))
-    identifier = cell(identifier)->first;
+  while (has_type(identifier, TYPE_ALIAS)) identifier = cell(identifier)->first;
   return identifier;
 }
 
@@ -59,12 +56,10 @@ value make_temporary(const char *name) {
 
 static bool has_alias(value datum) {
   for (; is_pair(datum); datum = cdr(datum))
-    if (has_alias(car(datum)))
-      return true;
+    if (has_alias(car(datum))) return true;
   if (has_type(datum, TYPE_VECTOR))
     for (size_t i = 0; i < vector(datum)->length; i++)
-      if (has_alias(vector(datum)->items[i]))
-        return true;
+      if (has_alias(vector(datum)->items[i])) return true;
   return has_type(datum, TYPE_ALIAS);
 }
 
@@ -94,18 +89,15 @@ value strip(value datum) {
 static value scope_find(struct scope *scope, value identifier) {
   for (; scope; scope = scope->outer)
     for (value b = scope->bindings; b != NIL; b = cdr(b))
-      if (car(car(b)) == identifier)
-        return cdr(car(b));
+      if (car(car(b)) == identifier) return cdr(car(b));
   return FALSE;
 }
 
 value lookup(struct scope *scope, value identifier) {
   for (;;) {
     value found = scope_find(scope, identifier);
-    if (found != FALSE)
-      return found;
-    if (is_symbol(identifier))
-      break;
+    if (found != FALSE) return found;
+    if (is_symbol(identifier)) break;
     scope = (struct scope *)cell(identifier)->second;
     identifier = cell(identifier)->first;
   }
@@ -116,8 +108,7 @@ value lookup(struct scope *scope, value identifier) {
 bool is_keyword(value identifier, struct scope *scope, const char *name) {
   if (has_type(identifier, TYPE_SYNTAX))
     return strcmp(syntax(identifier)->name, name) == 0;
-  if (!is_identifier(identifier))
-    return false;
+  if (!is_identifier(identifier)) return false;
   value found = lookup(scope, identifier);
   value global = sym(name);
   return found == global ||
@@ -150,8 +141,7 @@ static struct variable *bind_variable(struct scope *scope, value identifier,
 /* The length of a form that must be a list of at least this many items. */
 static size_t form_length(value form, intptr_t least) {
   intptr_t length = list_length(form);
-  if (length < least)
-    syntax_error("bad syntax", form);
+  if (length < least) syntax_error("bad syntax", form);
   return (size_t)length;
 }
 
@@ -175,8 +165,7 @@ static struct expression *expand_identifier(value id, struct scope *scope) {
 
 /* The form itself, or a copy which says where the code around it stood. */
 static value with_location(value form) {
-  if (location(form) != FALSE || current_form == FALSE)
-    return form;
+  if (location(form) != FALSE || current_form == FALSE) return form;
   struct located_pair *block = allocate(sizeof *block);
   *block = *(struct located_pair *)pair(current_form);
   block->pair = *pair(form);
@@ -196,19 +185,16 @@ static struct expression *expand_call(value form, struct scope *scope) {
     return e;
   struct expression *let = expression_make(LET, count);
   let->variables = callee->lambda->parameters;
-  for (size_t i = 1; i < count; i++)
-    let->kids[i - 1] = e->kids[i];
+  for (size_t i = 1; i < count; i++) let->kids[i - 1] = e->kids[i];
   let->kids[count - 1] = callee->lambda->body;
   return let;
 }
 
 /* The keyword at the head of a form, or NULL. */
 static struct syntax *head_syntax(value form, struct scope *scope) {
-  if (!is_pair(form))
-    return NULL;
+  if (!is_pair(form)) return NULL;
   value head = car(form);
-  if (is_identifier(head))
-    head = lookup(scope, head);
+  if (is_identifier(head)) head = lookup(scope, head);
   return has_type(head, TYPE_SYNTAX) ? syntax(head) : NULL;
 }
 
@@ -216,11 +202,9 @@ static struct syntax *head_syntax(value form, struct scope *scope) {
 static value expand_head(value form, struct scope *scope) {
   for (;;) {
     struct syntax *head = head_syntax(form, scope);
-    if (!head || head->special)
-      return form;
+    if (!head || head->special) return form;
     machine_poll();
-    if (location(form) != FALSE)
-      current_form = form;
+    if (location(form) != FALSE) current_form = form;
     if (head->transform) {
       form = head->transform(form, scope);
     } else {
@@ -232,8 +216,7 @@ static value expand_head(value form, struct scope *scope) {
 
 static struct expression *expand_pair(value form, struct scope *scope) {
   value outer_form = current_form;
-  if (location(form) != FALSE)
-    current_form = form;
+  if (location(form) != FALSE) current_form = form;
   form = expand_head(form, scope);
   struct syntax *head = head_syntax(form, scope);
   struct expression *e = head            ? head->special(form, scope)
@@ -245,12 +228,9 @@ static struct expression *expand_pair(value form, struct scope *scope) {
 
 struct expression *expand(value form, struct scope *scope) {
   machine_poll();
-  if (is_identifier(form))
-    return expand_identifier(form, scope);
-  if (is_pair(form))
-    return expand_pair(form, scope);
-  if (form == NIL)
-    syntax_error("the empty list is not an expression", form);
+  if (is_identifier(form)) return expand_identifier(form, scope);
+  if (is_pair(form)) return expand_pair(form, scope);
+  if (form == NIL) syntax_error("the empty list is not an expression", form);
   return constant(strip(form));
 }
 
@@ -259,8 +239,7 @@ static struct expression *expand_sequence(value forms, struct scope *scope,
   size_t count = (size_t)list_length(forms);
   if (list_length(forms) < 1)
     syntax_error("bad syntax: an expression is missing", form);
-  if (count == 1)
-    return expand(car(forms), scope);
+  if (count == 1) return expand(car(forms), scope);
   struct expression *e = expression_make(SEQUENCE, count);
   for (size_t i = 0; i < count; i++, forms = cdr(forms))
     e->kids[i] = expand(car(forms), scope);
@@ -306,8 +285,7 @@ static void define_syntax(value form, struct scope *scope) {
 static void scan_form(value form, struct scope *scope,
                       struct list_builder *items) {
   value outer_form = current_form;
-  if (location(form) != FALSE)
-    current_form = form;
+  if (location(form) != FALSE) current_form = form;
   form = expand_head(form, scope);
   struct syntax *head = head_syntax(form, scope);
   if (head && strcmp(head->name, "begin") == 0)
@@ -337,8 +315,7 @@ static struct expression *expand_item(value item, struct scope *scope) {
 
 /* (define (loop ...) ...) (loop ...) is a named let said in another way. */
 static struct expression *as_loop(struct expression *letrec) {
-  if (letrec->count != 2 || letrec->kids[0]->kind != LAMBDA)
-    return letrec;
+  if (letrec->count != 2 || letrec->kids[0]->kind != LAMBDA) return letrec;
   struct lambda *l = letrec->kids[0]->lambda;
   struct expression *call = letrec->kids[1];
   if (call->kind != CALL || call->kids[0]->kind != LOCAL ||
@@ -348,8 +325,7 @@ static struct expression *as_loop(struct expression *letrec) {
   struct expression *loop = expression_make(LOOP, l->count + 1);
   loop->variable = letrec->variables[0];
   loop->variables = l->parameters;
-  for (size_t i = 0; i < l->count; i++)
-    loop->kids[i] = call->kids[1 + i];
+  for (size_t i = 0; i < l->count; i++) loop->kids[i] = call->kids[1 + i];
   loop->kids[l->count] = l->body;
   loop->source = call->source;
   return loop;
@@ -360,8 +336,7 @@ static struct expression *body_of_items(value items, struct scope *scope) {
   size_t count = 0;
   for (value i = items; i != NIL; i = cdr(i)) {
     count++;
-    if (car(car(i)) != FALSE)
-      last_definition = count;
+    if (car(car(i)) != FALSE) last_definition = count;
   }
   struct expression *e = expression_make(LETREC, last_definition + 1);
   e->variables = allocate(last_definition * sizeof(struct variable *));
@@ -373,8 +348,7 @@ static struct expression *body_of_items(value items, struct scope *scope) {
   struct expression *rest = expression_make(SEQUENCE, count - last_definition);
   for (size_t i = 0; i < rest->count; i++, items = cdr(items))
     rest->kids[i] = expand(cdr(car(items)), scope);
-  if (rest->count == 0)
-    rest = constant(UNSPECIFIED);
+  if (rest->count == 0) rest = constant(UNSPECIFIED);
   e->kids[last_definition] = rest->count == 1 ? rest->kids[0] : rest;
   return last_definition == 0 ? e->kids[0] : as_loop(e);
 }
@@ -392,27 +366,24 @@ struct expression *expand_body(value forms, struct scope *outer) {
 
 static struct expression *expand_quote(value form, struct scope *scope) {
   (void)scope;
-  if (list_length(form) != 2)
-    syntax_error("bad syntax", form);
+  if (list_length(form) != 2) syntax_error("bad syntax", form);
   return constant(strip(cadr(form)));
 }
 
 static struct expression *expand_if(value form, struct scope *scope) {
   size_t count = form_length(form, 3);
-  if (count > 4)
-    syntax_error("bad syntax", form);
+  if (count > 4) syntax_error("bad syntax", form);
   struct expression *e = expression_make(IF, 3);
   e->kids[0] = expand(cadr(form), scope);
   e->kids[1] = expand(caddr(form), scope);
-  e->kids[2] = count == 4 ? expand(car(cdr(cddr(form))), scope)
-                          : constant(UNSPECIFIED);
+  e->kids[2] =
+      count == 4 ? expand(car(cdr(cddr(form))), scope) : constant(UNSPECIFIED);
   return e;
 }
 
 static struct expression *expand_or(value form, struct scope *scope) {
   size_t count = form_length(form, 1) - 1;
-  if (count == 0)
-    return constant(FALSE);
+  if (count == 0) return constant(FALSE);
   struct expression *e = expression_make(OR, count);
   for (size_t i = 0; i < count; i++) {
     form = cdr(form);
@@ -422,8 +393,7 @@ static struct expression *expand_or(value form, struct scope *scope) {
 }
 
 static struct expression *expand_begin(value form, struct scope *scope) {
-  if (cdr(form) == NIL)
-    return constant(UNSPECIFIED);
+  if (cdr(form) == NIL) return constant(UNSPECIFIED);
   return expand_sequence(cdr(form), scope, form);
 }
 
@@ -431,8 +401,7 @@ static struct expression *expand_set(value form, struct scope *scope) {
   if (list_length(form) != 3 || !is_identifier(cadr(form)))
     syntax_error("bad syntax", form);
   value found = lookup(scope, cadr(form));
-  if (has_type(found, TYPE_SYNTAX))
-    syntax_error("set! of a keyword", form);
+  if (has_type(found, TYPE_SYNTAX)) syntax_error("set! of a keyword", form);
   bool is_local = has_type(found, TYPE_VARIABLE);
   struct expression *e = expression_make(is_local ? SET_LOCAL : SET_GLOBAL, 1);
   e->kids[0] = expand(caddr(form), scope);
@@ -450,8 +419,7 @@ static struct expression *expand_lambda(value form, struct scope *outer) {
   struct scope *scope = scope_make(outer);
   value parameters = cadr(form);
   size_t count = 0;
-  for (value p = parameters; is_pair(p); p = cdr(p))
-    count++;
+  for (value p = parameters; is_pair(p); p = cdr(p)) count++;
   struct lambda *l = allocate(sizeof *l);
   l->parameters = allocate((count + 1) * sizeof(struct variable *));
   for (; is_pair(parameters); parameters = cdr(parameters))
@@ -490,8 +458,7 @@ static size_t bind_names(value bindings, struct scope *scope,
 
 static struct expression *expand_init_of(value binding, struct scope *scope,
                                          struct variable *variable) {
-  if (cdr(binding) == NIL)
-    return constant(UNSPECIFIED);
+  if (cdr(binding) == NIL) return constant(UNSPECIFIED);
   return expand_item(cons((value)variable, cadr(binding)), scope);
 }
 
@@ -540,8 +507,7 @@ static struct expression *expand_letrec(value form, struct scope *outer) {
 
 /* Definitions inside bodies are seen by scan_form; here are the global ones. */
 static struct expression *expand_define(value form, struct scope *scope) {
-  if (scope)
-    syntax_error("a definition where an expression is needed", form);
+  if (scope) syntax_error("a definition where an expression is needed", form);
   struct scope *nowhere = scope_make(NULL);
   struct list_builder items = {NIL, NIL};
   scan_define(form, nowhere, &items);
@@ -556,8 +522,7 @@ static struct expression *expand_define(value form, struct scope *scope) {
 
 static struct expression *expand_define_syntax(value form,
                                                struct scope *scope) {
-  if (scope)
-    syntax_error("a definition where an expression is needed", form);
+  if (scope) syntax_error("a definition where an expression is needed", form);
   define_syntax(form, NULL);
   return constant(UNSPECIFIED);
 }
@@ -575,9 +540,7 @@ static struct expression *expand_let_syntax(value form, struct scope *outer) {
   return expand_body(cddr(form), scope);
 }
 
-value special(const char *name) {
-  return symbol(sym(name))->builtin;
-}
+value special(const char *name) { return symbol(sym(name))->builtin; }
 
 void syntax_install(const char *name,
                     struct expression *(*expand_special)(value, struct scope *),

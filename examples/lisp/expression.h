@@ -19,10 +19,10 @@ struct variable {
   bool boxed;    /* its slot holds the address of a box */
   bool ready;    /* letrec: initialised where the resolver is now */
   size_t references;
-  size_t tail_calls;          /* of them: calls that can be jumps */
-  struct expression *loop;    /* the named let whose name this is, or NULL */
-  struct lambda *owner;       /* in whose frame its slot is */
-  struct lambda *self;        /* the lambda it names and nothing else, or NULL */
+  size_t tail_calls;       /* of them: calls that can be jumps */
+  struct expression *loop; /* the named let whose name this is, or NULL */
+  struct lambda *owner;    /* in whose frame its slot is */
+  struct lambda *self;     /* the lambda it names and nothing else, or NULL */
   uint32_t slot;
 };
 
@@ -93,9 +93,7 @@ struct syntax {
   value ellipsis;
   struct scope *scope; /* where the macro was defined */
 };
-static inline struct syntax *syntax(value v) {
-  return (struct syntax *)v;
-}
+static inline struct syntax *syntax(value v) { return (struct syntax *)v; }
 
 _Noreturn void syntax_error(const char *message, value form);
 struct expression *expand(value form, struct scope *scope);

@@ -9,9 +9,8 @@
 #include "expression.h"
 #include "node.h"
 
-#define RETURN_IF_REDEFINED(n, frame)                                         \
-  if (UNLIKELY(vm.redefined))                                                 \
-  return call_redefined(n, frame)
+#define RETURN_IF_REDEFINED(n, frame)                                          \
+  if (UNLIKELY(vm.redefined)) return call_redefined(n, frame)
 
 static __attribute__((noinline)) value slow1(const struct node *n, value a) {
   vm.where = n->source;
@@ -42,8 +41,7 @@ static value run_primitive1(const struct node *n, value *frame) {
   const struct primitive *p = primitive(n->datum);
   value a = eval(n->kids[0], frame);
   vm.where = n->source;
-  if (UNLIKELY(!type_fits(a, p->accepts[0])))
-    primitive_type_error(p, 0, a);
+  if (UNLIKELY(!type_fits(a, p->accepts[0]))) primitive_type_error(p, 0, a);
   return p->row->call.one(a);
 }
 
@@ -74,13 +72,12 @@ static value run_primitive3(const struct node *n, value *frame) {
 /* --------------------------------------------------------- one argument */
 
 /* A node that gives `fast` where `fits` holds of a, else asks the primitive. */
-#define INLINE1(name, fits, fast)                                             \
-  static value run_##name(const struct node *n, value *frame) {               \
-    RETURN_IF_REDEFINED(n, frame);                                            \
-    value a = eval(n->kids[0], frame);                                        \
-    if (UNLIKELY(!(fits)))                                                    \
-      return slow1(n, a);                                                     \
-    return fast;                                                              \
+#define INLINE1(name, fits, fast)                                              \
+  static value run_##name(const struct node *n, value *frame) {                \
+    RETURN_IF_REDEFINED(n, frame);                                             \
+    value a = eval(n->kids[0], frame);                                         \
+    if (UNLIKELY(!(fits))) return slow1(n, a);                                 \
+    return fast;                                                               \
   }
 
 INLINE1(car, is_pair(a), car(a))
@@ -100,14 +97,13 @@ INLINE1(vector_length, has_type(a, TYPE_VECTOR),
 
 /* -------------------------------------------------------- two arguments */
 
-#define INLINE2(name, fits, fast)                                             \
-  static value run_##name(const struct node *n, value *frame) {               \
-    RETURN_IF_REDEFINED(n, frame);                                            \
-    value a = eval(n->kids[0], frame);                                        \
-    value b = eval(n->kids[1], frame);                                        \
-    if (UNLIKELY(!(fits)))                                                    \
-      return slow2(n, a, b);                                                  \
-    return fast;                                                              \
+#define INLINE2(name, fits, fast)                                              \
+  static value run_##name(const struct node *n, value *frame) {                \
+    RETURN_IF_REDEFINED(n, frame);                                             \
+    value a = eval(n->kids[0], frame);                                         \
+    value b = eval(n->kids[1], frame);                                         \
+    if (UNLIKELY(!(fits))) return slow2(n, a, b);                              \
+    return fast;                                                               \
   }
 
 /*
@@ -115,60 +111,60 @@ INLINE1(vector_length, has_type(a, TYPE_VECTOR),
  * is a variant for a second argument that is a constant fixnum, as in (- n 1),
  * which the node has as n->kids[1]->datum.
  */
-#define ARITHMETIC(name, on_fixnums, on_doubles)                              \
-  static __attribute__((noinline)) value slow_##name(const struct node *n,    \
-                                                     value a, value b) {      \
-    if (is_flonum(a) && is_flonum(b)) {                                       \
-      double x = flonum_value(a);                                             \
-      double y = flonum_value(b);                                             \
-      return on_doubles;                                                      \
-    }                                                                         \
-    return slow2(n, a, b);                                                    \
-  }                                                                           \
-  static inline value do_##name(const struct node *n, value a, value b) {     \
-    if (LIKELY(are_fixnums(a, b))) {                                          \
-      on_fixnums                                                              \
-    }                                                                         \
-    if ((a & b & 3) == 3) {                                                   \
-      double x = flonum_unfold(a);                                            \
-      double y = flonum_unfold(b);                                            \
-      return on_doubles;                                                      \
-    }                                                                         \
-    return slow_##name(n, a, b);                                              \
-  }                                                                           \
-  static value run_##name(const struct node *n, value *frame) {               \
-    RETURN_IF_REDEFINED(n, frame);                                            \
-    value a = eval(n->kids[0], frame);                                        \
-    value b = eval(n->kids[1], frame);                                        \
-    return do_##name(n, a, b);                                                \
-  }                                                                           \
-  static value run_##name##_constant(const struct node *n, value *frame) {    \
-    RETURN_IF_REDEFINED(n, frame);                                            \
-    value a = eval(n->kids[0], frame);                                        \
-    value b = n->kids[1]->datum;                                              \
-    if (LIKELY(is_fixnum(a))) {                                               \
-      on_fixnums                                                              \
-    }                                                                         \
-    return do_##name(n, a, b);                                                \
+#define ARITHMETIC(name, on_fixnums, on_doubles)                               \
+  static __attribute__((noinline))                                             \
+  value slow_##name(const struct node *n, value a, value b) {                  \
+    if (is_flonum(a) && is_flonum(b)) {                                        \
+      double x = flonum_value(a);                                              \
+      double y = flonum_value(b);                                              \
+      return on_doubles;                                                       \
+    }                                                                          \
+    return slow2(n, a, b);                                                     \
+  }                                                                            \
+  static inline value do_##name(const struct node *n, value a, value b) {      \
+    if (LIKELY(are_fixnums(a, b))) {                                           \
+      on_fixnums                                                               \
+    }                                                                          \
+    if ((a & b & 3) == 3) {                                                    \
+      double x = flonum_unfold(a);                                             \
+      double y = flonum_unfold(b);                                             \
+      return on_doubles;                                                       \
+    }                                                                          \
+    return slow_##name(n, a, b);                                               \
+  }                                                                            \
+  static value run_##name(const struct node *n, value *frame) {                \
+    RETURN_IF_REDEFINED(n, frame);                                             \
+    value a = eval(n->kids[0], frame);                                         \
+    value b = eval(n->kids[1], frame);                                         \
+    return do_##name(n, a, b);                                                 \
+  }                                                                            \
+  static value run_##name##_constant(const struct node *n, value *frame) {     \
+    RETURN_IF_REDEFINED(n, frame);                                             \
+    value a = eval(n->kids[0], frame);                                         \
+    value b = n->kids[1]->datum;                                               \
+    if (LIKELY(is_fixnum(a))) {                                                \
+      on_fixnums                                                               \
+    }                                                                          \
+    return do_##name(n, a, b);                                                 \
   }
 
 /* Fixnums are numbers times four plus one; the sums of words come out right. */
-#define FIXNUM_SUM                                                            \
-  value sum;                                                                  \
-  if (LIKELY(!__builtin_add_overflow((intptr_t)a, (intptr_t)(b - 1),          \
-                                     (intptr_t *)&sum)))                      \
+#define FIXNUM_SUM                                                             \
+  value sum;                                                                   \
+  if (LIKELY(!__builtin_add_overflow((intptr_t)a, (intptr_t)(b - 1),           \
+                                     (intptr_t *)&sum)))                       \
     return sum;
-#define FIXNUM_DIFFERENCE                                                     \
-  value difference;                                                           \
-  if (LIKELY(!__builtin_sub_overflow((intptr_t)a, (intptr_t)(b - 1),          \
-                                     (intptr_t *)&difference)))               \
+#define FIXNUM_DIFFERENCE                                                      \
+  value difference;                                                            \
+  if (LIKELY(!__builtin_sub_overflow((intptr_t)a, (intptr_t)(b - 1),           \
+                                     (intptr_t *)&difference)))                \
     return difference;
-#define FIXNUM_PRODUCT                                                        \
-  intptr_t product;                                                           \
-  if (LIKELY(!__builtin_mul_overflow((intptr_t)(a - 1), fixnum_value(b),      \
-                                     &product)))                              \
+#define FIXNUM_PRODUCT                                                         \
+  intptr_t product;                                                            \
+  if (LIKELY(!__builtin_mul_overflow((intptr_t)(a - 1), fixnum_value(b),       \
+                                     &product)))                               \
     return (value)product + 1;
-#define FIXNUM_COMPARE(operator)                                              \
+#define FIXNUM_COMPARE(operator)                                               \
   return boolean((intptr_t)a operator(intptr_t) b);
 
 ARITHMETIC(add, FIXNUM_SUM, flonum(x + y))
@@ -264,14 +260,14 @@ static bool is_constant_fixnum(const struct node *n) {
   return !is_operand(n) && n->run == run_constant && is_fixnum(n->datum);
 }
 
-static node_run *inline_run(const struct primitive *p, const struct node *call) {
+static node_run *inline_run(const struct primitive *p,
+                            const struct node *call) {
   static node_run *const fixed[] = {run_primitive0, run_primitive1,
                                     run_primitive2, run_primitive3};
   size_t argc = call->count;
   for (size_t i = 0; i < sizeof inlinings / sizeof inlinings[0]; i++) {
     const struct inlining *in = &inlinings[i];
-    if (in->argc != argc || strcmp(in->name, p->row->name) != 0)
-      continue;
+    if (in->argc != argc || strcmp(in->name, p->row->name) != 0) continue;
     bool constant = in->run_constant && is_constant_fixnum(call->kids[1]);
     return constant ? in->run_constant : in->run;
   }

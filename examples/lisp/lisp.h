@@ -49,29 +49,19 @@ enum {
   LOOP_BYTE = 0x1e,      /* low byte of a loop's mark, see eval.c */
 };
 
-static inline value boolean(bool truth) {
-  return truth ? TRUE : FALSE;
-}
+static inline value boolean(bool truth) { return truth ? TRUE : FALSE; }
 
 /* Fixnums. */
-#define FIXNUM_MAX ((intptr_t)1 << 61) - 1
+#define FIXNUM_MAX (((intptr_t)1 << 61) - 1)
 #define FIXNUM_MIN (-((intptr_t)1 << 61))
 
-static inline value fixnum(intptr_t n) {
-  return ((value)n << 2) | 1;
-}
-static inline intptr_t fixnum_value(value v) {
-  return (intptr_t)v >> 2;
-}
-static inline bool is_fixnum(value v) {
-  return (v & 3) == 1;
-}
+static inline value fixnum(intptr_t n) { return ((value)n << 2) | 1; }
+static inline intptr_t fixnum_value(value v) { return (intptr_t)v >> 2; }
+static inline bool is_fixnum(value v) { return (v & 3) == 1; }
 static inline bool are_fixnums(value a, value b) {
   return (((a - 1) | (b - 1)) & 3) == 0;
 }
-static inline value fixnum_from_size(size_t n) {
-  return fixnum((intptr_t)n);
-}
+static inline value fixnum_from_size(size_t n) { return fixnum((intptr_t)n); }
 /* An integer that may be too large for a fixnum. */
 value integer_from_int64(int64_t n);
 
@@ -82,9 +72,7 @@ static inline value character(uint32_t code) {
 static inline bool is_character(value v) {
   return (v & 0xff) == CHARACTER_BYTE;
 }
-static inline uint32_t character_code(value v) {
-  return (uint32_t)(v >> 8);
-}
+static inline uint32_t character_code(value v) { return (uint32_t)(v >> 8); }
 
 /* ------------------------------------------------------------------ pairs */
 
@@ -100,27 +88,15 @@ struct located_pair {
   uintptr_t line;
 };
 
-static inline bool is_pair(value v) {
-  return (v & 7) == TAG_PAIR;
-}
+static inline bool is_pair(value v) { return (v & 7) == TAG_PAIR; }
 static inline struct pair *pair(value v) {
   return (struct pair *)(v - TAG_PAIR);
 }
-static inline value car(value v) {
-  return pair(v)->car;
-}
-static inline value cdr(value v) {
-  return pair(v)->cdr;
-}
-static inline value cadr(value v) {
-  return car(cdr(v));
-}
-static inline value cddr(value v) {
-  return cdr(cdr(v));
-}
-static inline value caddr(value v) {
-  return car(cddr(v));
-}
+static inline value car(value v) { return pair(v)->car; }
+static inline value cdr(value v) { return pair(v)->cdr; }
+static inline value cadr(value v) { return car(cdr(v)); }
+static inline value cddr(value v) { return cdr(cdr(v)); }
+static inline value caddr(value v) { return car(cddr(v)); }
 
 /* ---------------------------------------------------------------- numbers */
 
@@ -191,7 +167,7 @@ enum type {
   TYPE_ALIAS, /* an identifier that a macro inserted, see macro.c */
   TYPE_SYNTAX,
   TYPE_VARIABLE, /* a local variable while code is expanded */
-  TYPE_GUARD, /* on the list of handlers only, see control.c */
+  TYPE_GUARD,    /* on the list of handlers only, see control.c */
 };
 
 struct object {
@@ -203,11 +179,11 @@ enum { FLAG_LITERAL = 1 }; /* a constant of the program: not to be mutated */
 
 struct symbol {
   struct object head;
-  value name;   /* string */
-  value global; /* value of the global variable, or UNBOUND */
-  value syntax; /* macro or special form of this name, or FALSE */
+  value name;    /* string */
+  value global;  /* value of the global variable, or UNBOUND */
+  value syntax;  /* macro or special form of this name, or FALSE */
   value builtin; /* primitive or special form it named at the start */
-  bool inlined; /* compile.c has relied on the primitive it names */
+  bool inlined;  /* compile.c has relied on the primitive it names */
 };
 struct string {
   struct object head;
@@ -247,39 +223,23 @@ struct cell { /* parameters, promises, environments */
   value second;
 };
 
-static inline bool is_object(value v) {
-  return (v & 7) == 0;
-}
+static inline bool is_object(value v) { return (v & 7) == 0; }
 static inline bool has_type(value v, enum type type) {
   return is_object(v) && ((const struct object *)v)->type == type;
 }
-static inline struct symbol *symbol(value v) {
-  return (struct symbol *)v;
-}
-static inline struct string *string(value v) {
-  return (struct string *)v;
-}
-static inline struct vector *vector(value v) {
-  return (struct vector *)v;
-}
+static inline struct symbol *symbol(value v) { return (struct symbol *)v; }
+static inline struct string *string(value v) { return (struct string *)v; }
+static inline struct vector *vector(value v) { return (struct vector *)v; }
 static inline struct bytevector *bytevector(value v) {
   return (struct bytevector *)v;
 }
-static inline struct closure *closure(value v) {
-  return (struct closure *)v;
-}
+static inline struct closure *closure(value v) { return (struct closure *)v; }
 static inline struct condition *condition(value v) {
   return (struct condition *)v;
 }
-static inline struct cell *cell(value v) {
-  return (struct cell *)v;
-}
-static inline bool is_symbol(value v) {
-  return has_type(v, TYPE_SYMBOL);
-}
-static inline bool is_string(value v) {
-  return has_type(v, TYPE_STRING);
-}
+static inline struct cell *cell(value v) { return (struct cell *)v; }
+static inline bool is_symbol(value v) { return has_type(v, TYPE_SYMBOL); }
+static inline bool is_string(value v) { return has_type(v, TYPE_STRING); }
 enum type type_of(value v);
 bool is_procedure(value v);
 
@@ -347,12 +307,30 @@ struct primitive_row {
     value (*many)(size_t argc, const value *argv);
   } call;
 };
-#define ROW0(n, f) {n, "", 0, 0, false, {.zero = f}}
-#define ROW1(n, t, f) {n, t, 1, 1, false, {.one = f}}
-#define ROW2(n, t, f) {n, t, 2, 2, false, {.two = f}}
-#define ROW3(n, t, f) {n, t, 3, 3, false, {.three = f}}
-#define ROWN(n, t, lo, hi, f) {n, t, lo, hi, true, {.many = f}}
-#define ROW_END {NULL, NULL, 0, 0, false, {NULL}}
+#define ROW0(n, f)                                                             \
+  {                                                                            \
+    n, "", 0, 0, false, { .zero = f }                                          \
+  }
+#define ROW1(n, t, f)                                                          \
+  {                                                                            \
+    n, t, 1, 1, false, { .one = f }                                            \
+  }
+#define ROW2(n, t, f)                                                          \
+  {                                                                            \
+    n, t, 2, 2, false, { .two = f }                                            \
+  }
+#define ROW3(n, t, f)                                                          \
+  {                                                                            \
+    n, t, 3, 3, false, { .three = f }                                          \
+  }
+#define ROWN(n, t, lo, hi, f)                                                  \
+  {                                                                            \
+    n, t, lo, hi, true, { .many = f }                                          \
+  }
+#define ROW_END                                                                \
+  {                                                                            \
+    NULL, NULL, 0, 0, false, { NULL }                                          \
+  }
 
 struct primitive {
   struct object head;
@@ -523,9 +501,7 @@ struct port {
   uintptr_t line;
   value name; /* string or FALSE */
 };
-static inline struct port *port(value v) {
-  return (struct port *)v;
-}
+static inline struct port *port(value v) { return (struct port *)v; }
 #define NO_CHARACTER UINT32_MAX
 value port_open(const char *path, unsigned direction);
 value port_open_string(const uint8_t *bytes, size_t length, unsigned how);

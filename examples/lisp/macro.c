@@ -12,9 +12,9 @@
 
 struct matcher {
   struct syntax *macro;
-  struct scope *use;  /* where the macro is used */
-  value bindings;     /* list of (pattern variable depth . matched) */
-  value renames;      /* list of (symbol . alias) */
+  struct scope *use; /* where the macro is used */
+  value bindings;    /* list of (pattern variable depth . matched) */
+  value renames;     /* list of (symbol . alias) */
 };
 
 /*
@@ -34,8 +34,7 @@ static value *binding_matched(value binding) {
 value macro_make(value spec, struct scope *scope) {
   if (is_identifier(spec)) {
     value same = lookup(scope, spec);
-    if (has_type(same, TYPE_SYNTAX))
-      return same;
+    if (has_type(same, TYPE_SYNTAX)) return same;
   }
   if (!is_pair(spec) || !is_keyword(car(spec), scope, "syntax-rules") ||
       list_length(spec) < 2)
@@ -62,14 +61,12 @@ value macro_make(value spec, struct scope *scope) {
 
 static bool is_literal(const struct syntax *macro, value identifier) {
   for (value l = macro->literals; l != NIL; l = cdr(l))
-    if (car(l) == identifier)
-      return true;
+    if (car(l) == identifier) return true;
   return false;
 }
 
 static bool is_ellipsis(const struct syntax *macro, value v) {
-  if (!is_identifier(v) || is_literal(macro, v))
-    return false;
+  if (!is_identifier(v) || is_literal(macro, v)) return false;
   return v == macro->ellipsis ||
          (macro->ellipsis == sym("...") && symbol_of(v) == macro->ellipsis);
 }
@@ -89,15 +86,13 @@ static bool match_identifier(struct matcher *m, value pattern, value form) {
   if (is_literal(m->macro, pattern))
     return is_identifier(form) &&
            lookup(m->use, form) == lookup(m->macro->scope, pattern);
-  if (symbol_of(pattern) != sym("_"))
-    bind(m, pattern, 0, form);
+  if (symbol_of(pattern) != sym("_")) bind(m, pattern, 0, form);
   return true;
 }
 
 /* The variables of a pattern, each bound to no match yet. */
 static void bind_sequences(struct matcher *m, value pattern, intptr_t depth) {
-  if (has_type(pattern, TYPE_VECTOR))
-    pattern = vector_to_list(pattern);
+  if (has_type(pattern, TYPE_VECTOR)) pattern = vector_to_list(pattern);
   for (; is_pair(pattern); pattern = cdr(pattern)) {
     bool more = is_pair(cdr(pattern)) && is_ellipsis(m->macro, cadr(pattern));
     bind_sequences(m, car(pattern), depth + more);
@@ -112,20 +107,16 @@ static bool match_ellipsis(struct matcher *m, value pattern, value form) {
   value sub = car(pattern);
   value rest = cddr(pattern);
   intptr_t spare = 0;
-  for (value f = form; is_pair(f); f = cdr(f))
-    spare++;
-  for (value r = rest; is_pair(r); r = cdr(r))
-    spare--;
-  if (spare < 0)
-    return false;
+  for (value f = form; is_pair(f); f = cdr(f)) spare++;
+  for (value r = rest; is_pair(r); r = cdr(r)) spare--;
+  if (spare < 0) return false;
   value before = m->bindings;
   bind_sequences(m, sub, 1);
   value sequences = m->bindings;
   for (; spare > 0; spare--, form = cdr(form)) {
     struct matcher one = *m;
     one.bindings = NIL;
-    if (!match(&one, sub, car(form)))
-      return false;
+    if (!match(&one, sub, car(form))) return false;
     for (value s = sequences; s != before; s = cdr(s))
       for (value b = one.bindings; b != NIL; b = cdr(b))
         if (car(car(b)) == car(car(s)))
@@ -139,8 +130,7 @@ static bool match_ellipsis(struct matcher *m, value pattern, value form) {
 
 static bool match(struct matcher *m, value pattern, value form) {
   machine_poll();
-  if (is_identifier(pattern))
-    return match_identifier(m, pattern, form);
+  if (is_identifier(pattern)) return match_identifier(m, pattern, form);
   if (is_pair(pattern)) {
     if (is_pair(cdr(pattern)) && is_ellipsis(m->macro, cadr(pattern)))
       return match_ellipsis(m, pattern, form);
@@ -157,15 +147,13 @@ static bool match(struct matcher *m, value pattern, value form) {
 
 static value find(value bindings, value identifier) {
   for (; bindings != NIL; bindings = cdr(bindings))
-    if (car(car(bindings)) == identifier)
-      return car(bindings);
+    if (car(car(bindings)) == identifier) return car(bindings);
   return FALSE;
 }
 
 static value rename_identifier(struct matcher *m, value identifier) {
   value known = find(m->renames, identifier);
-  if (known != FALSE)
-    return cdr(known);
+  if (known != FALSE) return cdr(known);
   value alias = make_alias(identifier, m->macro->scope);
   m->renames = cons(cons(identifier, alias), m->renames);
   return alias;
@@ -179,8 +167,7 @@ static value instantiate(struct matcher *m, value template, bool literally);
  */
 static value find_sequences(struct matcher *m, value template, intptr_t depth,
                             value found) {
-  if (has_type(template, TYPE_VECTOR))
-    template = vector_to_list(template);
+  if (has_type(template, TYPE_VECTOR)) template = vector_to_list(template);
   for (; is_pair(template); template = cdr(template)) {
     intptr_t more = 0;
     for (value t = cdr(template); is_pair(t) && is_ellipsis(m->macro, car(t));
@@ -189,8 +176,7 @@ static value find_sequences(struct matcher *m, value template, intptr_t depth,
     found = find_sequences(m, car(template), depth + more, found);
   }
   value binding = is_identifier(template) ? find(m->bindings, template) : FALSE;
-  if (binding == FALSE || binding_depth(binding) < depth)
-    return found;
+  if (binding == FALSE || binding_depth(binding) < depth) return found;
   return cons(binding, found);
 }
 
@@ -229,8 +215,7 @@ static value instantiate_pair(struct matcher *m, value template) {
     value sub = car(template);
     intptr_t depth = 0;
     template = cdr(template);
-    if (is_ellipsis(m->macro, sub) && out.first == NIL &&
-        is_pair(template))
+    if (is_ellipsis(m->macro, sub) && out.first == NIL && is_pair(template))
       return instantiate(m, car(template), true);
     while (is_pair(template) && is_ellipsis(m->macro, car(template))) {
       depth++;
@@ -242,8 +227,7 @@ static value instantiate_pair(struct matcher *m, value template) {
       list_add(&out, instantiate(m, sub, false));
   }
   value tail = instantiate(m, template, false);
-  if (out.first == NIL)
-    return tail;
+  if (out.first == NIL) return tail;
   pair(out.last)->cdr = tail;
   return out.first;
 }
@@ -257,8 +241,7 @@ static value instantiate(struct matcher *m, value template, bool literally) {
                             : rename_identifier(m, template);
   }
   if (is_pair(template)) {
-    if (!literally)
-      return instantiate_pair(m, template);
+    if (!literally) return instantiate_pair(m, template);
     value head = instantiate(m, car(template), true);
     return cons(head, instantiate(m, cdr(template), true));
   }

@@ -8,15 +8,13 @@
 
 void *allocate(size_t size) {
   void *block = gc_malloc(size);
-  if (UNLIKELY(!block))
-    fail_memory();
+  if (UNLIKELY(!block)) fail_memory();
   return block;
 }
 
 void *allocate_atomic(size_t size) {
   void *block = gc_malloc_atomic(size);
-  if (UNLIKELY(!block))
-    fail_memory();
+  if (UNLIKELY(!block)) fail_memory();
   return block;
 }
 
@@ -27,13 +25,9 @@ value cons(value head, value tail) {
   return (value)block + TAG_PAIR;
 }
 
-value list2(value a, value b) {
-  return cons(a, cons(b, NIL));
-}
+value list2(value a, value b) { return cons(a, cons(b, NIL)); }
 
-value list3(value a, value b, value c) {
-  return cons(a, list2(b, c));
-}
+value list3(value a, value b, value c) { return cons(a, list2(b, c)); }
 
 value flonum_box(double number) {
   double *block = allocate_atomic(sizeof *block);
@@ -63,8 +57,7 @@ value make_vector(size_t length, value fill) {
       allocate(size_with_items(sizeof *v, length, sizeof v->items[0]));
   v->head.type = TYPE_VECTOR;
   v->length = length;
-  for (size_t i = 0; i < length; i++)
-    v->items[i] = fill;
+  for (size_t i = 0; i < length; i++) v->items[i] = fill;
   return (value)v;
 }
 
@@ -76,8 +69,8 @@ value make_bytevector(size_t length) {
 }
 
 value make_string(size_t length) {
-  struct string *s = allocate_atomic(
-      size_with_items(sizeof *s, length, sizeof s->chars[0]));
+  struct string *s =
+      allocate_atomic(size_with_items(sizeof *s, length, sizeof s->chars[0]));
   s->head = (struct object){TYPE_STRING, 0};
   s->length = length;
   return (value)s;
@@ -129,12 +122,10 @@ size_t utf8_decode(const uint8_t *bytes, size_t length, uint32_t *code) {
                  : (lead & 0xf8) == 0xf0 ? 4
                                          : 0;
   *code = 0xfffd;
-  if (count == 0 || count > length)
-    return 1;
+  if (count == 0 || count > length) return 1;
   uint32_t result = count == 1 ? lead : lead & (0x7fu >> count);
   for (size_t i = 1; i < count; i++) {
-    if ((bytes[i] & 0xc0) != 0x80)
-      return 1;
+    if ((bytes[i] & 0xc0) != 0x80) return 1;
     result = result << 6 | (bytes[i] & 0x3f);
   }
   if (result < smallest[count] || result > 0x10ffff ||
@@ -156,9 +147,7 @@ value make_string_utf8(const char *utf8, size_t bytes) {
   return s;
 }
 
-value text(const char *utf8) {
-  return make_string_utf8(utf8, strlen(utf8));
-}
+value text(const char *utf8) { return make_string_utf8(utf8, strlen(utf8)); }
 
 char *utf8_from_string(value s, size_t *bytes) {
   size_t size = 0;
@@ -170,8 +159,7 @@ char *utf8_from_string(value s, size_t *bytes) {
   for (size_t i = 0; i < string(s)->length; i++)
     at += utf8_encode(string(s)->chars[i], out + at);
   out[at] = 0;
-  if (bytes)
-    *bytes = size;
+  if (bytes) *bytes = size;
   return out;
 }
 
@@ -187,8 +175,7 @@ static size_t symbol_count;
 
 static size_t symbol_hash(const struct string *name) {
   size_t hash = 5381;
-  for (size_t i = 0; i < name->length; i++)
-    hash = hash * 33 ^ name->chars[i];
+  for (size_t i = 0; i < name->length; i++) hash = hash * 33 ^ name->chars[i];
   return hash ^ hash >> 15;
 }
 
@@ -202,8 +189,7 @@ static struct symbol **symbol_find(const struct string *name) {
   size_t i = symbol_hash(name);
   for (;; i++) {
     struct symbol **slot = &symbol_slots[i & (symbol_capacity - 1)];
-    if (!*slot || has_name(*slot, name))
-      return slot;
+    if (!*slot || has_name(*slot, name)) return slot;
   }
 }
 
@@ -215,16 +201,13 @@ static void symbols_grow(void) {
   symbol_slots = slots;
   symbol_capacity = capacity;
   for (size_t i = 0; i < old_capacity; i++)
-    if (old[i])
-      *symbol_find(string(old[i]->name)) = old[i];
+    if (old[i]) *symbol_find(string(old[i]->name)) = old[i];
 }
 
 value intern(value name) {
-  if (2 * symbol_count >= symbol_capacity)
-    symbols_grow();
+  if (2 * symbol_count >= symbol_capacity) symbols_grow();
   struct symbol **slot = symbol_find(string(name));
-  if (*slot)
-    return (value)*slot;
+  if (*slot) return (value)*slot;
   size_t length = string(name)->length;
   value copy = make_string(length);
   memcpy(string(copy)->chars, string(name)->chars, 4 * length);
@@ -239,31 +222,22 @@ value intern(value name) {
   return (value)s;
 }
 
-value sym(const char *name) {
-  return intern(text(name));
-}
+value sym(const char *name) { return intern(text(name)); }
 
 void symbols_each(void (*visit)(struct symbol *s, void *data), void *data) {
   for (size_t i = 0; i < symbol_capacity; i++)
-    if (symbol_slots[i])
-      visit(symbol_slots[i], data);
+    if (symbol_slots[i]) visit(symbol_slots[i], data);
 }
 
 /* ------------------------------------------------------------------ types */
 
 enum type type_of(value v) {
-  if (is_fixnum(v))
-    return TYPE_FIXNUM;
-  if (is_flonum(v))
-    return TYPE_FLONUM;
-  if (is_pair(v))
-    return TYPE_PAIR;
-  if (is_object(v))
-    return ((const struct object *)v)->type;
-  if (is_character(v))
-    return TYPE_CHARACTER;
-  if (v == TRUE || v == FALSE)
-    return TYPE_BOOLEAN;
+  if (is_fixnum(v)) return TYPE_FIXNUM;
+  if (is_flonum(v)) return TYPE_FLONUM;
+  if (is_pair(v)) return TYPE_PAIR;
+  if (is_object(v)) return ((const struct object *)v)->type;
+  if (is_character(v)) return TYPE_CHARACTER;
+  if (v == TRUE || v == FALSE) return TYPE_BOOLEAN;
   return v == NIL ? TYPE_NIL : TYPE_SPECIAL;
 }
 

@@ -17,9 +17,7 @@
 
 #include "lisp.h"
 
-static inline bool is_operand(const struct node *n) {
-  return (uintptr_t)n & 7;
-}
+static inline bool is_operand(const struct node *n) { return (uintptr_t)n & 7; }
 static inline const struct node *operand_slot(size_t slot) {
   return (const struct node *)(slot * sizeof(value) + 1);
 }
@@ -30,17 +28,13 @@ static inline const struct node *operand_captured(size_t index) {
 
 static inline value eval(const struct node *n, value *frame) {
   uintptr_t bits = (uintptr_t)n;
-  if (bits & 1)
-    return *(const value *)((const char *)frame + (bits - 1));
-  if (bits & 2)
-    return *(const value *)(frame[0] + (bits - 2));
+  if (bits & 1) return *(const value *)((const char *)frame + (bits - 1));
+  if (bits & 2) return *(const value *)(frame[0] + (bits - 2));
   return n->run(n, frame);
 }
 
 /* Must the caller go on, rather than take this as the value? */
-static inline bool is_jump(value v) {
-  return (v | 0x80) == TAIL;
-}
+static inline bool is_jump(value v) { return (v | 0x80) == TAIL; }
 
 typedef value node_run(const struct node *n, value *frame);
 node_run run_constant, run_unbox, run_set_box, run_box, run_new_box, run_store,

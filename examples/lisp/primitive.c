@@ -11,8 +11,8 @@
 
 #define SET(t) (1u << (t))
 #define INTEGERS (SET(TYPE_FIXNUM) | SET(TYPE_BIGNUM))
-#define PROCEDURES                                                            \
-  (SET(TYPE_CLOSURE) | SET(TYPE_PRIMITIVE) | SET(TYPE_CASE_LAMBDA) |          \
+#define PROCEDURES                                                             \
+  (SET(TYPE_CLOSURE) | SET(TYPE_PRIMITIVE) | SET(TYPE_CASE_LAMBDA) |           \
    SET(TYPE_CONTINUATION) | SET(TYPE_PARAMETER) | SET(TYPE_RECORD_PROCEDURE))
 
 /* The letters of the tables. */
@@ -40,8 +40,7 @@ static const struct letter {
 
 static const struct letter *letter_find(char c) {
   size_t i = 0;
-  while (letters[i].letter != c)
-    i++;
+  while (letters[i].letter != c) i++;
   return &letters[i];
 }
 
@@ -69,8 +68,7 @@ static inline void check(const struct primitive *p, size_t index,
 static value call_many(struct primitive *p, size_t argc, const value *argv) {
   for (size_t i = 0; i < argc; i++) {
     uint32_t set = i < 3 ? p->accepts[i] : letter_at(p->row, i)->set;
-    if (UNLIKELY(!type_fits(argv[i], set)))
-      primitive_type_error(p, i, argv[i]);
+    if (UNLIKELY(!type_fits(argv[i], set))) primitive_type_error(p, i, argv[i]);
   }
   return p->row->call.many(argc, argv);
 }
@@ -79,14 +77,10 @@ value primitive_call(struct primitive *p, size_t argc, const value *argv) {
   const struct primitive_row *row = p->row;
   if (UNLIKELY((int)argc < row->min || (row->max >= 0 && (int)argc > row->max)))
     arity_error((value)p, argc);
-  if (row->array)
-    return call_many(p, argc, argv);
-  for (size_t i = 0; i < argc; i++)
-    check(p, i, argv[i]);
-  if (argc == 1)
-    return row->call.one(argv[0]);
-  if (argc == 2)
-    return row->call.two(argv[0], argv[1]);
+  if (row->array) return call_many(p, argc, argv);
+  for (size_t i = 0; i < argc; i++) check(p, i, argv[i]);
+  if (argc == 1) return row->call.one(argv[0]);
+  if (argc == 2) return row->call.two(argv[0], argv[1]);
   return argc == 0 ? row->call.zero()
                    : row->call.three(argv[0], argv[1], argv[2]);
 }
@@ -105,9 +99,9 @@ static void define_rows(const struct primitive_row *row) {
 
 void primitives_init(void) {
   static const struct primitive_row *const tables[] = {
-      number_rows, list_rows, text_rows,   vector_rows, control_rows,
-      port_rows,   hash_rows, print_rows,  system_rows, syntax_rows,
-      record_rows, float_rows};
+      number_rows,  list_rows,   text_rows,   vector_rows,
+      control_rows, port_rows,   hash_rows,   print_rows,
+      system_rows,  syntax_rows, record_rows, float_rows};
   for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++)
     define_rows(tables[i]);
 }

@@ -32,8 +32,7 @@ static bool is_container(value v) {
 /* Does a walk of at most *budget steps see all of it? */
 static bool is_small_tree(value v, int *budget) {
   while (is_pair(v)) {
-    if (--*budget < 0 || !is_small_tree(car(v), budget))
-      return false;
+    if (--*budget < 0 || !is_small_tree(car(v), budget)) return false;
     v = cdr(v);
   }
   if (has_type(v, TYPE_VECTOR))
@@ -46,13 +45,11 @@ static bool is_small_tree(value v, int *budget) {
 /* Mark with TRUE what is reached from inside itself, or twice. */
 static void find_labels(struct printer *p, value v) {
   machine_poll();
-  if (!is_container(v))
-    return;
+  if (!is_container(v)) return;
   value state = hash_get(p->labels, v, FALSE);
   if (state == OPEN_NODE || (state == SEEN_NODE && p->style == WRITE_SHARED))
     hash_put(p->labels, v, TRUE);
-  if (state != FALSE)
-    return;
+  if (state != FALSE) return;
   hash_put(p->labels, v, OPEN_NODE);
   if (is_pair(v)) {
     find_labels(p, car(v));
@@ -101,8 +98,7 @@ static void print_string(struct printer *p, value s) {
 
 static bool needs_bars(value name) {
   const struct string *s = string(name);
-  if (s->length == 0)
-    return true;
+  if (s->length == 0) return true;
   for (size_t i = 0; i < s->length; i++) {
     uint32_t c = s->chars[i];
     if (c <= ' ' || c == 127 || (c < 127 && strchr("()\"';`,|", (int)c)))
@@ -123,8 +119,7 @@ static void print_symbol(struct printer *p, value v) {
   port_write(p->port, '|');
   for (size_t i = 0; i < string(name)->length; i++) {
     uint32_t c = string(name)->chars[i];
-    if (c == '|')
-      port_write(p->port, '\\');
+    if (c == '|') port_write(p->port, '\\');
     if (c == '"')
       port_write(p->port, c);
     else
@@ -155,21 +150,19 @@ static void print_named(struct printer *p, const char *kind, value name) {
   port_write_text(p->port, kind);
   if (name != FALSE) {
     port_write(p->port, ' ');
-    if (is_symbol(name))
-      name = symbol(name)->name;
-    if (is_string(name))
-      print_string(&plain, name);
+    if (is_symbol(name)) name = symbol(name)->name;
+    if (is_string(name)) print_string(&plain, name);
   }
   port_write(p->port, '>');
 }
 
 static void print_special(struct printer *p, value v) {
-  const char *name = v == TRUE            ? "#t"
-                     : v == FALSE         ? "#f"
-                     : v == NIL           ? "()"
-                     : v == END_OF_FILE   ? "#<eof>"
-                     : v == UNSPECIFIED   ? "#<unspecified>"
-                                          : "#<unbound>";
+  const char *name = v == TRUE          ? "#t"
+                     : v == FALSE       ? "#f"
+                     : v == NIL         ? "()"
+                     : v == END_OF_FILE ? "#<eof>"
+                     : v == UNSPECIFIED ? "#<unspecified>"
+                                        : "#<unbound>";
   port_write_text(p->port, name);
 }
 
@@ -193,45 +186,32 @@ static void print_record(struct printer *p, value v) {
 
 static void print_object(struct printer *p, value v) {
   switch (type_of(v)) {
-  case TYPE_SYMBOL:
-    print_symbol(p, v);
-    return;
-  case TYPE_ALIAS:
-    print_datum(p, cell(v)->first);
-    return;
-  case TYPE_STRING:
-    print_string(p, v);
-    return;
-  case TYPE_CLOSURE:
-    print_named(p, "procedure", closure(v)->code->name);
-    return;
-  case TYPE_PRIMITIVE:
-    print_named(p, "procedure", text(primitive(v)->row->name));
-    return;
-  case TYPE_RECORD_PROCEDURE:
-    print_named(p, "procedure", record_procedure_name(v));
-    return;
-  case TYPE_RECORD_TYPE:
-    print_named(p, "record-type", cell(v)->first);
-    return;
-  case TYPE_RECORD:
-    print_record(p, v);
-    return;
-  case TYPE_CONDITION:
-    print_named(p, "error", condition(v)->message);
-    return;
-  case TYPE_PORT:
-    print_named(p, "port", port(v)->name);
-    return;
-  default:
-    break;
+    case TYPE_SYMBOL: print_symbol(p, v); return;
+    case TYPE_ALIAS: print_datum(p, cell(v)->first); return;
+    case TYPE_STRING: print_string(p, v); return;
+    case TYPE_CLOSURE:
+      print_named(p, "procedure", closure(v)->code->name);
+      return;
+    case TYPE_PRIMITIVE:
+      print_named(p, "procedure", text(primitive(v)->row->name));
+      return;
+    case TYPE_RECORD_PROCEDURE:
+      print_named(p, "procedure", record_procedure_name(v));
+      return;
+    case TYPE_RECORD_TYPE:
+      print_named(p, "record-type", cell(v)->first);
+      return;
+    case TYPE_RECORD: print_record(p, v); return;
+    case TYPE_CONDITION: print_named(p, "error", condition(v)->message); return;
+    case TYPE_PORT: print_named(p, "port", port(v)->name); return;
+    default: break;
   }
   static const char *const kinds[] = {
-      [TYPE_CASE_LAMBDA] = "procedure", [TYPE_CONTINUATION] = "continuation",
-      [TYPE_PARAMETER] = "parameter",   [TYPE_VALUES] = "values",
-      [TYPE_PROMISE] = "promise",       [TYPE_HASH_TABLE] = "hash-table",
+      [TYPE_CASE_LAMBDA] = "procedure",   [TYPE_CONTINUATION] = "continuation",
+      [TYPE_PARAMETER] = "parameter",     [TYPE_VALUES] = "values",
+      [TYPE_PROMISE] = "promise",         [TYPE_HASH_TABLE] = "hash-table",
       [TYPE_ENVIRONMENT] = "environment", [TYPE_SYNTAX] = "syntax",
-      [TYPE_VARIABLE] = "variable",     [TYPE_GUARD] = "guard"};
+      [TYPE_VARIABLE] = "variable",       [TYPE_GUARD] = "guard"};
   print_named(p, kinds[type_of(v)], FALSE);
 }
 
@@ -239,23 +219,20 @@ static void print_object(struct printer *p, value v) {
 
 /* Write #n# and answer true where the datum was written before. */
 static bool print_label(struct printer *p, value v) {
-  if (p->labels == FALSE)
-    return false;
+  if (p->labels == FALSE) return false;
   value state = hash_get(p->labels, v, FALSE);
   if (state == TRUE) {
     hash_put(p->labels, v, fixnum(p->next_label));
     print_code(p->port, "#%u=", (uint32_t)p->next_label++);
     return false;
   }
-  if (!is_fixnum(state) || fixnum_value(state) < 0)
-    return false;
+  if (!is_fixnum(state) || fixnum_value(state) < 0) return false;
   print_code(p->port, "#%u#", (uint32_t)fixnum_value(state));
   return true;
 }
 
 static bool is_labelled(struct printer *p, value v) {
-  if (p->labels == FALSE)
-    return false;
+  if (p->labels == FALSE) return false;
   value state = hash_get(p->labels, v, FALSE);
   return state == TRUE || (is_fixnum(state) && fixnum_value(state) >= 0);
 }
@@ -268,11 +245,9 @@ static const char *quotation_mark(value v) {
                     {"quasiquote", "`"},
                     {"unquote", ","},
                     {"unquote-splicing", ",@"}};
-  if (!is_pair(cdr(v)) || cddr(v) != NIL || !is_symbol(car(v)))
-    return NULL;
+  if (!is_pair(cdr(v)) || cddr(v) != NIL || !is_symbol(car(v))) return NULL;
   for (size_t i = 0; i < 4; i++)
-    if (car(v) == sym(quotations[i].name))
-      return quotations[i].mark;
+    if (car(v) == sym(quotations[i].name)) return quotations[i].mark;
   return NULL;
 }
 
@@ -299,8 +274,7 @@ static void print_pair(struct printer *p, value v) {
 static void print_vector(struct printer *p, value v) {
   port_write_text(p->port, "#(");
   for (size_t i = 0; i < vector(v)->length; i++) {
-    if (i > 0)
-      port_write(p->port, ' ');
+    if (i > 0) port_write(p->port, ' ');
     print_datum(p, vector(v)->items[i]);
   }
   port_write(p->port, ')');
@@ -315,33 +289,19 @@ static void print_bytevector(struct printer *p, value v) {
 
 static void print_datum(struct printer *p, value v) {
   machine_poll();
-  if (is_container(v) && print_label(p, v))
-    return;
+  if (is_container(v) && print_label(p, v)) return;
   switch (type_of(v)) {
-  case TYPE_FIXNUM:
-  case TYPE_FLONUM:
-  case TYPE_BIGNUM:
-    print(number_format(v, 10), p->port, DISPLAY);
-    return;
-  case TYPE_PAIR:
-    print_pair(p, v);
-    return;
-  case TYPE_VECTOR:
-    print_vector(p, v);
-    return;
-  case TYPE_BYTEVECTOR:
-    print_bytevector(p, v);
-    return;
-  case TYPE_CHARACTER:
-    print_character(p, v);
-    return;
-  case TYPE_NIL:
-  case TYPE_BOOLEAN:
-  case TYPE_SPECIAL:
-    print_special(p, v);
-    return;
-  default:
-    print_object(p, v);
+    case TYPE_FIXNUM:
+    case TYPE_FLONUM:
+    case TYPE_BIGNUM: print(number_format(v, 10), p->port, DISPLAY); return;
+    case TYPE_PAIR: print_pair(p, v); return;
+    case TYPE_VECTOR: print_vector(p, v); return;
+    case TYPE_BYTEVECTOR: print_bytevector(p, v); return;
+    case TYPE_CHARACTER: print_character(p, v); return;
+    case TYPE_NIL:
+    case TYPE_BOOLEAN:
+    case TYPE_SPECIAL: print_special(p, v); return;
+    default: print_object(p, v);
   }
 }
 

@@ -44,8 +44,7 @@ static value located_cons(struct reader *r, uintptr_t line) {
 
 /* Where a form stood, as (file . line), or FALSE. */
 value location(value form) {
-  if (!is_pair(form))
-    return FALSE;
+  if (!is_pair(form)) return FALSE;
   struct located_pair *block = (struct located_pair *)pair(form);
   if (gc_size(block) < sizeof *block || !is_object(block->file) ||
       !block->file || !is_string(block->file))
@@ -89,8 +88,7 @@ static void token_add(struct token *t, uint32_t c) {
   if (t->length + 5 > t->size) {
     size_t size = t->size ? 2 * t->size : 32;
     char *text = allocate_atomic(size);
-    if (t->length)
-      memcpy(text, t->text, t->length);
+    if (t->length) memcpy(text, t->text, t->length);
     t->text = text;
     t->size = size;
   }
@@ -102,8 +100,7 @@ static uint32_t read_hex_escape(struct reader *r) {
   uint32_t code = 0;
   for (;;) {
     uint32_t c = port_read(r->port);
-    if (c == ';')
-      return code;
+    if (c == ';') return code;
     if (c > 'f' || !isxdigit((int)c) || code > 0x10ffff)
       read_error(r, "read: bad \\x escape");
     code = code * 16 + (uint32_t)(c <= '9' ? c - '0' : (c | 32) - 'a' + 10);
@@ -111,10 +108,8 @@ static uint32_t read_hex_escape(struct reader *r) {
 }
 
 static void skip_line_continuation(struct reader *r, uint32_t c) {
-  while (c == ' ' || c == '\t')
-    c = port_read(r->port);
-  if (c != '\n')
-    read_error(r, "read: bad escape in a string");
+  while (c == ' ' || c == '\t') c = port_read(r->port);
+  if (c != '\n') read_error(r, "read: bad escape in a string");
   while (port_peek(r->port) == ' ' || port_peek(r->port) == '\t')
     port_read(r->port);
 }
@@ -139,8 +134,7 @@ static void read_escape(struct reader *r, struct token *t) {
 static void read_quoted(struct reader *r, struct token *t, uint32_t mark) {
   for (;;) {
     uint32_t c = port_read(r->port);
-    if (c == mark)
-      return;
+    if (c == mark) return;
     if (c == NO_CHARACTER)
       read_error(r, "read: end of file in a string or symbol");
     if (c == '\\')
@@ -171,17 +165,13 @@ static value read_symbol_or_number(struct reader *r, uint32_t first) {
   struct token t = {0};
   token_add(&t, first);
   t.length = first == '|' ? 0 : t.length;
-  if (first == '|')
-    read_quoted(r, &t, '|');
+  if (first == '|') read_quoted(r, &t, '|');
   bool barred = read_token(r, &t) || first == '|';
-  if (t.length == 0)
-    token_add(&t, ' '), t.length = 0;
+  if (t.length == 0) token_add(&t, ' '), t.length = 0;
   if (!barred) {
     value number = number_parse(t.text, 10);
-    if (number != FALSE)
-      return number;
-    if (strcmp(t.text, ".") == 0)
-      read_error(r, "read: misplaced dot");
+    if (number != FALSE) return number;
+    if (strcmp(t.text, ".") == 0) read_error(r, "read: misplaced dot");
   }
   value name = make_string_utf8(t.text, t.length);
   if (port(r->port)->direction & PORT_FOLD_CASE && !barred)
@@ -193,35 +183,30 @@ static const struct {
   const char *name;
   uint32_t code;
 } character_names[] = {
-    {"alarm", 7},     {"backspace", 8}, {"delete", 127}, {"escape", 27},
-    {"newline", 10},  {"null", 0},      {"return", 13},  {"space", 32},
-    {"tab", 9},       {"linefeed", 10}, {"nul", 0},      {"rubout", 127},
-    {"altmode", 27},  {NULL, 0},
+    {"alarm", 7},    {"backspace", 8}, {"delete", 127}, {"escape", 27},
+    {"newline", 10}, {"null", 0},      {"return", 13},  {"space", 32},
+    {"tab", 9},      {"linefeed", 10}, {"nul", 0},      {"rubout", 127},
+    {"altmode", 27}, {NULL, 0},
 };
 
 const char *character_name(uint32_t code) {
   for (size_t i = 0; character_names[i].name; i++)
-    if (character_names[i].code == code)
-      return character_names[i].name;
+    if (character_names[i].code == code) return character_names[i].name;
   return NULL;
 }
 
 static value read_character(struct reader *r) {
   struct token t = {0};
   uint32_t first = port_read(r->port);
-  if (first == NO_CHARACTER)
-    read_error(r, "read: end of file in a character");
+  if (first == NO_CHARACTER) read_error(r, "read: end of file in a character");
   token_add(&t, first);
   size_t first_length = t.length;
-  while (!is_delimiter(port_peek(r->port)))
-    token_add(&t, port_read(r->port));
-  if (t.length == first_length)
-    return character(first);
+  while (!is_delimiter(port_peek(r->port))) token_add(&t, port_read(r->port));
+  if (t.length == first_length) return character(first);
   if (first == 'x' || first == 'X') {
     char *end;
     unsigned long code = strtoul(t.text + 1, &end, 16);
-    if (*end == 0 && code <= 0x10ffff)
-      return character((uint32_t)code);
+    if (*end == 0 && code <= 0x10ffff) return character((uint32_t)code);
   }
   for (size_t i = 0; character_names[i].name; i++)
     if (strcmp(character_names[i].name, t.text) == 0)
@@ -237,16 +222,13 @@ static const value DOT = END_OF_FILE ^ 0x200;
 static value read_list(struct reader *r) {
   uintptr_t line = port(r->port)->line;
   value first = read_next(r, true);
-  if (first == CLOSE)
-    return NIL;
-  if (first == DOT)
-    read_error(r, "read: misplaced dot");
+  if (first == CLOSE) return NIL;
+  if (first == DOT) read_error(r, "read: misplaced dot");
   value list = located_cons(r, line);
   pair(list)->car = first;
   for (value last = list;;) {
     value item = read_next(r, true);
-    if (item == CLOSE)
-      return list;
+    if (item == CLOSE) return list;
     if (item == DOT) {
       pair(last)->cdr = read_next(r, false);
       if (read_next(r, true) != CLOSE)
@@ -264,10 +246,8 @@ static value read_items(struct reader *r) {
   struct list_builder items = {NIL, NIL};
   for (;;) {
     value item = read_next(r, true);
-    if (item == CLOSE)
-      return items.first;
-    if (item == DOT)
-      read_error(r, "read: misplaced dot");
+    if (item == CLOSE) return items.first;
+    if (item == DOT) read_error(r, "read: misplaced dot");
     list_add(&items, item);
   }
 }
@@ -308,8 +288,7 @@ static value read_quotation(struct reader *r, const char *name) {
 
 /* Put the datum wherever its placeholder stands. */
 static value replace(value v, value placeholder, value datum) {
-  if (v == placeholder)
-    return datum;
+  if (v == placeholder) return datum;
   if (is_pair(v)) {
     for (value at = v;; at = cdr(at)) {
       pair(at)->car = replace(car(at), placeholder, datum);
@@ -321,8 +300,7 @@ static value replace(value v, value placeholder, value datum) {
   }
   if (has_type(v, TYPE_VECTOR))
     for (size_t i = 0; i < vector(v)->length; i++)
-      vector(v)->items[i] =
-          replace(vector(v)->items[i], placeholder, datum);
+      vector(v)->items[i] = replace(vector(v)->items[i], placeholder, datum);
   return v;
 }
 
@@ -334,18 +312,15 @@ static value read_label(struct reader *r, uint32_t digit) {
     number = number * 10 + (intptr_t)c - '0';
   if (c == '#') {
     for (value l = r->labels; l != NIL; l = cdr(l))
-      if (car(car(l)) == fixnum(number))
-        return cdr(car(l));
+      if (car(car(l)) == fixnum(number)) return cdr(car(l));
     read_error(r, "read: unknown label");
   }
-  if (c != '=')
-    read_error(r, "read: bad syntax after #");
+  if (c != '=') read_error(r, "read: bad syntax after #");
   value placeholder = make_cell(TYPE_ENVIRONMENT, FALSE, FALSE);
   value entry = cons(fixnum(number), placeholder);
   r->labels = cons(entry, r->labels);
   value datum = read_next(r, false);
-  if (datum == placeholder)
-    read_error(r, "read: a label for itself");
+  if (datum == placeholder) read_error(r, "read: a label for itself");
   pair(entry)->cdr = datum;
   /* The datum holds no cycle yet: that is what replace makes. */
   return replace(datum, placeholder, datum);
@@ -373,39 +348,26 @@ static value read_hash_token(struct reader *r, uint32_t c) {
   token_add(&t, '#');
   token_add(&t, c);
   read_token(r, &t);
-  if (strcmp(t.text, "#t") == 0 || strcmp(t.text, "#true") == 0)
-    return TRUE;
-  if (strcmp(t.text, "#f") == 0 || strcmp(t.text, "#false") == 0)
-    return FALSE;
+  if (strcmp(t.text, "#t") == 0 || strcmp(t.text, "#true") == 0) return TRUE;
+  if (strcmp(t.text, "#f") == 0 || strcmp(t.text, "#false") == 0) return FALSE;
   value number = number_parse(t.text, 10);
-  if (number == FALSE)
-    read_error(r, "read: bad syntax after #");
+  if (number == FALSE) read_error(r, "read: bad syntax after #");
   return number;
 }
 
 static value read_hash(struct reader *r, bool in_list) {
   uint32_t c = port_read(r->port);
   switch (c) {
-  case '(':
-    return read_vector(r);
-  case '\\':
-    return read_character(r);
-  case '|':
-    skip_block_comment(r);
-    return read_next(r, in_list);
-  case ';':
-    read_next(r, false);
-    return read_next(r, in_list);
-  case '!':
-    return read_directive(r, in_list);
-  case 'u':
-    return read_bytevector(r);
-  case NO_CHARACTER:
-    read_error(r, "read: end of file after #");
-  default:
-    if (c >= '0' && c <= '9')
-      return read_label(r, c);
-    return read_hash_token(r, c);
+    case '(': return read_vector(r);
+    case '\\': return read_character(r);
+    case '|': skip_block_comment(r); return read_next(r, in_list);
+    case ';': read_next(r, false); return read_next(r, in_list);
+    case '!': return read_directive(r, in_list);
+    case 'u': return read_bytevector(r);
+    case NO_CHARACTER: read_error(r, "read: end of file after #");
+    default:
+      if (c >= '0' && c <= '9') return read_label(r, c);
+      return read_hash_token(r, c);
   }
 }
 
@@ -413,10 +375,8 @@ static uint32_t skip_blanks(struct reader *r) {
   for (;;) {
     uint32_t c = port_read(r->port);
     if (c == ';')
-      while (c != '\n' && c != NO_CHARACTER)
-        c = port_read(r->port);
-    if (c != ' ' && !(c >= '\t' && c <= '\r'))
-      return c;
+      while (c != '\n' && c != NO_CHARACTER) c = port_read(r->port);
+    if (c != ' ' && !(c >= '\t' && c <= '\r')) return c;
   }
 }
 
@@ -436,32 +396,21 @@ static bool is_lone_dot(struct reader *r, uint32_t c) {
 static value read_next(struct reader *r, bool in_list) {
   machine_poll();
   uint32_t c = skip_blanks(r);
-  if (in_list && c == ')')
-    return CLOSE;
-  if (in_list && is_lone_dot(r, c))
-    return DOT;
+  if (in_list && c == ')') return CLOSE;
+  if (in_list && is_lone_dot(r, c)) return DOT;
   switch (c) {
-  case NO_CHARACTER:
-    read_error(r, "read: end of file inside a datum");
-  case '(':
-    return read_list(r);
-  case ')':
-    read_error(r, "read: closing parenthesis without an opening one");
-  case '\'':
-    return read_quotation(r, "quote");
-  case '`':
-    return read_quotation(r, "quasiquote");
-  case ',':
-    if (port_peek(r->port) != '@')
-      return read_quotation(r, "unquote");
-    port_read(r->port);
-    return read_quotation(r, "unquote-splicing");
-  case '"':
-    return read_string(r);
-  case '#':
-    return read_hash(r, in_list);
-  default:
-    return read_symbol_or_number(r, c);
+    case NO_CHARACTER: read_error(r, "read: end of file inside a datum");
+    case '(': return read_list(r);
+    case ')': read_error(r, "read: closing parenthesis without an opening one");
+    case '\'': return read_quotation(r, "quote");
+    case '`': return read_quotation(r, "quasiquote");
+    case ',':
+      if (port_peek(r->port) != '@') return read_quotation(r, "unquote");
+      port_read(r->port);
+      return read_quotation(r, "unquote-splicing");
+    case '"': return read_string(r);
+    case '#': return read_hash(r, in_list);
+    default: return read_symbol_or_number(r, c);
   }
 }
 
@@ -470,11 +419,9 @@ value read_datum(value p) {
   struct reader r = {p, NIL};
   for (;;) {
     uint32_t c = port_peek(p);
-    if (c == NO_CHARACTER)
-      return END_OF_FILE;
+    if (c == NO_CHARACTER) return END_OF_FILE;
     if (c == ';')
-      while (c != '\n' && c != NO_CHARACTER)
-        c = port_read(p);
+      while (c != '\n' && c != NO_CHARACTER) c = port_read(p);
     else if (c == ' ' || (c >= '\t' && c <= '\r'))
       port_read(p);
     else

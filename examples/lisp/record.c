@@ -33,8 +33,7 @@ static value record_type(value name, value fields) {
 
 static struct record_procedure *role_make(enum record_role role, value type,
                                           value name, size_t argc) {
-  if (!has_type(type, TYPE_RECORD_TYPE))
-    fail1("not a record type", type);
+  if (!has_type(type, TYPE_RECORD_TYPE)) fail1("not a record type", type);
   struct record_procedure *p =
       allocate(sizeof *p + (argc + 1) * sizeof p->index[0]);
   p->head.type = TYPE_RECORD_PROCEDURE;
@@ -49,8 +48,7 @@ static struct record_procedure *role_make(enum record_role role, value type,
 static size_t field_index(value type, value field) {
   size_t index = 0;
   for (value f = cell(type)->second; f != NIL; f = cdr(f), index++)
-    if (car(f) == field)
-      return index;
+    if (car(f) == field) return index;
   fail("define-record-type: no such field", list2(field, type));
 }
 
@@ -79,17 +77,13 @@ static value record_modifier(value type, value field, value name) {
 }
 
 static value record_make(const struct record_procedure *p, const value *argv) {
-  struct record *r =
-      allocate(sizeof *r + p->field_count * sizeof r->fields[0]);
+  struct record *r = allocate(sizeof *r + p->field_count * sizeof r->fields[0]);
   r->head.type = TYPE_RECORD;
   r->type = p->type;
-  for (size_t i = p->argc; i < p->field_count; i++)
-    r->fields[i] = FALSE;
+  for (size_t i = p->argc; i < p->field_count; i++) r->fields[i] = FALSE;
   if (p->argc < p->field_count)
-    for (size_t i = 0; i < p->field_count; i++)
-      r->fields[i] = FALSE;
-  for (size_t i = 0; i < p->argc; i++)
-    r->fields[p->index[i]] = argv[i];
+    for (size_t i = 0; i < p->field_count; i++) r->fields[i] = FALSE;
+  for (size_t i = 0; i < p->argc; i++) r->fields[p->index[i]] = argv[i];
   return (value)r;
 }
 
@@ -107,17 +101,12 @@ _Noreturn static void wrong_record(const struct record_procedure *p, value v) {
 
 value record_call(value procedure, size_t argc, const value *argv) {
   const struct record_procedure *p = (struct record_procedure *)procedure;
-  if (UNLIKELY(argc != p->argc))
-    arity_error(procedure, argc);
-  if (p->role == CONSTRUCTOR)
-    return record_make(p, argv);
-  if (p->role == PREDICATE)
-    return boolean(is_instance(p, argv[0]));
-  if (UNLIKELY(!is_instance(p, argv[0])))
-    wrong_record(p, argv[0]);
+  if (UNLIKELY(argc != p->argc)) arity_error(procedure, argc);
+  if (p->role == CONSTRUCTOR) return record_make(p, argv);
+  if (p->role == PREDICATE) return boolean(is_instance(p, argv[0]));
+  if (UNLIKELY(!is_instance(p, argv[0]))) wrong_record(p, argv[0]);
   value *field = &((struct record *)argv[0])->fields[p->index[0]];
-  if (p->role == ACCESSOR)
-    return *field;
+  if (p->role == ACCESSOR) return *field;
   *field = argv[1];
   return UNSPECIFIED;
 }

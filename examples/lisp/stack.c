@@ -20,13 +20,11 @@ static uintptr_t lowest;
 void stack_grow(int argc, char **argv) {
   struct rlimit limit;
   (void)argc;
-  if (getenv(MARKER) || getrlimit(RLIMIT_STACK, &limit) != 0)
-    return;
+  if (getenv(MARKER) || getrlimit(RLIMIT_STACK, &limit) != 0) return;
   rlim_t wanted = WANTED < limit.rlim_max ? WANTED : limit.rlim_max;
   if (limit.rlim_cur != RLIM_INFINITY && limit.rlim_cur < wanted) {
     limit.rlim_cur = wanted;
-    if (setrlimit(RLIMIT_STACK, &limit) != 0)
-      return;
+    if (setrlimit(RLIMIT_STACK, &limit) != 0) return;
     setenv(MARKER, "1", 1);
     execv("/proc/self/exe", argv); /* where it fails, go on with less */
   }
@@ -44,6 +42,4 @@ void stack_start(void *base) {
   vm.stack_limit = lowest;
 }
 
-uintptr_t stack_limit(void) {
-  return lowest;
-}
+uintptr_t stack_limit(void) { return lowest; }
