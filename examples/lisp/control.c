@@ -47,6 +47,7 @@ static void dynamic_restore(const struct dynamic *d) {
   vm.winds = d->winds;
   vm.handlers = d->handlers;
   vm.bindings = d->bindings;
+  stack_limit_set(false);
 }
 
 /* ------------------------------------------------------------ dynamic-wind */
@@ -152,7 +153,7 @@ _Noreturn static void guard_escape(struct guard *g, value object) {
     g->origin = capture(&is_return);
     if (is_return) { /* no clause fits: on to the next handler */
       vm.handlers = g->dynamic.handlers;
-      raise(object);
+      raise_value(object);
     }
   }
   rewind_to(g->dynamic.winds);
@@ -178,7 +179,7 @@ static value call_handler(value object) {
 
 value raise_continuable(value object) { return call_handler(object); }
 
-_Noreturn void raise(value object) {
+_Noreturn void raise_value(value object) {
   call_handler(object);
   vm.handlers = cdr(vm.handlers);
   fail1("handler returned from an exception that is not continuable", object);
@@ -196,7 +197,7 @@ static value condition_make(value kind, value message, value irritants) {
 
 _Noreturn void fail_kind(const char *kind, const char *message,
                          value irritants) {
-  raise(condition_make(sym(kind), text(message), irritants));
+  raise_value(condition_make(sym(kind), text(message), irritants));
 }
 
 _Noreturn void fail(const char *message, value irritants) {
@@ -216,7 +217,7 @@ _Noreturn void fail_memory(void) {
     exit(70);
   }
   condition(memory_condition)->where = vm.where;
-  raise(memory_condition);
+  raise_value(memory_condition);
 }
 
 _Noreturn void arity_error(value procedure, size_t argc) {
@@ -274,12 +275,12 @@ static value with_exception_handler(size_t argc, const value *argv) {
   return v;
 }
 
-static value raise_primitive(value object) { raise(object); }
+static value raise_primitive(value object) { raise_value(object); }
 
 static value error_primitive(size_t argc, const value *argv) {
   value irritants = NIL;
   for (size_t i = argc; i > 1; i--) irritants = cons(argv[i - 1], irritants);
-  raise(condition_make(sym("error"), argv[0], irritants));
+  raise_value(condition_make(sym("error"), argv[0], irritants));
 }
 
 static value is_error_object(value v) {
@@ -380,7 +381,7 @@ static value make_parameter(size_t argc, const value *argv) {
   return make_cell(TYPE_PARAMETER, init, argc == 2 ? argv[1] : FALSE);
 }
 
-static value parameter_get(value p) {
+value parameter_get(value p) {
   for (value b = vm.bindings; b != NIL; b = cdr(b))
     if (car(car(b)) == p) return cdr(car(b));
   return cell(p)->first;

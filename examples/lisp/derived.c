@@ -466,7 +466,7 @@ static value import_form(value form, struct scope *scope) {
 
 static value read_all(value path) {
   if (!is_string(path)) syntax_error("include: a file name is needed", path);
-  value p = port_open(utf8_from_string(path, NULL), PORT_INPUT);
+  value p = port_open_near(path);
   struct list_builder out = {NIL, NIL};
   for (value d = read_datum(p); d != END_OF_FILE; d = read_datum(p))
     list_add(&out, d);

@@ -16,6 +16,7 @@
 #include "node.h"
 
 #include <alloca.h>
+#include <unistd.h>
 
 struct machine vm = {
     .where = FALSE,
@@ -27,16 +28,23 @@ struct machine vm = {
 
 /* ---------------------------------------------------------- stack, ctrl-C */
 
+static void count_step(void) {
+  if (--vm.steps > 0) return;
+  port_flush(current_output());
+  _exit(0);
+}
+
 /* Called where the stack is below its limit, or often: raise what is due. */
 void machine_poll(void) {
   if (LIKELY((uintptr_t)__builtin_frame_address(0) >= vm.stack_limit)) return;
-  vm.stack_limit = stack_limit();
+  if (vm.steps) count_step();
   if (vm.interrupted) {
     vm.interrupted = false;
+    stack_limit_set(false);
     fail_kind("interrupt", "interrupted", NIL);
   }
-  if ((uintptr_t)__builtin_frame_address(0) >= vm.stack_limit) return;
-  vm.stack_limit -= STACK_RESERVE / 2; /* room to handle it */
+  if (!stack_is_full()) return;
+  stack_limit_set(true);
   fail_kind("stack-overflow", "recursion is too deep", NIL);
 }
 

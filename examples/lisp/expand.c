@@ -54,36 +54,59 @@ value make_temporary(const char *name) {
   return (value)s;
 }
 
-static bool has_alias(value datum) {
-  for (; is_pair(datum); datum = cdr(datum))
-    if (has_alias(car(datum))) return true;
-  if (has_type(datum, TYPE_VECTOR))
+/* Data may be circular; after so many steps, seen is a table of those met. */
+struct walk {
+  int budget;
+  value seen;
+};
+
+static bool was_seen(struct walk *w, value datum) {
+  if (--w->budget > 0) return false;
+  if (w->seen == FALSE) w->seen = hash_make(FALSE);
+  bool known = hash_get(w->seen, datum, FALSE) != FALSE;
+  hash_put(w->seen, datum, TRUE);
+  return known;
+}
+
+static bool has_alias(struct walk *w, value datum) {
+  machine_poll();
+  for (; is_pair(datum); datum = cdr(datum)) {
+    if (was_seen(w, datum)) return false;
+    if (has_alias(w, car(datum))) return true;
+  }
+  if (has_type(datum, TYPE_VECTOR) && !was_seen(w, datum))
     for (size_t i = 0; i < vector(datum)->length; i++)
-      if (has_alias(vector(datum)->items[i])) return true;
+      if (has_alias(w, vector(datum)->items[i])) return true;
   return has_type(datum, TYPE_ALIAS);
 }
 
-static value strip_copy(value datum) {
+/* copies: a table of what was copied, so that circles stay circles. */
+static value strip_copy(value datum, value copies) {
   machine_poll();
+  value copy = hash_get(copies, datum, 0);
+  if (copy) return copy;
   if (is_pair(datum)) {
-    value head = strip_copy(car(datum));
-    return cons(head, strip_copy(cdr(datum)));
-  }
-  if (has_type(datum, TYPE_VECTOR)) {
-    size_t length = vector(datum)->length;
-    value copy = make_vector(length, NIL);
-    for (size_t i = 0; i < length; i++)
-      vector(copy)->items[i] = strip_copy(vector(datum)->items[i]);
+    copy = cons(NIL, NIL);
+    hash_put(copies, datum, copy);
+    pair(copy)->car = strip_copy(car(datum), copies);
+    pair(copy)->cdr = strip_copy(cdr(datum), copies);
     return copy;
   }
-  return symbol_of(datum);
+  if (!has_type(datum, TYPE_VECTOR)) return symbol_of(datum);
+  copy = make_vector(vector(datum)->length, NIL);
+  hash_put(copies, datum, copy);
+  for (size_t i = 0; i < vector(datum)->length; i++)
+    vector(copy)->items[i] = strip_copy(vector(datum)->items[i], copies);
+  return copy;
 }
 
-/* Data that macros had no part in may be cyclic, and need no copy. */
+/* Where no macro was used there are no aliases. */
 static bool macro_used;
 
 value strip(value datum) {
-  return macro_used && has_alias(datum) ? strip_copy(datum) : datum;
+  struct walk w = {10000, FALSE};
+  if (!macro_used || !has_alias(&w, datum)) return datum;
+  return strip_copy(datum, hash_make(FALSE));
 }
 
 static value scope_find(struct scope *scope, value identifier) {
@@ -157,6 +180,8 @@ static struct expression *expand_identifier(value id, struct scope *scope) {
   }
   if (has_type(found, TYPE_SYNTAX))
     syntax_error("keyword used as a variable", cons(id, NIL));
+  if (vm.building && symbol(found)->global != UNBOUND)
+    return constant(symbol(found)->global);
   e = expression_make(GLOBAL, 0);
   e->datum = found;
   e->source = current_form;

@@ -185,7 +185,8 @@ static inline bool is_string_index(value a, value b) {
          (size_t)fixnum_value(b) < string(a)->length;
 }
 static inline bool are_positive(value a, value b) {
-  return are_fixnums(a, b) && (intptr_t)a > 0 && (intptr_t)b > fixnum(0);
+  return are_fixnums(a, b) && (intptr_t)a > 0 &&
+         (intptr_t)b > (intptr_t)fixnum(0);
 }
 static inline value divide_flonums(value a, value b) {
   return flonum(flonum_unfold(a) / flonum_unfold(b));

@@ -388,6 +388,8 @@ value compile_toplevel(value form);
 /* The state of the machine; a global, so the collector sees what it holds. */
 struct machine {
   uintptr_t stack_limit; /* frames below it: overflow, or an interrupt */
+  uintptr_t steps;       /* that are left, or 0: no limit, see --steps */
+  bool building;         /* the prelude is being loaded */
   bool redefined;        /* an inlined primitive has been redefined */
   volatile bool interrupted;
   value where; /* expression being evaluated, for errors */
@@ -421,21 +423,30 @@ _Noreturn void fail1(const char *message, value irritant);
 _Noreturn void fail_kind(const char *kind, const char *message,
                          value irritants);
 _Noreturn void fail_memory(void);
-_Noreturn void raise(value object);
+_Noreturn void raise_value(value object);
 value raise_continuable(value object);
 value apply_control(value procedure, size_t argc, const value *argv);
-value record_call(value procedure, size_t argc, const value *argv);
 value call_protected(value (*body)(void *data), void *data, value *error);
 void condition_print(value object, value port);
 value location(value form);
+value parameter_get(value parameter);
 _Noreturn void exit_with(value code);
+
+/* --------------------------------------------------------------- record.c */
+
+value record_call(value procedure, size_t argc, const value *argv);
+value record_procedure_name(value v);
+value record_type_name(value record);
+value record_fields(value record);
 
 /* ---------------------------------------------------------------- stack.c */
 
 #define STACK_RESERVE ((size_t)512 << 10) /* for C code, handlers, the kernel */
-void stack_grow(int argc, char **argv);
+void stack_grow(char **argv);
 void stack_start(void *base);
-uintptr_t stack_limit(void);
+/* handling: an overflow is, which takes some of the reserve. */
+void stack_limit_set(bool handling);
+bool stack_is_full(void);
 extern char *stack_base;
 
 /* ---------------------------------------------------------------- numbers */
@@ -468,15 +479,13 @@ value big_from_double(double number);
 value big_from_int64(int64_t n);
 value big_parse(const char *text, unsigned radix);
 value big_format(value a, unsigned radix);
-value big_gcd(value a, value b);
-value big_power(value a, unsigned long exponent);
 void big_square_root(value a, value *root, value *rest);
-bool big_is_odd(value a);
 size_t big_hash(value a);
 
 /* ------------------------------------------------------------ read, print */
 
-value read_datum(value port); /* END_OF_FILE at the end */
+value read_datum(value port);              /* END_OF_FILE at the end */
+const char *character_name(uint32_t code); /* or NULL */
 enum print_style { DISPLAY, WRITE, WRITE_SHARED, WRITE_SIMPLE };
 void print(value v, value port, enum print_style style);
 value print_to_string(value v, enum print_style style);
@@ -488,6 +497,7 @@ enum {
   PORT_OUTPUT = 2,
   PORT_BINARY = 4,
   PORT_FOLD_CASE = 8, /* #!fold-case was read */
+  PORT_LINES = 16,    /* flushed at the end of a line */
 };
 struct port {
   struct object head;
@@ -518,14 +528,39 @@ value current_output(void);
 value current_input(void);
 value current_error(void);
 void ports_init(void);
+/* The port at argv[at], or the current one; errors where it does not fit. */
+value text_input(size_t argc, const value *argv, size_t at);
+value text_output(size_t argc, const value *argv, size_t at);
+
+/* --------------------------------------------------------------- system.c */
+
 value load_file(value path);
 value load_port(value p);
+value port_open_near(value path);
+void prelude_load(void);
+int64_t clock_ns(void);
+void command_line_set(int argc, char **argv);
+
+/* ------------------------------------------------- vector.c and text.c */
+
+/* The items from start to end, which is excluded. */
+struct range {
+  size_t start;
+  size_t end;
+};
+struct range range_of(size_t argc, const value *argv, size_t at, size_t length);
+size_t size_argument(value v);
+size_t index_argument(value container, value index, size_t length);
+size_t target_of(value to, value at, struct range r, size_t length);
+void check_mutable(value v);
+value string_part(value s, struct range r);
+value fold_case(value s);
 
 /* ------------------------------------------------------ equality, hashing */
 
 bool is_eqv(value a, value b);
 bool is_equal(value a, value b);
-value hash_make(value weak_or_equal);
+value hash_make(value equal); /* FALSE: eqv?, TRUE: equal? */
 value hash_get(value table, value key, value missing);
 void hash_put(value table, value key, value datum);
 
@@ -535,6 +570,5 @@ void repl(void);
 /* line_edit.c or line_plain.c: a line from the terminal, NULL at its end. */
 void line_start(void);
 char *line_read(const char *prompt);
-void command_line_set(int argc, char **argv);
 
 #endif /* LISP_H */

@@ -8,11 +8,6 @@
 
 #include <stdio.h>
 
-const char *character_name(uint32_t code);
-value record_procedure_name(value v);
-value record_type_name(value record);
-value record_fields(value record);
-
 /* One call of write; labels is FALSE or a table: datum -> state. */
 struct printer {
   value port;
@@ -323,7 +318,7 @@ value print_to_string(value v, enum print_style style) {
 }
 
 static value print_on(size_t argc, const value *argv, enum print_style style) {
-  print(argv[0], argc == 2 ? argv[1] : current_output(), style);
+  print(argv[0], text_output(argc, argv, 1), style);
   return UNSPECIFIED;
 }
 

@@ -159,8 +159,6 @@ static bool read_token(struct reader *r, struct token *t) {
   return barred;
 }
 
-value fold_case(value s);
-
 static value read_symbol_or_number(struct reader *r, uint32_t first) {
   struct token t = {0};
   token_add(&t, first);

@@ -15,11 +15,11 @@
 #define MARKER "GLEANER_LISP_STACK"
 
 char *stack_base;
-static uintptr_t lowest;
+static uintptr_t lowest;  /* that frames may reach, but for handlers */
+static uintptr_t current; /* the limit now */
 
-void stack_grow(int argc, char **argv) {
+void stack_grow(char **argv) {
   struct rlimit limit;
-  (void)argc;
   if (getenv(MARKER) || getrlimit(RLIMIT_STACK, &limit) != 0) return;
   rlim_t wanted = WANTED < limit.rlim_max ? WANTED : limit.rlim_max;
   if (limit.rlim_cur != RLIM_INFINITY && limit.rlim_cur < wanted) {
@@ -39,7 +39,14 @@ void stack_start(void *base) {
   if (getrlimit(RLIMIT_STACK, &limit) == 0)
     size = limit.rlim_cur < WANTED ? limit.rlim_cur : WANTED;
   lowest = (uintptr_t)base - (size_t)size + STACK_RESERVE;
-  vm.stack_limit = lowest;
+  stack_limit_set(false);
 }
 
-uintptr_t stack_limit(void) { return lowest; }
+void stack_limit_set(bool handling) {
+  current = handling ? lowest - STACK_RESERVE / 2 : lowest;
+  vm.stack_limit = vm.interrupted || vm.steps ? UINTPTR_MAX : current;
+}
+
+bool stack_is_full(void) {
+  return (uintptr_t)__builtin_frame_address(0) < current;
+}

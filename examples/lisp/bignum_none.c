@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * bignum_none.c: in place of bignum_gmp.c where there is no GMP.  An integer
+ * that does not fit a fixnum is an error, not a wrong number.
+ */
+#include "lisp.h"
+
+_Noreturn static void overflow(void) {
+  fail("integer overflow: this Lisp was built without GMP", NIL);
+}
+
+void bignum_init(void) {}
+
+value big_add(value a, value b) {
+  (void)a, (void)b;
+  overflow();
+}
+
+value big_subtract(value a, value b) {
+  (void)a, (void)b;
+  overflow();
+}
+
+value big_multiply(value a, value b) {
+  (void)a, (void)b;
+  overflow();
+}
+
+void big_divide(value a, value b, value *quotient, value *remainder) {
+  (void)a, (void)b, (void)quotient, (void)remainder;
+  overflow();
+}
+
+void big_square_root(value a, value *root, value *rest) {
+  (void)a, (void)root, (void)rest;
+  overflow();
+}
+
+int big_compare(value a, value b) {
+  return ((intptr_t)a > (intptr_t)b) - ((intptr_t)a < (intptr_t)b);
+}
+
+int big_sign(value a) { return big_compare(a, fixnum(0)); }
+
+double big_to_double(value a) { return (double)fixnum_value(a); }
+
+value big_from_double(double number) {
+  (void)number;
+  overflow();
+}
+
+value big_from_int64(int64_t n) {
+  (void)n;
+  overflow();
+}
+
+value big_parse(const char *digits, unsigned radix) {
+  (void)digits, (void)radix;
+  overflow();
+}
+
+value big_format(value a, unsigned radix) {
+  (void)a, (void)radix;
+  overflow();
+}
+
+size_t big_hash(value a) { return a; }
