@@ -147,13 +147,16 @@ static value call_cc(size_t argc, const value *argv) {
 
 /* --------------------------------------------------------------- exceptions */
 
-_Noreturn static void guard_escape(struct guard *g, value object) {
+static value call_handler(value object);
+
+/* Returns only where no clause fits and a handler further out returns. */
+static value guard_escape(struct guard *g, value object) {
   if (g->wants_origin) {
     bool is_return;
     g->origin = capture(&is_return);
-    if (is_return) { /* no clause fits: on to the next handler */
+    if (is_return) {
       vm.handlers = g->dynamic.handlers;
-      raise_value(object);
+      return call_handler(object);
     }
   }
   rewind_to(g->dynamic.winds);
@@ -169,10 +172,10 @@ static value call_handler(value object) {
     exit(70);
   }
   value handler = car(handlers);
-  if (has_type(handler, TYPE_GUARD))
-    guard_escape((struct guard *)handler, object);
   vm.handlers = cdr(handlers);
-  value v = apply1(handler, object);
+  value v = has_type(handler, TYPE_GUARD)
+                ? guard_escape((struct guard *)handler, object)
+                : apply1(handler, object);
   vm.handlers = handlers;
   return v;
 }

@@ -69,7 +69,10 @@ static value cond_form(value form, struct scope *scope) {
   if (cdr(form) == NIL) return UNSPECIFIED;
   value clause = cadr(form);
   need(clause, 1);
-  if (is_keyword(car(clause), scope, "else")) return begin(cdr(clause));
+  if (is_keyword(car(clause), scope, "else")) {
+    need(clause, 2);
+    return begin(cdr(clause));
+  }
   value rest =
       cddr(form) == NIL ? UNSPECIFIED : cons(special("cond"), cddr(form));
   return cond_clause(clause, rest, scope);

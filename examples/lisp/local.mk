@@ -48,3 +48,7 @@ examples/lisp/prelude.c: $(srcdir)/examples/lisp/prelude.scm
 	} > $@.part && mv $@.part $@
 CLEANFILES += examples/lisp/prelude.c
 EXTRA_DIST += examples/lisp/prelude.scm
+
+# tests/lisp.sh: tests and programs, the same however memory is managed.
+dist_check_SCRIPTS += tests/lisp.sh
+EXTRA_DIST += examples/lisp/tests examples/lisp/programs

@@ -1,0 +1,37 @@
+;;; SPDX-License-Identifier: MIT
+;;;
+;;; 6.6-characters.scm: R7RS 6.6, characters.
+
+(include "check.scm")
+
+(test '(#t #f #f) (list (char? #\a) (char? "a") (char? 97)))
+(test '(#t #f) (list (char=? #\a #\a #\a) (char=? #\a #\b)))
+(test '(#t #f) (list (char<? #\a #\b #\c) (char<? #\a #\c #\b)))
+(test '(#t #f) (list (char>? #\c #\b #\a) (char>? #\a #\b)))
+(test '(#t #t) (list (char<=? #\a #\a #\b) (char>=? #\b #\a #\a)))
+(test '(#t #t #f) (list (char-ci=? #\a #\A) (char-ci<? #\a #\B)
+                        (char-ci>? #\a #\B)))
+(test '(#t #t) (list (char-ci<=? #\A #\a #\b) (char-ci>=? #\b #\B)))
+(test-error (char=? #\a 97))
+(test-error (char<? "a" #\b))
+(test '(#t #f #t) (list (char-alphabetic? #\a) (char-alphabetic? #\1)
+                        (char-alphabetic? #\λ)))
+(test '(#t #f) (list (char-numeric? #\7) (char-numeric? #\a)))
+(test '(#t #t #f) (list (char-whitespace? #\space)
+                        (char-whitespace? #\newline)
+                        (char-whitespace? #\a)))
+(test '(#t #f #t #f) (list (char-upper-case? #\A) (char-upper-case? #\a)
+                           (char-lower-case? #\a) (char-lower-case? #\1)))
+(test '(3 4 0 #f) (map digit-value (list #\3 #\x664 #\x0ae6 #\x0ea6)))
+(test '(97 955 128512) (map char->integer (list #\a #\λ #\😀)))
+(test '(#\a #\λ #\x1f600) (map integer->char '(97 955 128512)))
+(test-error (integer->char -1))
+(test-error (integer->char #xd800))
+(test-error (integer->char #x110000))
+(test '(#\I #\i #\i #\Λ #\λ)
+      (list (char-upcase #\i) (char-downcase #\I) (char-foldcase #\I)
+            (char-upcase #\λ) (char-downcase #\Λ)))
+(test '(#\1 #\!) (list (char-upcase #\1) (char-downcase #\!)))
+(test-error (char-upcase "a"))
+
+(test-end)

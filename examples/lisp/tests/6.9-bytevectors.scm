@@ -1,0 +1,36 @@
+;;; SPDX-License-Identifier: MIT
+;;;
+;;; 6.9-bytevectors.scm: R7RS 6.9, bytevectors.
+
+(include "check.scm")
+
+(test '(#t #f) (list (bytevector? #u8(1)) (bytevector? #(1))))
+(test '#u8(12 12) (make-bytevector 2 12))
+(test 3 (bytevector-length (make-bytevector 3)))
+(test-error (make-bytevector 2 256))
+(test-error (make-bytevector -1))
+(test '#u8(1 3 5 1 3 5) (bytevector 1 3 5 1 3 5))
+(test '#u8() (bytevector))
+(test-error (bytevector 1 -1))
+(test 8 (bytevector-u8-ref '#u8(1 1 2 3 5 8 13 21) 5))
+(test-error (bytevector-u8-ref #u8(1) 1))
+(test '#u8(1 3 3) (let ((bv (bytevector 1 2 3)))
+                    (bytevector-u8-set! bv 1 3)
+                    bv))
+(test-error (bytevector-u8-set! (bytevector 1) 0 256))
+(test-error (bytevector-u8-set! #u8(1) 0 1))
+(test '#u8(3 4) (let ((a #u8(1 2 3 4 5))) (bytevector-copy a 2 4)))
+(test '#u8(10 1 2 40 50)
+      (let ((a (bytevector 1 2 3 4 5)) (b (bytevector 10 20 30 40 50)))
+        (bytevector-copy! b 1 a 0 2)
+        b))
+(test-error (bytevector-copy! (bytevector 1 2) 1 #u8(1 2)))
+(test '#u8(0 1 2 3 4 5) (bytevector-append #u8(0 1 2) #u8(3 4 5)))
+(test "A" (utf8->string #u8(#x41)))
+(test "BC" (utf8->string #u8(65 66 67 68) 1 3))
+(test '#u8(#xCE #xBB) (string->utf8 "λ"))
+(test '#u8(66) (string->utf8 "ABC" 1 2))
+(test "λ😀" (utf8->string (string->utf8 "λ😀")))
+(test "\xfffd;" (utf8->string #u8(255)))
+
+(test-end)

@@ -1,0 +1,59 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+#
+# lisp.sh: the Lisp's tests and programs give the same output with the
+# collector, with a collection at every 1000th allocation and a check of the
+# heap after each, and with the collector off.
+set -euo pipefail
+
+source_dir=$(cd "${srcdir:-.}" && pwd)
+lisp=$PWD/examples/lisp/gleaner-lisp
+here=$source_dir/examples/lisp
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cd "$work"
+failures=0
+
+fail() {
+  printf 'FAIL: %s\n' "$*"
+  failures=$((failures + 1))
+}
+
+# Run a program with its arguments; the output in $name.$way.
+run() {
+  local name way=$1
+  shift
+  name=$(basename "$1" .scm)
+  if ! timeout 120 "$lisp" "$@" > "$name.$way" 2> "$name.err" < /dev/null
+  then
+    fail "$name ($way)"
+    tail -n 20 "$name.$way" "$name.err"
+  fi
+}
+
+run_all() {
+  local program way=$1
+  for program in "$here"/tests/*.scm; do
+    [ "${program##*/}" = check.scm ] || run "$way" "$program"
+  done
+  for program in "$here"/programs/*.scm; do
+    case ${program##*/} in
+      harness.scm) ;;
+      wordcount.scm) run "$way" "$program" "$here/tests/6.2-numbers.scm" ;;
+      *) run "$way" "$program" 1 ;;
+    esac
+  done
+}
+
+run_all normal
+GLEANER_STRESS=every:1000 GLEANER_CHECK=1 run_all stress
+GLEANER_MODE=explicit run_all explicit
+for output in *.normal; do
+  name=${output%.normal}
+  for way in stress explicit; do
+    cmp "$name.normal" "$name.$way" || fail "$name ($way) has another output"
+  done
+done
+printf '%s outputs, %s failures\n' "$(find . -name '*.normal' | wc -l)" \
+  "$failures"
+[ "$failures" -eq 0 ]
