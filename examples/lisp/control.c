@@ -149,9 +149,15 @@ static value call_cc(size_t argc, const value *argv) {
 
 static value call_handler(value object);
 
+/* A stack that has overflowed is not worth a copy. */
+static bool is_overflow(value v) {
+  return has_type(v, TYPE_CONDITION) &&
+         condition(v)->kind == sym("stack-overflow");
+}
+
 /* Returns only where no clause fits and a handler further out returns. */
 static value guard_escape(struct guard *g, value object) {
-  if (g->wants_origin) {
+  if (g->wants_origin && !is_overflow(object)) {
     bool is_return;
     g->origin = capture(&is_return);
     if (is_return) {
@@ -265,6 +271,7 @@ static value with_guard(size_t argc, const value *argv) {
   if (!g->wants_origin) return tail_call(clauses, 1, &g->object);
   value origin = g->origin;
   v = apply1(clauses, g->object);
+  if (v == UNBOUND && origin == FALSE) raise_value(g->object);
   if (v == UNBOUND) throw(origin, UNSPECIFIED);
   return v;
 }

@@ -323,7 +323,8 @@ static value guard_form(value form, struct scope *scope) {
   list_add(&cond, special("cond"));
   for (value c = clauses; is_pair(c); c = cdr(c)) {
     list_add(&cond, car(c));
-    if (is_pair(car(c)) && is_keyword(car(car(c)), scope, "else"))
+    if (is_pair(car(c)) &&
+        (car(car(c)) == TRUE || is_keyword(car(car(c)), scope, "else")))
       has_else = true;
   }
   if (!has_else) list_add(&cond, FORM(TRUE, UNBOUND));
