@@ -52,3 +52,9 @@ EXTRA_DIST += examples/lisp/prelude.scm
 # tests/lisp.sh: tests and programs, the same however memory is managed.
 dist_check_SCRIPTS += tests/lisp.sh
 EXTRA_DIST += examples/lisp/tests examples/lisp/programs
+
+# make bench-lisp: against other Schemes.
+bench-lisp: examples/lisp/gleaner-lisp
+	LISP=examples/lisp/gleaner-lisp $(srcdir)/examples/lisp/bench
+PHONY_TARGETS += bench-lisp
+EXTRA_DIST += examples/lisp/bench
