@@ -262,6 +262,7 @@ static const struct node *emit_if(struct expression *e, struct lambda *l,
   n->kids[0] = emit(e->kids[0], l, false);
   n->kids[1] = emit(e->kids[1], l, tail);
   n->kids[2] = emit(e->kids[2], l, tail);
+  inline_if(n);
   return n;
 }
 
@@ -470,15 +471,23 @@ static const struct primitive *known_primitive(const struct expression *e) {
 /* A primitive's arguments, then the procedure, should it be redefined. */
 static const struct node *emit_primitive(struct expression *e,
                                          const struct primitive *p,
-                                         const struct node *const *kids) {
+                                         const struct node *const *kids,
+                                         bool tail) {
   size_t argc = e->count - 1;
-  struct node *n = node_make(NULL, e->count);
-  n->datum = (value)p;
-  n->source = e->source;
-  n->count = (uint32_t)argc;
-  for (size_t i = 0; i < argc; i++) n->kids[i] = kids[1 + i];
-  n->kids[argc] = kids[0];
-  const struct node *result = inline_call(p, n);
+  bool folds = argc > 2 && inline_folds(p);
+  const struct node *result = kids[1];
+  for (size_t done = folds ? 1 : 0; result && done < argc;) {
+    size_t part = folds ? 2 : argc; /* (+ a b c) is (+ (+ a b) c) */
+    struct node *n = node_make(NULL, part + 1);
+    n->datum = (value)p;
+    n->source = e->source;
+    n->slot = tail;
+    n->count = (uint32_t)part;
+    for (size_t i = 0; i < part; i++)
+      n->kids[i] = folds && i == 0 ? result : kids[1 + done++];
+    n->kids[part] = kids[0];
+    result = inline_call(p, n);
+  }
   if (result && e->kids[0]->kind == GLOBAL)
     symbol(e->kids[0]->datum)->inlined = true;
   return result;
@@ -486,11 +495,13 @@ static const struct node *emit_primitive(struct expression *e,
 
 static const struct node *emit_call(struct expression *e, struct lambda *l,
                                     bool tail) {
-  struct node *n = node_make(call_runner(e->count - 1, tail), e->count);
+  bool global = e->kids[0]->kind == GLOBAL;
+  struct node *n = node_make(call_runner(e->count - 1, tail, global), e->count);
   n->source = e->source;
+  n->datum = e->kids[0]->datum;
   for (size_t i = 0; i < e->count; i++) n->kids[i] = emit(e->kids[i], l, false);
   const struct primitive *p = known_primitive(e->kids[0]);
-  const struct node *inlined = p ? emit_primitive(e, p, n->kids) : NULL;
+  const struct node *inlined = p ? emit_primitive(e, p, n->kids, tail) : NULL;
   return inlined ? inlined : n;
 }
 

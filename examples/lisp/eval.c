@@ -339,6 +339,7 @@ value apply2(value procedure, value a, value b) {
 static __attribute__((noinline)) value call_other(const struct node *n,
                                                   value *frame, value procedure,
                                                   bool tail) {
+  if (procedure == UNBOUND) eval(n->kids[0], frame); /* which complains */
   size_t argc = n->count - 1;
   value *args = alloca((argc + 1) * sizeof *args);
   for (size_t i = 0; i < argc; i++) args[i] = eval(n->kids[1 + i], frame);
@@ -356,8 +357,8 @@ static __attribute__((noinline)) value call_other(const struct node *n,
 /* Inlined with a constant argc, so that the loop is unrolled. */
 static inline __attribute__((always_inline)) value call(const struct node *n,
                                                         value *frame,
-                                                        size_t argc) {
-  value procedure = eval(n->kids[0], frame);
+                                                        size_t argc,
+                                                        value procedure) {
   if (UNLIKELY(!has_type(procedure, TYPE_CLOSURE)))
     return call_other(n, frame, procedure, false);
   const struct code *code = code_of(procedure);
@@ -376,8 +377,7 @@ static inline __attribute__((always_inline)) value call(const struct node *n,
  * It has at least the size its closure's code asks for.
  */
 static inline __attribute__((always_inline)) value call_tail(
-    const struct node *n, value *frame, size_t argc) {
-  value procedure = eval(n->kids[0], frame);
+    const struct node *n, value *frame, size_t argc, value procedure) {
   if (UNLIKELY(!has_type(procedure, TYPE_CLOSURE)))
     return call_other(n, frame, procedure, true);
   const struct code *code = code_of(procedure);
@@ -391,35 +391,41 @@ static inline __attribute__((always_inline)) value call_tail(
   return AGAIN;
 }
 
-#define CALL_RUNNERS(argc)                                                     \
-  static value run_call##argc(const struct node *n, value *frame) {            \
-    return call(n, frame, argc);                                               \
-  }                                                                            \
-  static value run_tail##argc(const struct node *n, value *frame) {            \
-    return call_tail(n, frame, argc);                                          \
+/* The procedure may be any expression, or a global variable, n->datum. */
+#define LOCAL_PROCEDURE eval(n->kids[0], frame)
+#define GLOBAL_PROCEDURE symbol(n->datum)->global
+#define RUNNER(name, call, argc, procedure)                                    \
+  static value run_##name(const struct node *n, value *frame) {                \
+    return call(n, frame, argc, procedure);                                    \
   }
+#define CALL_RUNNERS(argc)                                                     \
+  RUNNER(call##argc, call, argc, LOCAL_PROCEDURE)                              \
+  RUNNER(call_global##argc, call, argc, GLOBAL_PROCEDURE)                      \
+  RUNNER(tail##argc, call_tail, argc, LOCAL_PROCEDURE)                         \
+  RUNNER(tail_global##argc, call_tail, argc, GLOBAL_PROCEDURE)
 CALL_RUNNERS(0)
 CALL_RUNNERS(1)
 CALL_RUNNERS(2)
 CALL_RUNNERS(3)
 CALL_RUNNERS(4)
 CALL_RUNNERS(5)
+RUNNER(call_any, call, n->count - 1, LOCAL_PROCEDURE)
 
-static value run_call(const struct node *n, value *frame) {
-  return call(n, frame, n->count - 1);
+static value run_tail_any(const struct node *n, value *frame) {
+  return call_other(n, frame, LOCAL_PROCEDURE, true);
 }
 
-static value run_tail(const struct node *n, value *frame) {
-  return call_other(n, frame, eval(n->kids[0], frame), true);
-}
+#define CALL_ROW(argc)                                                         \
+  {                                                                            \
+    run_call##argc, run_tail##argc, run_call_global##argc,                     \
+        run_tail_global##argc                                                  \
+  }
 
-node_run *call_runner(size_t argc, bool tail) {
-  static node_run *const calls[] = {run_call0, run_call1, run_call2,
-                                    run_call3, run_call4, run_call5};
-  static node_run *const tails[] = {run_tail0, run_tail1, run_tail2,
-                                    run_tail3, run_tail4, run_tail5};
-  if (argc > 5) return tail ? run_tail : run_call;
-  return tail ? tails[argc] : calls[argc];
+node_run *call_runner(size_t argc, bool tail, bool global) {
+  static node_run *const runs[][4] = {CALL_ROW(0), CALL_ROW(1), CALL_ROW(2),
+                                      CALL_ROW(3), CALL_ROW(4), CALL_ROW(5)};
+  if (argc > 5) return tail ? run_tail_any : run_call_any;
+  return runs[argc][2 * global + tail];
 }
 
 value call_redefined(const struct node *n, value *frame) {

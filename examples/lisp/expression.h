@@ -121,5 +121,8 @@ void syntax_install(const char *name,
 
 /* The code for the call of a primitive, or NULL; see inline.c. */
 const struct node *inline_call(const struct primitive *p, struct node *call);
+bool inline_folds(const struct primitive *p);
+/* Let an if look at its test itself, where that is one of the common ones. */
+void inline_if(struct node *n);
 
 #endif /* LISP_EXPRESSION_H */

@@ -9,6 +9,8 @@
 #include "expression.h"
 #include "node.h"
 
+#include <alloca.h>
+
 #define RETURN_IF_REDEFINED(n, frame)                                          \
   if (UNLIKELY(vm.redefined)) return call_redefined(n, frame)
 
@@ -67,6 +69,16 @@ static value run_primitive3(const struct node *n, value *frame) {
     return slow3(n, a, b, c);
   vm.where = n->source;
   return p->row->call.three(a, b, c);
+}
+
+/* Any number of arguments; n->slot: may the answer be a TAIL? */
+static value run_primitive_many(const struct node *n, value *frame) {
+  RETURN_IF_REDEFINED(n, frame);
+  value *args = alloca((n->count + 1) * sizeof *args);
+  for (size_t i = 0; i < n->count; i++) args[i] = eval(n->kids[i], frame);
+  vm.where = n->source;
+  value v = primitive_call(primitive(n->datum), n->count, args);
+  return UNLIKELY(v == TAIL) && !n->slot ? finish_jumps(v, frame) : v;
 }
 
 /* --------------------------------------------------------- one argument */
@@ -215,6 +227,60 @@ static value run_vector_set(const struct node *n, value *frame) {
   return UNSPECIFIED;
 }
 
+/* ------------------------------------------------------- tests of an if */
+
+/* An if whose test is a known node: t, on the operands a and b. */
+#define IF(name, test)                                                         \
+  static value run_if_##name(const struct node *n, value *frame) {             \
+    if (UNLIKELY(vm.redefined)) return run_if(n, frame);                       \
+    const struct node *t = n->kids[0];                                         \
+    value a = eval(t->kids[0], frame);                                         \
+    return eval(n->kids[(test) ? 1 : 2], frame);                               \
+  }
+#define IF2(name, test)                                                        \
+  static inline bool test_##name(const struct node *t, value a, value b) {     \
+    return test;                                                               \
+  }                                                                            \
+  IF(name, test_##name(t, a, eval(t->kids[1], frame)))                         \
+  IF(name##_constant, test_##name(t, a, t->kids[1]->datum))
+
+IF(is_null, a == NIL)
+IF(is_pair, is_pair(a))
+IF(not, a == FALSE)
+IF(is_zero, is_fixnum(a) ? a == fixnum(0) : slow1(t, a) != FALSE)
+IF(eq, a == eval(t->kids[1], frame))
+IF2(less, do_less(t, a, b) != FALSE)
+IF2(greater, do_greater(t, a, b) != FALSE)
+IF2(less_equal, do_less_equal(t, a, b) != FALSE)
+IF2(greater_equal, do_greater_equal(t, a, b) != FALSE)
+IF2(equal_number, do_equal_number(t, a, b) != FALSE)
+
+void inline_if(struct node *n) {
+#define TEST(name)                                                             \
+  { run_##name, run_if_##name }
+  static const struct {
+    node_run *test;
+    node_run *run;
+  } tests[] = {TEST(is_null),
+               TEST(is_pair),
+               TEST(not ),
+               TEST(is_zero),
+               TEST(eq),
+               TEST(less),
+               TEST(less_constant),
+               TEST(greater),
+               TEST(greater_constant),
+               TEST(less_equal),
+               TEST(less_equal_constant),
+               TEST(greater_equal),
+               TEST(greater_equal_constant),
+               TEST(equal_number),
+               TEST(equal_number_constant)};
+  if (is_operand(n->kids[0])) return;
+  for (size_t i = 0; i < sizeof tests / sizeof tests[0]; i++)
+    if (tests[i].test == n->kids[0]->run) n->run = tests[i].run;
+}
+
 /* ------------------------------------------------------------------ choice */
 
 static const struct inlining {
@@ -261,6 +327,11 @@ static bool is_constant_fixnum(const struct node *n) {
   return !is_operand(n) && n->run == run_constant && is_fixnum(n->datum);
 }
 
+bool inline_folds(const struct primitive *p) {
+  const char *name = p->row->name;
+  return name[1] == 0 && strchr("+-*", name[0]);
+}
+
 static node_run *inline_run(const struct primitive *p,
                             const struct node *call) {
   static node_run *const fixed[] = {run_primitive0, run_primitive1,
@@ -272,7 +343,8 @@ static node_run *inline_run(const struct primitive *p,
     bool constant = in->run_constant && is_constant_fixnum(call->kids[1]);
     return constant ? in->run_constant : in->run;
   }
-  bool fits = !p->row->array && (size_t)p->row->max == argc;
+  if (p->row->array) return run_primitive_many;
+  bool fits = (size_t)p->row->max == argc;
   return fits ? fixed[argc] : NULL;
 }
 

@@ -335,7 +335,7 @@ struct primitive_row {
 struct primitive {
   struct object head;
   const struct primitive_row *row;
-  uint32_t accepts[3]; /* sets of types of the first three arguments */
+  uint32_t accepts[4]; /* sets of types of arguments; the last: the rest */
 };
 static inline struct primitive *primitive(value v) {
   return (struct primitive *)v;
@@ -349,7 +349,12 @@ _Noreturn void arity_error(value procedure, size_t argc);
 
 /* Does an argument belong to a set of types?  Fast for fixnum and pair. */
 static inline bool type_fits(value v, uint32_t set) {
-  return set == UINT32_MAX || (set >> type_of(v) & 1);
+  if (set == UINT32_MAX) return true;
+  enum type type = is_fixnum(v)   ? TYPE_FIXNUM
+                   : is_pair(v)   ? TYPE_PAIR
+                   : is_object(v) ? (enum type)((struct object *)v)->type
+                                  : type_of(v);
+  return set >> type & 1;
 }
 
 extern const struct primitive_row number_rows[], list_rows[], text_rows[],

@@ -43,7 +43,7 @@ node_run run_constant, run_unbox, run_set_box, run_box, run_new_box, run_store,
     run_lambda, run_fix;
 
 /* The function for a call with that many arguments. */
-node_run *call_runner(size_t argc, bool tail);
+node_run *call_runner(size_t argc, bool tail, bool global);
 value finish_jumps(value v, value *frame);
 /* The call of an inlined primitive whose name may have been redefined. */
 value call_redefined(const struct node *n, value *frame);

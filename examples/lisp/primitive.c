@@ -90,7 +90,7 @@ static void define_rows(const struct primitive_row *row) {
     struct primitive *p = allocate(sizeof *p);
     p->head.type = TYPE_PRIMITIVE;
     p->row = row;
-    for (size_t i = 0; i < 3 && *row->types; i++)
+    for (size_t i = 0; i < 4 && *row->types; i++)
       p->accepts[i] = letter_at(row, i)->set;
     symbol(sym(row->name))->global = (value)p;
     symbol(sym(row->name))->builtin = (value)p;
