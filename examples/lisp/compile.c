@@ -200,7 +200,13 @@ static const struct node *emit_constant(value datum) {
   return n;
 }
 
+/* Frames lie on the C stack, so they must not be of just any size. */
+static void check_frame(size_t slots, value source) {
+  if (slots > 2000) syntax_error("too many variables or arguments", source);
+}
+
 static uint32_t reserve_slots(struct lambda *l, size_t count) {
+  check_frame(l->next_slot + count, l->source);
   uint32_t first = l->next_slot;
   l->next_slot += (uint32_t)count;
   if (l->next_slot > l->slots) l->slots = l->next_slot;
@@ -345,6 +351,7 @@ static const struct node *emit_jump(struct expression *e, struct lambda *l) {
 /* ----------------------------------------------------------------- closures */
 
 static struct code *compile_lambda(struct lambda *l) {
+  check_frame(l->count, l->source);
   for (size_t i = 0; i < l->count; i++)
     l->parameters[i]->slot = 1 + (uint32_t)i;
   l->next_slot = 1 + (uint32_t)l->count;
@@ -361,7 +368,7 @@ static struct code *compile_lambda(struct lambda *l) {
   code->rest = l->rest;
   code->arity = l->rest ? -1 : (int32_t)l->count;
   /* Rounded up, so that more tail calls find the frame large enough. */
-  code->frame_bytes = (uint32_t)((l->slots + 3) / 4 * 4 * sizeof(value));
+  code->frame_bytes = (uint32_t)((l->slots + 7) / 8 * 8 * sizeof(value));
   code->name = l->name;
   code->source = l->source;
   return code;
@@ -496,6 +503,7 @@ static const struct node *emit_primitive(struct expression *e,
 static const struct node *emit_call(struct expression *e, struct lambda *l,
                                     bool tail) {
   bool global = e->kids[0]->kind == GLOBAL;
+  check_frame(e->count, e->source);
   struct node *n = node_make(call_runner(e->count - 1, tail, global), e->count);
   n->source = e->source;
   n->datum = e->kids[0]->datum;

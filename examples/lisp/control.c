@@ -147,17 +147,20 @@ static value call_cc(size_t argc, const value *argv) {
 
 /* --------------------------------------------------------------- exceptions */
 
+/* There is no memory for a condition, so one was made before. */
+static value memory_condition;
+
 static value call_handler(value object);
 
-/* A stack that has overflowed is not worth a copy. */
-static bool is_overflow(value v) {
-  return has_type(v, TYPE_CONDITION) &&
-         condition(v)->kind == sym("stack-overflow");
+/* Out of stack or memory: no time to copy a stack. */
+static bool is_exhaustion(value v) {
+  return v == memory_condition || (has_type(v, TYPE_CONDITION) &&
+                                   condition(v)->kind == sym("stack-overflow"));
 }
 
 /* Returns only where no clause fits and a handler further out returns. */
 static value guard_escape(struct guard *g, value object) {
-  if (g->wants_origin && !is_overflow(object)) {
+  if (g->wants_origin && !is_exhaustion(object)) {
     bool is_return;
     g->origin = capture(&is_return);
     if (is_return) {
@@ -173,7 +176,10 @@ static value guard_escape(struct guard *g, value object) {
 
 static value call_handler(value object) {
   value handlers = vm.handlers;
+  static bool dying;
   if (handlers == NIL) {
+    if (dying) _exit(70); /* there may be no memory for the message */
+    dying = true;
     condition_print(object, current_error());
     exit(70);
   }
@@ -216,9 +222,6 @@ _Noreturn void fail(const char *message, value irritants) {
 _Noreturn void fail1(const char *message, value irritant) {
   fail(message, cons(irritant, NIL));
 }
-
-/* There is no memory for a condition, so one was made before. */
-static value memory_condition;
 
 _Noreturn void fail_memory(void) {
   if (!memory_condition) {

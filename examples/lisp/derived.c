@@ -88,9 +88,11 @@ static value case_result(value body, value key, struct scope *scope) {
 }
 
 static value case_test(value data, value key) {
-  if (is_pair(data) && cdr(data) == NIL)
-    return FORM(builtin("eqv?"), key, FORM(special("quote"), car(data)));
-  return FORM(builtin("memv"), key, FORM(special("quote"), data));
+  value quoted = FORM(special("quote"), data);
+  if (!is_pair(data) || cdr(data) != NIL)
+    return FORM(builtin("memv"), key, quoted);
+  pair(cdr(quoted))->car = car(data);
+  return FORM(builtin("eqv?"), key, quoted);
 }
 
 static value case_form(value form, struct scope *scope) {

@@ -239,6 +239,7 @@ static value run_vector_set(const struct node *n, value *frame) {
   }
 #define IF2(name, test)                                                        \
   static inline bool test_##name(const struct node *t, value a, value b) {     \
+    (void)t;                                                                   \
     return test;                                                               \
   }                                                                            \
   IF(name, test_##name(t, a, eval(t->kids[1], frame)))                         \
@@ -248,37 +249,46 @@ IF(is_null, a == NIL)
 IF(is_pair, is_pair(a))
 IF(not, a == FALSE)
 IF(is_zero, is_fixnum(a) ? a == fixnum(0) : slow1(t, a) != FALSE)
-IF(eq, a == eval(t->kids[1], frame))
+IF2(eq, a == b)
+IF2(eqv, a == b || is_eqv(a, b))
 IF2(less, do_less(t, a, b) != FALSE)
 IF2(greater, do_greater(t, a, b) != FALSE)
 IF2(less_equal, do_less_equal(t, a, b) != FALSE)
 IF2(greater_equal, do_greater_equal(t, a, b) != FALSE)
 IF2(equal_number, do_equal_number(t, a, b) != FALSE)
 
+static const struct {
+  node_run *test;
+  node_run *run;
+  node_run *run_constant; /* the second operand is a constant */
+} tests[] = {
+    {run_is_null, run_if_is_null, run_if_is_null},
+    {run_is_pair, run_if_is_pair, run_if_is_pair},
+    {run_not, run_if_not, run_if_not},
+    {run_is_zero, run_if_is_zero, run_if_is_zero},
+    {run_eq, run_if_eq, run_if_eq_constant},
+    {run_eqv, run_if_eqv, run_if_eqv_constant},
+    {run_less, run_if_less, NULL},
+    {run_less_constant, run_if_less_constant, NULL},
+    {run_greater, run_if_greater, NULL},
+    {run_greater_constant, run_if_greater_constant, NULL},
+    {run_less_equal, run_if_less_equal, NULL},
+    {run_less_equal_constant, run_if_less_equal_constant, NULL},
+    {run_greater_equal, run_if_greater_equal, NULL},
+    {run_greater_equal_constant, run_if_greater_equal_constant, NULL},
+    {run_equal_number, run_if_equal_number, NULL},
+    {run_equal_number_constant, run_if_equal_number_constant, NULL},
+};
+
 void inline_if(struct node *n) {
-#define TEST(name)                                                             \
-  { run_##name, run_if_##name }
-  static const struct {
-    node_run *test;
-    node_run *run;
-  } tests[] = {TEST(is_null),
-               TEST(is_pair),
-               TEST(not ),
-               TEST(is_zero),
-               TEST(eq),
-               TEST(less),
-               TEST(less_constant),
-               TEST(greater),
-               TEST(greater_constant),
-               TEST(less_equal),
-               TEST(less_equal_constant),
-               TEST(greater_equal),
-               TEST(greater_equal_constant),
-               TEST(equal_number),
-               TEST(equal_number_constant)};
-  if (is_operand(n->kids[0])) return;
-  for (size_t i = 0; i < sizeof tests / sizeof tests[0]; i++)
-    if (tests[i].test == n->kids[0]->run) n->run = tests[i].run;
+  const struct node *t = n->kids[0];
+  if (is_operand(t)) return;
+  for (size_t i = 0; i < sizeof tests / sizeof tests[0]; i++) {
+    if (tests[i].test != t->run) continue;
+    bool constant = tests[i].run_constant && t->count > 1 &&
+                    !is_operand(t->kids[1]) && t->kids[1]->run == run_constant;
+    n->run = constant ? tests[i].run_constant : tests[i].run;
+  }
 }
 
 /* ------------------------------------------------------------------ choice */

@@ -392,10 +392,11 @@ value compile_toplevel(value form);
 
 /* The state of the machine; a global, so the collector sees what it holds. */
 struct machine {
-  uintptr_t stack_limit; /* frames below it: overflow, or an interrupt */
-  uintptr_t steps;       /* that are left, or 0: no limit, see --steps */
-  bool building;         /* the prelude is being loaded */
-  bool redefined;        /* an inlined primitive has been redefined */
+  uintptr_t stack_limit;  /* frames below it: overflow, or an interrupt */
+  uintptr_t steps;        /* that are left, or 0: no limit */
+  uintptr_t steps_wanted; /* by --steps, once the program is open */
+  bool building;          /* the prelude is being loaded */
+  bool redefined;         /* an inlined primitive has been redefined */
   volatile bool interrupted;
   value where; /* expression being evaluated, for errors */
 

@@ -87,8 +87,7 @@ static value cons_star(size_t argc, const value *argv) {
 
 static value make_list(size_t argc, const value *argv) {
   value list = NIL;
-  if ((intptr_t)argv[0] < 0) fail1("make-list: not a length", argv[0]);
-  for (intptr_t i = fixnum_value(argv[0]); i > 0; i--)
+  for (size_t i = size_argument(argv[0]); i > 0; i--)
     list = cons(argc == 2 ? argv[1] : UNSPECIFIED, list);
   return list;
 }
@@ -118,7 +117,7 @@ static value reverse(value list) {
 
 static value list_tail(value list, value k) {
   value at = list;
-  for (intptr_t i = fixnum_value(k); i != 0; i--, at = cdr(at))
+  for (size_t i = size_argument(k); i > 0; i--, at = cdr(at))
     if (!is_pair(at)) fail("list-tail: list too short", list2(list, k));
   return at;
 }
@@ -144,8 +143,10 @@ static bool is_eq(value a, value b) { return a == b; }
 
 static value find_tail(value x, value list, bool (*same)(value, value)) {
   value at = list;
-  for (; is_pair(at); at = cdr(at))
+  for (; is_pair(at); at = cdr(at)) {
+    machine_poll(); /* the list may be a circle */
     if (same(x, car(at))) return at;
+  }
   if (at != NIL) fail1("memq, memv, member: not a list", list);
   return FALSE;
 }
@@ -153,6 +154,7 @@ static value find_tail(value x, value list, bool (*same)(value, value)) {
 static value find_entry(value x, value list, bool (*same)(value, value)) {
   value at = list;
   for (; is_pair(at); at = cdr(at)) {
+    machine_poll();
     if (!is_pair(car(at))) fail1("assq, assv, assoc: not a pair", car(at));
     if (same(x, car(car(at)))) return car(at);
   }

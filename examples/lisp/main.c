@@ -18,11 +18,10 @@ static const char usage[] =
     "                     Lisp knows to be garbage), the collector is off\n"
     "                     none: nobody does; without this option both do\n"
     "  --gc-log           a line for each collection, on standard error\n"
-    "  --steps=N          stop after N steps, for tests\n"
+    "  --steps=N          stop after N steps, and open no files: for tests\n"
     "  --help, --version\n";
 
 static bool no_collector;
-static uintptr_t steps;
 
 static void mode_set(const char *mode) {
   no_collector = strcmp(mode, "none") == 0;
@@ -48,7 +47,7 @@ static void option_take(const char *argument) {
   } else if ((text = option(argument, "--mode"))) {
     mode_set(text);
   } else if ((text = option(argument, "--steps"))) {
-    steps = strtoul(text, NULL, 10);
+    vm.steps_wanted = strtoul(text, NULL, 10);
   } else if (strcmp(argument, "--gc-log") == 0) {
     setenv("GLEANER_LOG", "1", 1);
   } else if (strcmp(argument, "--version") == 0) {
@@ -84,8 +83,6 @@ static int run(int argc, char **argv) {
     return 0;
   }
   command_line_set(argc, argv);
-  vm.steps = steps;
-  stack_limit_set(false);
   call_protected(load_program, argv[0], &error);
   if (!error) exit_with(TRUE);
   port_flush(current_output());

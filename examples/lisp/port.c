@@ -34,8 +34,15 @@ value port_make(int fd, unsigned direction, value name) {
   return (value)p;
 }
 
+/* A program of unknown origin, see --steps, gets no files. */
+static void check_files(value name) {
+  errno = EPERM;
+  if (vm.steps) file_error("no files here", name);
+}
+
 value port_open(const char *path, unsigned direction) {
   value name = text(path);
+  check_files(name);
   int flags = direction & PORT_INPUT ? O_RDONLY : O_WRONLY | O_CREAT | O_TRUNC;
   int fd = open(path, flags | O_CLOEXEC, 0666);
   if (fd < 0) file_error("cannot open file", name);
@@ -412,6 +419,7 @@ static value file_exists(value path) {
 }
 
 static value delete_file(value path) {
+  check_files(path);
   if (unlink(utf8_from_string(path, NULL)) != 0)
     file_error("cannot delete file", path);
   return UNSPECIFIED;

@@ -284,21 +284,18 @@ static value read_quotation(struct reader *r, const char *name) {
   return list;
 }
 
-/* Put the datum wherever its placeholder stands. */
-static value replace(value v, value placeholder, value datum) {
+/* Put the datum wherever its placeholder stands; seen stops at circles. */
+static value replace(value v, value placeholder, value datum, value seen) {
+  machine_poll();
   if (v == placeholder) return datum;
-  if (is_pair(v)) {
-    for (value at = v;; at = cdr(at)) {
-      pair(at)->car = replace(car(at), placeholder, datum);
-      if (!is_pair(cdr(at))) {
-        pair(at)->cdr = replace(cdr(at), placeholder, datum);
-        return v;
-      }
-    }
-  }
-  if (has_type(v, TYPE_VECTOR))
-    for (size_t i = 0; i < vector(v)->length; i++)
-      vector(v)->items[i] = replace(vector(v)->items[i], placeholder, datum);
+  bool is_vector = has_type(v, TYPE_VECTOR);
+  if ((!is_pair(v) && !is_vector) || hash_get(seen, v, FALSE) != FALSE)
+    return v;
+  hash_put(seen, v, TRUE);
+  size_t count = is_vector ? vector(v)->length : 2;
+  value *items = is_vector ? vector(v)->items : &pair(v)->car;
+  for (size_t i = 0; i < count; i++)
+    items[i] = replace(items[i], placeholder, datum, seen);
   return v;
 }
 
@@ -320,8 +317,7 @@ static value read_label(struct reader *r, uint32_t digit) {
   value datum = read_next(r, false);
   if (datum == placeholder) read_error(r, "read: a label for itself");
   pair(entry)->cdr = datum;
-  /* The datum holds no cycle yet: that is what replace makes. */
-  return replace(datum, placeholder, datum);
+  return replace(datum, placeholder, datum, hash_make(FALSE));
 }
 
 static value read_directive(struct reader *r, bool in_list) {

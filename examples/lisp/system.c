@@ -39,6 +39,8 @@ value port_open_near(value path) {
 value load_file(value path) {
   value outer = load_directory;
   value p = port_open_near(path);
+  vm.steps = vm.steps_wanted;
+  stack_limit_set(false);
   load_directory = text(dirname(utf8_from_string(port(p)->name, NULL)));
   load_port(p);
   port_close(p);
