@@ -50,7 +50,8 @@ CLEANFILES += examples/lisp/prelude.c
 EXTRA_DIST += examples/lisp/prelude.scm
 
 # tests/lisp.sh: tests and programs, the same however memory is managed.
-dist_check_SCRIPTS += tests/lisp.sh
+# tests/lisp-limits.sh: depth and memory.
+dist_check_SCRIPTS += tests/lisp.sh tests/lisp-limits.sh
 EXTRA_DIST += examples/lisp/tests examples/lisp/programs
 
 # make bench-lisp: against other Schemes.
