@@ -52,7 +52,9 @@ EXTRA_DIST += examples/lisp/prelude.scm
 # tests/lisp.sh: tests and programs, the same however memory is managed.
 # tests/lisp-limits.sh: depth and memory.
 dist_check_SCRIPTS += tests/lisp.sh tests/lisp-limits.sh
-EXTRA_DIST += examples/lisp/tests examples/lisp/programs
+EXTRA_DIST += examples/lisp/README.md examples/lisp/fuzz examples/lisp/tests \
+  examples/lisp/programs
+dist_doc_DATA += doc/hosting.md
 
 # make bench-lisp: against other Schemes.
 bench-lisp: examples/lisp/gleaner-lisp
