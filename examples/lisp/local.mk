@@ -18,6 +18,9 @@ EXTRA_examples_lisp_gleaner_lisp_SOURCES = examples/lisp/bignum_gmp.c \
   examples/lisp/bignum_none.c examples/lisp/line_edit.c \
   examples/lisp/line_plain.c
 examples_lisp_gleaner_lisp_CFLAGS = $(AM_CFLAGS)
+# The library goes into the program, which so needs no wrapper of libtool to be
+# run from the tree, and saves the indirect calls.
+examples_lisp_gleaner_lisp_LDFLAGS = $(AM_LDFLAGS) -static
 examples_lisp_gleaner_lisp_LDADD = libgleaner.la -lm
 
 if HAVE_GMP
