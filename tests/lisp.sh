@@ -31,15 +31,19 @@ run() {
   fi
 }
 
+# Files that are no programs, or that need integers of any size.
+skipped='check harness'
+echo '(expt 10 30)' > bignum.scm
+"$lisp" bignum.scm > bignum.out 2>&1 ||
+  skipped+=' 6.1-equivalence 6.2-numbers srfi-69 pi'
+
 run_all() {
   local program way=$1
-  for program in "$here"/tests/*.scm; do
-    [ "${program##*/}" = check.scm ] || run "$way" "$program"
-  done
-  for program in "$here"/programs/*.scm; do
-    case ${program##*/} in
-      harness.scm) ;;
-      wordcount.scm) run "$way" "$program" "$here/tests/6.2-numbers.scm" ;;
+  for program in "$here"/tests/*.scm "$here"/programs/*.scm; do
+    case " $skipped " in *" $(basename "$program" .scm) "*) continue ;; esac
+    case ${program#"$here"/} in
+      tests/*) run "$way" "$program" ;;
+      programs/wordcount.scm) run "$way" "$program" "$here/tests/6.2-numbers.scm" ;;
       *) run "$way" "$program" 1 ;;
     esac
   done

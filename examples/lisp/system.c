@@ -160,8 +160,8 @@ static value statistics(void) {
   for (size_t i = sizeof fields / sizeof fields[0]; i > 0; i--) {
     uint64_t n;
     memcpy(&n, (const char *)&stats + fields[i - 1].offset, sizeof n);
-    value number = integer_from_int64((int64_t)n);
-    list = cons(cons(sym(fields[i - 1].name), number), list);
+    if (n > FIXNUM_MAX) n = FIXNUM_MAX; /* never, or without a limit */
+    list = cons(cons(sym(fields[i - 1].name), fixnum((intptr_t)n)), list);
   }
   return list;
 }
