@@ -58,6 +58,13 @@ for output in *.normal; do
     cmp "$name.normal" "$name.$way" || fail "$name ($way) has another output"
   done
 done
+
+# What is typed: a form on two lines, an error, a form after it.
+printf '(+ 1\n 2)\n(car 5)\n(* 6 7)\n' | "$lisp" > repl.out 2> repl.err ||
+  fail 'the prompt'
+[ "$(tr -d '> \n' < repl.out)" = 342 ] || fail "the prompt: $(cat repl.out)"
+grep -q '^car: argument 1 is not a pair: 5$' repl.err || fail 'its errors'
+
 printf '%s outputs, %s failures\n' "$(find . -name '*.normal' | wc -l)" \
   "$failures"
 [ "$failures" -eq 0 ]

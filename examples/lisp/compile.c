@@ -195,9 +195,9 @@ static struct node *node_make(value (*run)(const struct node *, value *),
 }
 
 static const struct node *emit_constant(value datum) {
-  struct node *n = node_make(run_constant, 0);
-  n->datum = datum;
-  return n;
+  value *constant = allocate(sizeof *constant);
+  *constant = datum;
+  return (const struct node *)((uintptr_t)constant + 4);
 }
 
 /* Frames lie on the C stack, so they must not be of just any size. */

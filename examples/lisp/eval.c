@@ -54,11 +54,6 @@ static inline void check_stack(const value *frame) {
 
 /* ---------------------------------------------------------------- variables */
 
-value run_constant(const struct node *n, value *frame) {
-  (void)frame;
-  return n->datum;
-}
-
 /* A box is a block of one word. */
 value run_unbox(const struct node *n, value *frame) {
   value v = *(const value *)eval(n->kids[0], frame);
@@ -221,16 +216,20 @@ value run_lambda(const struct node *n, value *frame) {
   return c;
 }
 
-/* Closures that may capture each other; the kids are lambda nodes. */
+static bool is_lambda(const struct node *n) {
+  return !is_operand(n) && n->run == run_lambda;
+}
+
+/* Closures that may capture each other; the kids are lambdas or constants. */
 value run_fix(const struct node *n, value *frame) {
   const value *slots = vector(n->datum)->items;
   for (size_t i = 0; i < n->count; i++) {
     const struct node *kid = n->kids[i];
     frame[fixnum_value(slots[i])] =
-        kid->run == run_lambda ? closure_make(kid) : kid->run(kid, frame);
+        is_lambda(kid) ? closure_make(kid) : eval(kid, frame);
   }
   for (size_t i = 0; i < n->count; i++)
-    if (n->kids[i]->run == run_lambda)
+    if (is_lambda(n->kids[i]))
       closure_fill(frame[fixnum_value(slots[i])], n->kids[i], frame);
   return UNSPECIFIED;
 }

@@ -121,7 +121,7 @@ INLINE1(vector_length, has_type(a, TYPE_VECTOR),
 /*
  * Arithmetic with fixnums, then with flonums, then by the primitive.  There
  * is a variant for a second argument that is a constant fixnum, as in (- n 1),
- * which the node has as n->kids[1]->datum.
+ * which is n->kids[1].
  */
 #define ARITHMETIC(name, on_fixnums, on_doubles)                               \
   static __attribute__((noinline))                                             \
@@ -153,7 +153,7 @@ INLINE1(vector_length, has_type(a, TYPE_VECTOR),
   static value run_##name##_constant(const struct node *n, value *frame) {     \
     RETURN_IF_REDEFINED(n, frame);                                             \
     value a = eval(n->kids[0], frame);                                         \
-    value b = n->kids[1]->datum;                                               \
+    value b = constant_value(n->kids[1]);                                      \
     if (LIKELY(is_fixnum(a))) {                                                \
       on_fixnums                                                               \
     }                                                                          \
@@ -243,7 +243,7 @@ static value run_vector_set(const struct node *n, value *frame) {
     return test;                                                               \
   }                                                                            \
   IF(name, test_##name(t, a, eval(t->kids[1], frame)))                         \
-  IF(name##_constant, test_##name(t, a, t->kids[1]->datum))
+  IF(name##_constant, test_##name(t, a, constant_value(t->kids[1])))
 
 IF(is_null, a == NIL)
 IF(is_pair, is_pair(a))
@@ -286,7 +286,7 @@ void inline_if(struct node *n) {
   for (size_t i = 0; i < sizeof tests / sizeof tests[0]; i++) {
     if (tests[i].test != t->run) continue;
     bool constant = tests[i].run_constant && t->count > 1 &&
-                    !is_operand(t->kids[1]) && t->kids[1]->run == run_constant;
+                    is_constant_operand(t->kids[1]);
     n->run = constant ? tests[i].run_constant : tests[i].run;
   }
 }
@@ -334,7 +334,7 @@ static const struct inlining {
 };
 
 static bool is_constant_fixnum(const struct node *n) {
-  return !is_operand(n) && n->run == run_constant && is_fixnum(n->datum);
+  return is_constant_operand(n) && is_fixnum(constant_value(n));
 }
 
 bool inline_folds(const struct primitive *p) {
@@ -342,14 +342,19 @@ bool inline_folds(const struct primitive *p) {
   return name[1] == 0 && strchr("+-*", name[0]);
 }
 
-static node_run *inline_run(const struct primitive *p,
-                            const struct node *call) {
+static node_run *inline_run(const struct primitive *p, struct node *call) {
   static node_run *const fixed[] = {run_primitive0, run_primitive1,
                                     run_primitive2, run_primitive3};
   size_t argc = call->count;
   for (size_t i = 0; i < sizeof inlinings / sizeof inlinings[0]; i++) {
     const struct inlining *in = &inlinings[i];
     if (in->argc != argc || strcmp(in->name, p->row->name) != 0) continue;
+    bool commutes = in->run == run_add || in->run == run_multiply;
+    if (commutes && is_constant_fixnum(call->kids[0])) {
+      const struct node *constant = call->kids[0];
+      call->kids[0] = call->kids[1];
+      call->kids[1] = constant;
+    }
     bool constant = in->run_constant && is_constant_fixnum(call->kids[1]);
     return constant ? in->run_constant : in->run;
   }

@@ -76,6 +76,7 @@ static void step(value datum) {
   value comma_time = list2(sym("unquote"), sym("time"));
   bool timed = is_equal(datum, comma_time);
   if (timed) datum = read_lines(&error);
+  vm.where = FALSE;
   gc_get_stats(&before);
   int64_t start = clock_ns();
   call_protected(evaluate, &datum, &error);
