@@ -12,3 +12,5 @@ libgleaner_core_la_SOURCES += \
   alloc/runs.c alloc/runs.h \
   alloc/tags.c alloc/tags.h \
   alloc/types.h
+
+include $(top_srcdir)/alloc/classic/local.mk
