@@ -28,3 +28,4 @@ dist_check_SCRIPTS = tests/exports.sh tests/install.sh tests/live.sh
 TESTS += $(dist_check_SCRIPTS)
 
 include $(top_srcdir)/tests/unit/local.mk
+include $(top_srcdir)/tests/classic/local.mk

@@ -1,0 +1,11 @@
+# SPDX-License-Identifier: MIT
+#
+# tests/classic/local.mk: tests of the textbook's allocators.
+
+if HAVE_CHECK
+check_PROGRAMS += tests/classic/check_classic
+TESTS += tests/classic/check_classic
+endif
+tests_classic_check_classic_SOURCES = tests/classic/check_classic.c
+tests_classic_check_classic_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_classic_check_classic_LDADD = libgleaner_classic.la $(CHECK_LIBS)
