@@ -18,6 +18,7 @@ examples_contrast_contrast_SOURCES = $(contrast_trace_sources) \
   examples/contrast/contrast.c \
   examples/contrast/html.c \
   examples/contrast/output.c examples/contrast/output.h \
+  examples/contrast/picture.c \
   examples/contrast/plan.c examples/contrast/plan.h \
   examples/contrast/replay.c examples/contrast/replay.h \
   examples/contrast/replay_check.c \
