@@ -35,7 +35,9 @@ examples_contrast_gleaner_trace_SOURCES = $(contrast_trace_sources) \
 # not installed; -module lets its name be what it is.
 noinst_LTLIBRARIES += examples/contrast/libgleaner-record.la
 examples_contrast_libgleaner_record_la_SOURCES = \
-  examples/contrast/record.c examples/contrast/format.h
+  examples/contrast/format.h \
+  examples/contrast/record.c examples/contrast/record.h \
+  examples/contrast/record_gleaner.c
 examples_contrast_libgleaner_record_la_LDFLAGS = $(AM_LDFLAGS) -module \
   -avoid-version -shared -rpath $(abs_builddir)/examples/contrast
 examples_contrast_libgleaner_record_la_LIBADD = -ldl
@@ -43,6 +45,7 @@ examples_contrast_libgleaner_record_la_LIBADD = -ldl
 contrast_traces = \
   examples/contrast/traces/bash.trace \
   examples/contrast/traces/cc1.trace \
+  examples/contrast/traces/lisp.trace \
   examples/contrast/traces/perl.trace \
   examples/contrast/traces/python3.trace \
   examples/contrast/traces/sqlite3.trace

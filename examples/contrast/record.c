@@ -32,8 +32,8 @@
 #include <unistd.h>
 
 #include "format.h"
+#include "record.h"
 
-#define RECORD_EXPORT __attribute__((visibility("default")))
 #define RECORD_TLS _Thread_local __attribute__((tls_model("initial-exec")))
 
 /* The file grows by this much, and is cut to its length at the end. */
@@ -46,7 +46,8 @@
    at most half full; an address of 0 is an empty slot. */
 struct record_entry {
   uintptr_t address;
-  uint64_t number;
+  uint32_t number;
+  bool collected; /* the collector may free it */
 };
 
 static struct {
@@ -64,7 +65,7 @@ static struct {
   uint8_t *window; /* RECORD_WINDOW_BYTES of the file, mapped */
   off_t window_at; /* where in the file it starts */
   size_t used;     /* bytes of the window */
-  uint64_t allocations;
+  uint32_t allocations;
   unsigned last_thread;
   unsigned threads;
   struct record_entry *table;
@@ -93,10 +94,10 @@ static size_t record_slot(uintptr_t address) {
   return (size_t)(hash >> 20) & (record.table_room - 1);
 }
 
-static void record_table_put(uintptr_t address, uint64_t number) {
-  size_t i = record_slot(address);
+static void record_table_put(struct record_entry entry) {
+  size_t i = record_slot(entry.address);
   while (record.table[i].address != 0) i = (i + 1) & (record.table_room - 1);
-  record.table[i] = (struct record_entry){address, number};
+  record.table[i] = entry;
 }
 
 static bool record_table_reserve(void) {
@@ -110,7 +111,7 @@ static bool record_table_reserve(void) {
   record.table = table;
   record.table_room = room;
   for (size_t i = 0; i < old_room; i++)
-    if (old[i].address != 0) record_table_put(old[i].address, old[i].number);
+    if (old[i].address != 0) record_table_put(old[i]);
   if (old != NULL) munmap(old, old_room * sizeof *old);
   return true;
 }
@@ -128,15 +129,15 @@ static void record_table_close_gap(size_t i) {
   record.table[i].address = 0;
 }
 
-/* Take an address out of the table: true, and the number of its block. */
-static bool record_table_take(const void *p, uint64_t *number) {
+/* Take an address out of the table: true, and its entry. */
+static bool record_table_take(const void *p, struct record_entry *entry) {
   uintptr_t address = (uintptr_t)p;
   if (record.table_room == 0) return false;
   size_t i = record_slot(address);
   for (; record.table[i].address != address;
        i = (i + 1) & (record.table_room - 1))
     if (record.table[i].address == 0) return false;
-  *number = record.table[i].number;
+  *entry = record.table[i];
   record_table_close_gap(i);
   record.table_count--;
   return true;
@@ -195,45 +196,81 @@ static bool record_is_early(const void *p) {
          (const char *)p < record_early + RECORD_EARLY_BYTES;
 }
 
-static void record_allocation_locked(void *p, size_t size) {
+static void record_free_locked(const void *block) {
+  struct record_entry entry;
+  if (record.on && record_table_take(block, &entry))
+    record_put(FORMAT_FREE, record.allocations - 1 - entry.number, NULL);
+}
+
+static void record_allocation_locked(void *block, size_t size, bool collected) {
   if (!record.on || !record_table_reserve()) return;
-  record_table_put((uintptr_t)p, record.allocations++);
+  if (collected) record_free_locked(block);
+  record_table_put((struct record_entry){.address = (uintptr_t)block,
+                                         .number = record.allocations++,
+                                         .collected = collected});
   record.table_count++;
   record_put(FORMAT_ALLOCATE, size, NULL);
 }
 
-static void *record_allocation(void *p, size_t size) {
-  if (p == NULL || !record.on) return p;
-  record_lock();
-  record_allocation_locked(p, size);
-  record_unlock();
-  return p;
+static void record_resize_locked(const void *old_block, void *block,
+                                 size_t size) {
+  struct record_entry entry;
+  uint64_t new_size = size;
+  if (!record.on) return;
+  if (!record_table_take(old_block, &entry)) {
+    record_allocation_locked(block, size, false);
+    return;
+  }
+  entry.address = (uintptr_t)block;
+  record_table_put(entry);
+  record.table_count++;
+  record_put(FORMAT_RESIZE, record.allocations - 1 - entry.number, &new_size);
 }
 
-static void record_free(void *p) {
-  uint64_t number;
+bool record_is_on(void) { return record.on; }
+
+void *record_note_allocation(void *block, size_t size, bool collected) {
+  if (block == NULL || !record.on) return block;
+  record_lock();
+  record_allocation_locked(block, size, collected);
+  record_unlock();
+  return block;
+}
+
+void record_note_free(void *block) {
   if (!record.on) return;
   record_lock();
-  if (record.on && record_table_take(p, &number))
-    record_put(FORMAT_FREE, record.allocations - 1 - number, NULL);
+  record_free_locked(block);
   record_unlock();
 }
 
-static void *record_realloc(void *p, size_t size) {
-  uint64_t number, new_size = size;
+void *record_note_resize(void *old_block, void *block, size_t size) {
+  if (block == NULL || !record.on) return block;
   record_lock();
-  void *moved = real.realloc(p, size);
-  if (moved != NULL && record.on) {
-    if (record_table_take(p, &number)) {
-      record_table_put((uintptr_t)moved, number);
-      record.table_count++;
-      record_put(FORMAT_RESIZE, record.allocations - 1 - number, &new_size);
-    } else {
-      record_allocation_locked(moved, size);
-    }
-  }
+  record_resize_locked(old_block, block, size);
+  record_unlock();
+  return block;
+}
+
+static void *record_realloc(void *block, size_t size) {
+  record_lock();
+  void *moved = real.realloc(block, size);
+  if (moved != NULL) record_resize_locked(block, moved, size);
   record_unlock();
   return moved;
+}
+
+void record_note_dead(bool (*is_dead)(const void *block)) {
+  record_lock();
+  for (size_t i = 0; record.on && i < record.table_room;) {
+    const struct record_entry *entry = &record.table[i];
+    const void *block = (const void *)entry->address;
+    if (entry->address != 0 && entry->collected && is_dead(block))
+      record_free_locked(block); /* another one may be in its slot now */
+    else
+      i++;
+  }
+  record_unlock();
 }
 
 /* --------------------------------------------------------- start and end */
@@ -297,18 +334,18 @@ static void *record_early_allocate(size_t size) {
 
 RECORD_EXPORT void *malloc(size_t size) {
   if (real.malloc == NULL) return record_early_allocate(size);
-  return record_allocation(real.malloc(size), size);
+  return record_note_allocation(real.malloc(size), size, false);
 }
 
 RECORD_EXPORT void free(void *p) {
   if (p == NULL || record_is_early(p)) return;
-  record_free(p);
+  record_note_free(p);
   real.free(p);
 }
 
 RECORD_EXPORT void *calloc(size_t count, size_t size) {
   if (real.malloc == NULL) return record_early_allocate(count * size);
-  return record_allocation(real.calloc(count, size), count * size);
+  return record_note_allocation(real.calloc(count, size), count * size, false);
 }
 
 RECORD_EXPORT void *realloc(void *p, size_t size) {
@@ -320,7 +357,7 @@ RECORD_EXPORT void *realloc(void *p, size_t size) {
     return moved;
   }
   if (size != 0 && record.on) return record_realloc(p, size);
-  if (size == 0) record_free(p);
+  if (size == 0) record_note_free(p);
   return real.realloc(p, size);
 }
 
@@ -335,7 +372,7 @@ RECORD_EXPORT void *reallocarray(void *p, size_t count, size_t size) {
 
 RECORD_EXPORT void *memalign(size_t alignment, size_t size) {
   record_find_real();
-  return record_allocation(real.memalign(alignment, size), size);
+  return record_note_allocation(real.memalign(alignment, size), size, false);
 }
 
 RECORD_EXPORT void *aligned_alloc(size_t alignment, size_t size) {
