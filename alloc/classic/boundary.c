@@ -46,20 +46,21 @@ static void boundary_write(const struct gl_classic *heap,
 }
 
 /*
- * Merge a block, which is free and not in the index, with its free neighbours:
+ * Free bytes that start at a block, of which only the bit about the one before
+ * is right as yet: merge them with their free neighbours,
  *
  *   case 1   | allocated |  block  | allocated |   nothing to merge
  *   case 2   | allocated |  block      free    |   with the right one
  *   case 3   |   free       block  | allocated |   with the left one
  *   case 4   |   free       block      free    |   with both
  *
- * and put the result into the index.
+ * write the tags, and put the result into the index.
  */
-static void boundary_coalesce(struct gl_classic *heap,
-                              struct gl_boundary_block *block) {
+static void boundary_give(struct gl_classic *heap,
+                          struct gl_boundary_block *block, size_t bytes) {
   const struct gl_boundary_index *index = heap->policy->index;
-  size_t bytes = gl_boundary_size(block);
-  struct gl_boundary_block *next = gl_boundary_next(block);
+  struct gl_boundary_block *next =
+      (struct gl_boundary_block *)((char *)block + bytes);
   if (gl_boundary_is_free(next)) {
     index->remove(heap, next);
     bytes += gl_boundary_size(next);
@@ -94,8 +95,7 @@ static bool boundary_grow(struct gl_classic *heap, size_t bytes) {
     block->tag = heap->policy->index->footless ? GL_BOUNDARY_PREV_ALLOCATED : 0;
     size -= 2 * GL_BOUNDARY_TAG_BYTES;
   }
-  boundary_write(heap, block, size, false);
-  boundary_coalesce(heap, block);
+  boundary_give(heap, block, size);
   return true;
 }
 
@@ -113,8 +113,7 @@ static void boundary_place(struct gl_classic *heap,
   struct gl_boundary_block *tail = gl_boundary_next(block);
   tail->tag = 0; /* from the middle of a block: anything could be there */
   boundary_write(heap, block, bytes, true);
-  boundary_write(heap, tail, rest, false);
-  boundary_coalesce(heap, tail);
+  boundary_give(heap, tail, rest);
 }
 
 void *gl_boundary_allocate(struct gl_classic *heap, size_t size) {
@@ -137,8 +136,7 @@ static struct gl_boundary_block *boundary_block(const void *p) {
 
 void gl_boundary_release(struct gl_classic *heap, void *p) {
   struct gl_boundary_block *block = boundary_block(p);
-  boundary_write(heap, block, gl_boundary_size(block), false);
-  boundary_coalesce(heap, block);
+  boundary_give(heap, block, gl_boundary_size(block));
 }
 
 bool gl_boundary_try_resize(struct gl_classic *heap, void *p, size_t size) {

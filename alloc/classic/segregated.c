@@ -56,15 +56,18 @@ static unsigned segregated_next_bin(const struct gl_classic *heap,
 static struct gl_boundary_block *segregated_find(struct gl_classic *heap,
                                                  size_t bytes) {
   unsigned bin = segregated_next_bin(heap, segregated_bin(bytes));
-  while (bin < GL_CLASSIC_LISTS) {
-    struct gl_boundary_block *block = segregated_head(heap, bin);
+  struct gl_boundary_block *block = NULL;
+  uint64_t steps = 0;
+  while (bin < GL_CLASSIC_LISTS && block == NULL) {
+    block = segregated_head(heap, bin);
     for (; block != NULL; block = block->next) {
-      heap->counts.steps++;
-      if (gl_boundary_size(block) >= bytes) return block;
+      steps++;
+      if (gl_boundary_size(block) >= bytes) break;
     }
     bin = segregated_next_bin(heap, bin + 1);
   }
-  return NULL;
+  heap->counts.steps += steps;
+  return block;
 }
 
 static void segregated_insert(struct gl_classic *heap,

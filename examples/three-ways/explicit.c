@@ -28,7 +28,7 @@
 #define WINDOW 2000 /* documents in the index */
 #define DOCUMENT_WORDS 60
 #define VOCABULARY 20000
-#define QUERY_EVERY 8 /* documents between two queries */
+#define QUERY_EVERY 1 /* documents between two queries */
 #define ANSWERS 64    /* that are kept */
 #define SNIPPET_BYTES 24
 
