@@ -32,7 +32,8 @@ static const char html_introduction[] =
     "short-lived or large and drops the rest.</p>\n";
 
 static const char html_table_text[] =
-    "<p>Speed is a geometric mean, the shares are means over the traces: "
+    "<p>Speed is per second of processor time, a geometric mean; the shares "
+    "are means over the traces: "
     "payload over heap at the peak of each, and where the rest of the heap "
     "was. Steps are the blocks that a policy looked at for each allocation: "
     "where they grow with the heap, speed is gone, whatever else a policy does "

@@ -51,7 +51,7 @@ struct replay_result {
   bool timed;      /* and the measuring one */
   char fault[160]; /* what went wrong, or "" */
   uint64_t ops;
-  double seconds; /* the median of the timed passes */
+  double seconds; /* of the processor, for one pass */
   uint64_t peak_payload, peak_heap;
   struct subject_counts counts;
   struct replay_moment at_peak;
