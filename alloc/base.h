@@ -52,7 +52,7 @@ _Static_assert(GL_ARENA_BYTES % GL_PAGE_BYTES == 0, "arenas are whole pages");
 
 /*
  * The kind of a block is the kind of its arena (or of its page run).
- * GL_KIND_COUNT kinds have a lane of their own in every cache.
+ * Each has two lanes of its own in every cache.
  */
 enum gl_kind {
   GL_SCANNED,       /* the collector looks into it */

@@ -7,8 +7,8 @@
  * A small block's way, first to last: quick list of its size, the open hole,
  * the next hole of the current arena, the next pending arena, a bin, a rescan
  * of the lane's arenas where enough was freed, a fresh arena.  A medium block
- * goes: quick list, open hole, bins, pending arenas (each emptied into the
- * bins), a fresh arena.
+ * goes: quick list, bins, pending arenas (each emptied into the bins), a fresh
+ * arena.
  *
  * Every function is called with the cache entered (busy), so the world cannot
  * stop meanwhile, except inside gl_heap_lock.
@@ -35,10 +35,9 @@
 /* An arena with less free is passed over until the next sweep. */
 #define LANE_MIN_FREE_GRANULES (GL_ARENA_GRANULES / 64)
 
-/* A medium block looks into so many pending arenas before it takes a new one,
-   and only into such as have an eighth free. */
-#define LANE_MEDIUM_TRIES 4
-#define LANE_MEDIUM_FREE_GRANULES (GL_ARENA_GRANULES / 8)
+/* A medium block empties no more pending arenas than this into the bins before
+   it takes a new one: a bound on what one allocation may cost. */
+#define LANE_MEDIUM_TRIES 16
 
 /* A lane rescans its arenas when an eighth of them was freed, and no less than
    this: a rescan of an arena costs about a microsecond. */
@@ -247,31 +246,27 @@ void gl_lane_rescan(struct gl_cache *cache, struct gl_lane *lane) {
     arena->visited = false;
     arena->bound = 0;
   }
-  lane->pending = lane->pending_medium = lane->first;
+  lane->pending = lane->first;
 }
 
 /* ------------------------------------------------------------ fresh arenas */
 
-/* A fresh arena becomes current; the budget and the limit allowing. */
-static bool lane_grow(struct gl_cache *cache, struct gl_lane *lane,
-                      enum gl_want *want) {
+/* A fresh arena, the budget and the limit allowing; NULL otherwise.  While the
+   lock was waited for a collection may have come: the lane is in order all the
+   same, but what was known of it before is not true any more. */
+static struct gl_arena *lane_grow(struct gl_cache *cache, struct gl_lane *lane,
+                                  enum gl_want *want) {
   gl_cache_settle(cache);
   if (__atomic_load_n(&gl_heap.budget_bytes, __ATOMIC_RELAXED) <= 0) {
     *want = GL_WANT_COLLECTION;
-    return false;
+    return NULL;
   }
   gl_heap_lock(cache);
   gl_runs_tick(gl_os_coarse_ns());
   struct gl_arena *arena = gl_arena_create(cache, lane);
   gl_heap_unlock();
-  if (arena == NULL) {
-    *want = GL_WANT_ROOM;
-    return false;
-  }
-  /* A collection may have come while the lock was waited for; the lane is in
-     order all the same, only its hole may be gone. */
-  lane_make_current(lane, arena);
-  return true;
+  if (arena == NULL) *want = GL_WANT_ROOM;
+  return arena;
 }
 
 /* -------------------------------------------------------------- small blocks */
@@ -288,7 +283,10 @@ static bool lane_refill(struct gl_cache *cache, struct gl_lane *lane,
     if (!lane_rescan_is_due(cache, lane)) break;
     gl_lane_rescan(cache, lane);
   } while (true);
-  return lane_grow(cache, lane, want) && lane_next_hole(lane, granules);
+  struct gl_arena *fresh = lane_grow(cache, lane, want);
+  if (fresh == NULL) return false;
+  lane_make_current(lane, fresh);
+  return lane_next_hole(lane, granules);
 }
 
 static void *lane_allocate_small(struct gl_cache *cache, struct gl_lane *lane,
@@ -339,15 +337,12 @@ static void lane_empty_into_bins(struct gl_lane *lane, struct gl_arena *arena) {
   arena_visited(arena);
 }
 
-/* Empty one more pending arena that has much room into the bins. */
+/* Empty one more pending arena that may have room into the bins. */
 static bool lane_next_pending_medium(struct gl_lane *lane, size_t granules) {
-  size_t least = LANE_MEDIUM_FREE_GRANULES;
-  if (least < granules) least = granules;
-  struct gl_arena *arena = lane->pending_medium;
-  while (arena != NULL && (arena->visited || arena == lane->arena ||
-                           arena->free_granules < least))
+  struct gl_arena *arena = lane->pending;
+  while (arena != NULL && (arena->visited || arena->free_granules < granules))
     arena = arena->next;
-  lane->pending_medium = arena != NULL ? arena->next : NULL;
+  lane->pending = arena != NULL ? arena->next : NULL;
   if (arena == NULL) return false;
   lane_empty_into_bins(lane, arena);
   return true;
@@ -357,47 +352,32 @@ static size_t lane_find_medium(struct gl_cache *cache, struct gl_lane *lane,
                                size_t granules, size_t *length) {
   gl_cache_drain_inbox(cache);
   size_t start = gl_bins_take(lane, granules, length);
+  if (start == 0 && lane->pending == NULL && lane_rescan_is_due(cache, lane))
+    gl_lane_rescan(cache, lane);
   for (int tries = 0; start == 0 && tries < LANE_MEDIUM_TRIES; tries++) {
     if (!lane_next_pending_medium(lane, granules)) break;
     start = gl_bins_take(lane, granules, length);
   }
-  if (start != 0 || !lane_rescan_is_due(cache, lane)) return start;
-  gl_lane_rescan(cache, lane);
-  return lane_next_pending_medium(lane, granules)
-             ? gl_bins_take(lane, granules, length)
-             : 0;
-}
-
-/* A fresh arena for medium blocks goes into the bins whole, so that the open
-   hole of the small ones stays open. */
-static size_t lane_grow_medium(struct gl_cache *cache, struct gl_lane *lane,
-                               size_t granules, size_t *length,
-                               enum gl_want *want) {
-  struct gl_arena *current = lane->arena;
-  size_t cursor = lane->cursor, epoch = gl_heap.epoch;
-  if (!lane_grow(cache, lane, want)) return 0;
-  struct gl_arena *fresh = lane->arena;
-  /* Where a collection came in between, the old arena is pending again. */
-  bool kept = current != NULL && epoch == gl_heap.epoch;
-  lane->arena = kept ? current : NULL;
-  lane->cursor = kept ? cursor : 0;
-  lane_empty_into_bins(lane, fresh);
-  return gl_bins_take(lane, granules, length);
+  return start;
 }
 
 static void *lane_allocate_medium(struct gl_cache *cache, struct gl_lane *lane,
                                   size_t granules, enum gl_want *want) {
-  if (lane_has_room(lane, granules)) return lane_bump(cache, lane, granules);
   size_t length = 0;
   size_t start = lane_find_medium(cache, lane, granules, &length);
-  if (start == 0)
-    start = lane_grow_medium(cache, lane, granules, &length, want);
+  if (start == 0) {
+    struct gl_arena *fresh = lane_grow(cache, lane, want);
+    if (fresh == NULL) return NULL;
+    lane_empty_into_bins(lane, fresh);
+    start = gl_bins_take(lane, granules, &length);
+  }
   return start == 0 ? NULL : lane_split(cache, lane, start, length, granules);
 }
 
 void *gl_cache_allocate_slow(struct gl_cache *cache, size_t granules,
                              enum gl_kind kind, enum gl_want *want) {
-  struct gl_lane *lane = &cache->lane[kind];
+  bool small = granules <= GL_EXACT_CLASSES;
+  struct gl_lane *lane = &cache->lane[small ? kind : kind + GL_KIND_COUNT];
   granules = gl_class_granules(granules);
   unsigned size_class = gl_class_of(granules);
   cache->slow_allocations++;
@@ -407,7 +387,7 @@ void *gl_cache_allocate_slow(struct gl_cache *cache, size_t granules,
       memset(p, 0, granules << GL_GRANULE_SHIFT);
     if (p != NULL) return p;
   }
-  if (granules <= GL_EXACT_CLASSES)
+  if (small)
     return lane_allocate_small(cache, lane, granules, want);
   return lane_allocate_medium(cache, lane, granules, want);
 }
@@ -531,8 +511,8 @@ bool gl_lane_try_extend(struct gl_cache *cache, struct gl_lane *lane, char *p,
 /* ----------------------------------------------------------- cache lifetimes */
 
 static void cache_init(struct gl_cache *cache) {
-  for (int kind = 0; kind < GL_KIND_COUNT; kind++)
-    cache->lane[kind].kind = (enum gl_kind)kind;
+  for (int i = 0; i < GL_LANES; i++)
+    cache->lane[i].kind = (enum gl_kind)(i % GL_KIND_COUNT);
   cache->next = gl_heap.caches;
   gl_heap.caches = cache;
   gl_heap.cache_count++;
@@ -586,8 +566,8 @@ void gl_cache_release(struct gl_cache *cache) {
   gl_cache_enter_slow(cache);
   gl_cache_flush_outbox(cache);
   gl_cache_drain_inbox(cache);
-  for (int kind = 0; kind < GL_KIND_COUNT; kind++)
-    gl_lane_close(cache, &cache->lane[kind], true);
+  for (int i = 0; i < GL_LANES; i++)
+    gl_lane_close(cache, &cache->lane[i], true);
   gl_cache_settle(cache);
   gl_heap_lock(cache);
   gl_self = &gl_cache_none;
@@ -606,7 +586,7 @@ static bool lane_check(const struct gl_cache *cache,
   GL_HEAP_CHECK("lane", hole->start <= hole->limit && hole->limit <= hole->cur);
   size_t arenas = 0;
   for (struct gl_arena *a = lane->first; a != NULL; a = a->next, arenas++) {
-    GL_HEAP_CHECK("lane", a->owner == cache && a->kind == lane->kind);
+    GL_HEAP_CHECK("lane", a->owner == cache && &cache->lane[a->lane] == lane);
     GL_HEAP_CHECK("lane", a->next != NULL || lane->last == a);
   }
   GL_HEAP_CHECK("lane", arenas == lane->arena_count);
@@ -630,7 +610,7 @@ static bool lane_check(const struct gl_cache *cache,
 }
 
 bool gl_cache_check(const struct gl_cache *cache) {
-  for (int kind = 0; kind < GL_KIND_COUNT; kind++)
-    if (!lane_check(cache, &cache->lane[kind])) return false;
+  for (int i = 0; i < GL_LANES; i++)
+    if (!lane_check(cache, &cache->lane[i])) return false;
   return true;
 }

@@ -160,7 +160,7 @@ GL_INLINE bool gl_cache_free_entered(struct gl_cache *cache, char *p) {
   if (GL_UNLIKELY(arena->owner != cache || (uintptr_t)p >= arena->bound ||
                   (line->block & bit) == 0))
     return false;
-  struct gl_lane *lane = &cache->lane[arena->kind];
+  struct gl_lane *lane = &cache->lane[arena->lane];
   size_t granules = gl_cache_tagged_size(line, granule);
   size_t bytes = granules << GL_GRANULE_SHIFT;
   if (GL_UNLIKELY(p == lane->hole.cur)) {

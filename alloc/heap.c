@@ -368,7 +368,7 @@ static bool heap_resize_small(struct gl_cache *cache,
   if (want <= have) return want > have / 2;
   struct gl_arena *arena = gl_arena_of(block->start);
   if (arena->owner != cache) return false;
-  return gl_lane_try_extend(cache, &cache->lane[block->kind], block->start,
+  return gl_lane_try_extend(cache, &cache->lane[arena->lane], block->start,
                             have, want);
 }
 
@@ -422,8 +422,8 @@ static void heap_sweep_rest(void) {
 }
 
 static void heap_close_lanes(struct gl_cache *cache) {
-  for (int kind = 0; kind < GL_KIND_COUNT; kind++) {
-    struct gl_lane *lane = &cache->lane[kind];
+  for (int i = 0; i < GL_LANES; i++) {
+    struct gl_lane *lane = &cache->lane[i];
     gl_lane_close(cache, lane, false);
     memset(lane->quick, 0, sizeof lane->quick);
     gl_bins_reset(lane);
@@ -455,20 +455,20 @@ void gl_heap_prepare_mark(void) {
    addresses. */
 static void heap_unlink_arenas(void) {
   for (struct gl_cache *c = gl_heap.caches; c != NULL; c = c->next)
-    for (int kind = 0; kind < GL_KIND_COUNT; kind++) {
-      struct gl_lane *lane = &c->lane[kind];
-      lane->first = lane->last = lane->pending = lane->pending_medium = NULL;
+    for (int i = 0; i < GL_LANES; i++) {
+      struct gl_lane *lane = &c->lane[i];
+      lane->first = lane->last = lane->pending = NULL;
       lane->arena_count = 0;
     }
 }
 
 static void heap_relink(struct gl_arena *arena) {
-  struct gl_lane *lane = &arena->owner->lane[arena->kind];
+  struct gl_lane *lane = &arena->owner->lane[arena->lane];
   arena->next = NULL;
   if (lane->last != NULL)
     lane->last->next = arena;
   else
-    lane->first = lane->pending = lane->pending_medium = arena;
+    lane->first = lane->pending = arena;
   lane->last = arena;
   lane->arena_count++;
 }

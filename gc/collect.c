@@ -84,7 +84,7 @@ static void collect_resume(struct gl_cycle *cycle) {
 
 static void collect_settle(struct gl_cycle *cycle) {
   gl_pace_note(cycle->live_bytes, cycle);
-  gl_pace_set_budget();
+  cycle->next_bytes = gl_pace_set_budget();
   gl_heap_tick();
   cycle->after_bytes = gl_heap_held_bytes();
   gl_stats_note(cycle);

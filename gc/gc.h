@@ -198,8 +198,9 @@ struct gl_cycle;
 
 void gl_pace_init(void);
 
-/* Set the budget: what may be allocated before a collection is due. */
-void gl_pace_set_budget(void);
+/* Set the budget: what may be allocated before a collection is due.  Returns
+   it. */
+size_t gl_pace_set_budget(void);
 
 /* A collection was due and could not be done: go on for a while. */
 void gl_pace_extend_budget(void);
@@ -231,6 +232,7 @@ struct gl_cycle {
   size_t live_bytes;
   size_t root_bytes;
   uint64_t marked_objects;
+  size_t next_bytes;   /* to allocate until the next one is due */
   size_t threads;
   bool stopped;        /* the world was: otherwise nothing was done */
 };

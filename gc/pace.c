@@ -92,9 +92,10 @@ static int64_t pace_room_bytes(void) {
   return bytes < PACE_FLOOR_BYTES ? PACE_FLOOR_BYTES : bytes;
 }
 
-void gl_pace_set_budget(void) {
+size_t gl_pace_set_budget(void) {
   int64_t budget = gl_is_collecting() ? pace_room_bytes() : INT64_MAX;
   __atomic_store_n(&gl_heap.budget_bytes, budget, __ATOMIC_RELAXED);
+  return (size_t)budget;
 }
 
 void gl_pace_extend_budget(void) {

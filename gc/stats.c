@@ -31,8 +31,8 @@ __attribute__((no_sanitize("thread"))) static void stats_add_caches(
   for (struct gl_cache *c = gl_heap.caches; c != NULL; c = c->next) {
     stats->allocated_bytes += c->allocated_bytes + c->reused_bytes;
     stats->freed_bytes += c->freed_bytes;
-    for (int kind = 0; kind < GL_KIND_COUNT; kind++) {
-      const struct gl_lane *lane = &c->lane[kind];
+    for (int i = 0; i < GL_LANES; i++) {
+      const struct gl_lane *lane = &c->lane[i];
       if (lane->accounted > lane->hole.cur && lane->hole.cur != NULL)
         stats->allocated_bytes += (uint64_t)(lane->accounted - lane->hole.cur);
     }
@@ -152,6 +152,7 @@ void gl_log_cycle(const struct gl_cycle *cycle) {
   log_size(&text, "; heap ", cycle->before_bytes);
   log_size(&text, " -> ", cycle->after_bytes);
   log_size(&text, " live ", cycle->live_bytes);
+  log_size(&text, " next ", cycle->next_bytes);
   gl_text_string(&text, " objects ");
   gl_text_number(&text, cycle->marked_objects);
   gl_text_string(&text, " roots ");
