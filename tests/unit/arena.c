@@ -39,7 +39,8 @@ START_TEST(fresh_arena_is_one_clean_free_run) {
   ck_assert(gl_tags_is_free(gl_heap.tags, first));
   ck_assert_uint_eq(gl_tags_next(gl_heap.tags, first + 1, end), end);
   ck_assert(gl_arena_is_empty(arena));
-  ck_assert_ptr_eq(gl_arena_clean_from(arena), gl_arena_start(arena));
+  ck_assert_uint_eq(arena->clean_from, 0);
+  ck_assert_uint_eq(arena->clean_to, GL_ARENA_BYTES);
   ck_assert_uint_eq(arena->free_granules, GL_ARENA_GRANULES);
   ck_assert_ptr_eq(arena->owner, cache);
   ck_assert_ptr_eq(gl_arena_of(gl_arena_start(arena) + GL_ARENA_BYTES - 1),
@@ -122,13 +123,14 @@ START_TEST(next_run_coalesces) {
 }
 END_TEST
 
-/* Pages above the highest one written come back clean, the others dirty. */
+/* Pages that were never written come back clean, the others dirty. */
 START_TEST(destroy_knows_what_was_written) {
   arena_begin();
-  size_t page = gl_page_of(gl_arena_start(arena));
-  memset(gl_arena_start(arena), 0xff, GL_PAGE_BYTES + 1);
-  gl_arena_soil(arena, gl_arena_start(arena) + GL_PAGE_BYTES + 1);
-  gl_arena_soil(arena, gl_arena_start(arena) + 16); /* never lowers it */
+  char *start = gl_arena_start(arena);
+  size_t page = gl_page_of(start);
+  memset(start, 0xff, GL_PAGE_BYTES + 1);
+  gl_arena_soil(arena, start, start + GL_PAGE_BYTES + 1);
+  gl_arena_soil(arena, start, start + 16); /* is so already */
   destroy(arena);
   ck_assert_uint_eq(gl_heap.runs.dirty_pages, 2);
   ck_assert_int_ne(gl_heap.dirty[page + 1], 0);
@@ -137,6 +139,38 @@ START_TEST(destroy_knows_what_was_written) {
   /* Made anew from the same pages, it starts with as much dirt. */
   arena = create(GL_ATOMIC);
   ck_assert_uint_eq(arena->clean_from, 2 * GL_PAGE_BYTES);
+  ck_assert_uint_eq(arena->clean_to, GL_ARENA_BYTES);
+}
+END_TEST
+
+/* One range is known to be clean; what is written at random leaves it so, and
+   zeroing at random makes zero whatever is not. */
+START_TEST(clean_is_what_was_never_written) {
+  arena_begin();
+  char *start = gl_arena_start(arena);
+  for (int i = 0; i < 2000; i++) {
+    size_t from = test_below(GL_ARENA_BYTES / 16) * 16;
+    size_t length = test_below(test_one_in(8) ? 20000 : 300);
+    if (test_one_in(3)) from = arena->clean_from + test_below(64) * 16;
+    if (test_one_in(3)) from = arena->clean_to - test_below(64) * 16;
+    if (from > GL_ARENA_BYTES) from = 0;
+    if (length > GL_ARENA_BYTES - from) length = GL_ARENA_BYTES - from;
+    if (test_one_in(2)) {
+      gl_arena_soil(arena, start + from, start + from + length);
+    } else {
+      gl_arena_zero(arena, start + from, start + from + length);
+      expect(test_is_zero(start + from, length));
+    }
+    memset(start + from, 0xcc, length);
+    expect(arena->clean_to <= GL_ARENA_BYTES);
+    if (arena->clean_from < arena->clean_to)
+      expect(test_is_zero(start + arena->clean_from,
+                          arena->clean_to - arena->clean_from));
+    if (i % 40 != 39) continue;
+    memset(start, 0, GL_ARENA_BYTES);
+    arena->clean_from = 0;
+    arena->clean_to = (uint32_t)GL_ARENA_BYTES;
+  }
 }
 END_TEST
 
@@ -170,6 +204,7 @@ int main(void) {
   tcase_add_test(tests, sweep_is_done_once);
   tcase_add_test(tests, next_run_coalesces);
   tcase_add_test(tests, destroy_knows_what_was_written);
+  tcase_add_test(tests, clean_is_what_was_never_written);
   tcase_add_test(tests, destroy_takes_all_tags_along);
   tcase_add_test(tests, check_sees_what_is_wrong);
   return test_end();

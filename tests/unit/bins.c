@@ -138,20 +138,6 @@ START_TEST(remove_knows_what_is_in_no_bin) {
 }
 END_TEST
 
-/* The run right before the open hole: nothing is tagged where it ends. */
-START_TEST(run_before_the_open_hole) {
-  bins_begin();
-  size_t length = 0, granule = put(0, 20);
-  gl_tags_clear(gl_heap.tags, first + 20);
-  lane->hole.cur = lane->hole.limit = gl_granule_address(first + 20);
-  lane->hole.end = gl_granule_address(first + 90);
-  ck_assert(gl_bins_check(lane));
-  ck_assert_uint_eq(gl_bins_take(lane, 20, &length), granule);
-  ck_assert_uint_eq(length, 20);
-  ck_assert_int_eq(corruptions, 0);
-}
-END_TEST
-
 /* Any of the three words changed, by anything: told, and never followed.  A
    wrong prev is told where it would be followed, on removal. */
 START_TEST(scribbling_is_found_out) {
@@ -182,7 +168,6 @@ int main(void) {
   tcase_add_test(tests, every_length_is_found_again);
   tcase_add_test(tests, the_best_of_a_bin_is_taken);
   tcase_add_test(tests, remove_knows_what_is_in_no_bin);
-  tcase_add_test(tests, run_before_the_open_hole);
   tcase_add_test(tests, scribbling_is_found_out);
   return test_end();
 }

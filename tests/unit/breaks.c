@@ -42,7 +42,7 @@ START_TEST(breaks_1_stale_heads) {
       }
     }
     for (int kind = 0; kind < GL_KIND_COUNT; kind++)
-      gl_lane_close(cache, &cache->lane[kind]);
+      gl_lane_close(cache, &cache->lane[kind], true);
     for (int i = 0; i < 64; i++) expect(test_usable(p[i]) == 320);
     expect(test_prove());
     test_collect(test_keep_none, NULL);
@@ -50,17 +50,19 @@ START_TEST(breaks_1_stale_heads) {
 }
 END_TEST
 
-/* The last block of an open hole has no end tag but the bump pointer, for
-   lookups, frees, growth and collections. */
-START_TEST(breaks_2_last_block_has_no_end_tag) {
+/* The newest block of an open hole has an end for lookups, frees and
+   collections, and the hole below it is nobody's. */
+START_TEST(breaks_2_newest_block_has_an_end) {
   struct gl_block block;
   cache = test_heap();
+  const struct gl_hole *hole = &cache->lane[GL_SCANNED].hole;
   for (size_t size = 16; size <= 1024; size += 16) {
     char *p = allocate(size, GL_SCANNED);
-    ck_assert_ptr_eq(cache->lane[GL_SCANNED].hole.cur, p + size);
+    ck_assert(hole->cur == NULL || hole->cur == p);
     ck_assert_uint_eq(test_usable(p), size);
     ck_assert(gl_heap_find(p + size - 1, &block));
-    ck_assert(!gl_heap_find(p + size, &block));
+    ck_assert_ptr_eq(block.start, p);
+    if (hole->cur != NULL) ck_assert(!gl_heap_find(p - 1, &block));
     uint64_t freed = cache->freed_bytes;
     ck_assert_int_eq(test_free(cache, p), GL_FAULT_NONE);
     ck_assert_uint_eq(cache->freed_bytes - freed, size);
@@ -86,10 +88,10 @@ END_TEST
 START_TEST(breaks_6_no_padding) {
   struct gl_block block;
   cache = test_heap();
-  char *before = allocate(48, GL_SCANNED), *p = allocate(64, GL_SCANNED);
-  char *behind = allocate(16, GL_SCANNED);
+  char *behind = allocate(48, GL_SCANNED), *p = allocate(64, GL_SCANNED);
+  char *before = allocate(16, GL_SCANNED);
   ck_assert_uint_eq(test_usable(p), 64);
-  ck_assert_ptr_eq(before + 48, p);
+  ck_assert_ptr_eq(before + 16, p);
   ck_assert_ptr_eq(p + 64, behind);
   for (size_t i = 0; i < 64; i++) {
     ck_assert(gl_heap_find(p + i, &block));
@@ -125,10 +127,12 @@ START_TEST(breaks_8_zeroed_a_little_ahead) {
   for (size_t i = 0; i < GL_ARENA_BYTES / 1024; i++) {
     char *p = allocate(64, GL_SCANNED);
     expect(test_is_zero(p, 64));
-    if (hole->limit == hole->end) continue;
-    expect((size_t)(hole->limit - hole->cur) <= 4096);
-    if (hole->limit < gl_arena_clean_from(gl_arena_of(p)))
-      expect(hole->limit[0] == (char)0x99);
+    expect((size_t)(hole->cur - hole->limit) <= 4096);
+    if (hole->limit - hole->start < 64) continue;
+    const struct gl_arena *arena = gl_arena_of(p);
+    size_t below = (size_t)(hole->limit - 1 - gl_arena_start(arena));
+    if (below < arena->clean_from || below >= arena->clean_to)
+      expect(hole->limit[-1] == (char)0x99);
   }
 }
 END_TEST
@@ -138,12 +142,12 @@ START_TEST(breaks_8_fresh_memory_is_not_touched) {
   cache = test_heap();
   allocate(16, GL_SCANNED);
   const struct gl_hole *hole = &cache->lane[GL_SCANNED].hole;
-  char *fresh = hole->limit + 64;
-  if (fresh >= hole->end) return; /* tiny arenas: all of it is ready */
-  fresh[0] = 0x55;                /* as no program can */
-  while (hole->cur < hole->limit) allocate(16, GL_SCANNED);
+  char *fresh = hole->limit - 64;
+  ck_assert(fresh > hole->start);
+  fresh[0] = 0x55; /* as no program can */
+  while (hole->cur > hole->limit) allocate(16, GL_SCANNED);
   allocate(16, GL_SCANNED);
-  ck_assert(fresh < hole->limit);
+  ck_assert(fresh >= hole->limit);
   ck_assert_int_eq(fresh[0], 0x55);
 }
 END_TEST
@@ -253,7 +257,7 @@ END_TEST
 int main(void) {
   TCase *tests = test_begin("breaks");
   tcase_add_test(tests, breaks_1_stale_heads);
-  tcase_add_test(tests, breaks_2_last_block_has_no_end_tag);
+  tcase_add_test(tests, breaks_2_newest_block_has_an_end);
   tcase_add_test(tests, breaks_6_no_padding);
   tcase_add_test(tests, breaks_8_zeroed_a_little_ahead);
   tcase_add_test(tests, breaks_8_fresh_memory_is_not_touched);

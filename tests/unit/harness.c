@@ -122,7 +122,7 @@ bool test_accounts_balance(const struct gl_cache *cache) {
   uint64_t ready = 0;
   for (int kind = 0; kind < GL_KIND_COUNT; kind++)
     ready +=
-        (uint64_t)(cache->lane[kind].hole.limit - cache->lane[kind].accounted);
+        (uint64_t)(cache->lane[kind].accounted - cache->lane[kind].hole.limit);
   return cache->charged_bytes == cache->allocated_bytes + ready;
 }
 

@@ -382,7 +382,7 @@ static void check_accounts(void) {
     bytes += cache->allocated_bytes + cache->reused_bytes - cache->freed_bytes;
     for (int kind = 0; kind < GL_KIND_COUNT; kind++)
       bytes +=
-          (uint64_t)(cache->lane[kind].hole.cur - cache->lane[kind].accounted);
+          (uint64_t)(cache->lane[kind].accounted - cache->lane[kind].hole.cur);
     expected += sent_bytes(cache->inbox) + sent_bytes(cache->outbox.first);
   }
   expect(bytes == expected);

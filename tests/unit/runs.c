@@ -135,7 +135,8 @@ static void step_give(size_t index) {
            gl_heap.dirty[run.page + run.pages - 1 - clean] == 0)
       clean++;
     clean = test_below(clean + 1);
-    gl_runs_give(run.page, run.pages, clean);
+    gl_runs_give(run.page, run.pages, run.page + run.pages - clean,
+                 run.page + run.pages);
     oracle_free(run.page, run.page + run.pages, clean);
   } else {
     gl_tags_clear(gl_heap.tags, run.page * (GL_PAGE_BYTES / GL_GRANULE_BYTES));
