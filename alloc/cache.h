@@ -78,6 +78,7 @@ GL_INLINE void *gl_cache_pop(struct gl_cache *cache, struct gl_lane *lane,
   }
   lane->quick[size_class] = (struct gl_quick *)(block->link ^ gl_heap.secret);
   line->block |= bit;
+  GL_STORE_FENCE(); /* there is a tag at any time */
   line->mark ^= bit;
   cache->reused_bytes += granules << GL_GRANULE_SHIFT;
   return block;

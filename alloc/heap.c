@@ -259,7 +259,7 @@ void *gl_heap_allocate_aligned(struct gl_cache *cache, size_t size,
 /* The end of a block in an arena, whoever owns it: a tag is there at any time,
    since the owner writes each before it takes away the one it stands for. */
 static size_t heap_block_end(const struct gl_arena *arena, size_t start) {
-  return gl_tags_next(gl_heap.tags, start + 1, gl_arena_end(arena));
+  return gl_tags_next_shared(gl_heap.tags, start + 1, gl_arena_end(arena));
 }
 
 static bool heap_find_in_arena(struct gl_arena *arena, const void *p,

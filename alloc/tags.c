@@ -8,10 +8,19 @@
 
 #include <string.h>
 
-enum tags_want { TAGS_ANY, TAGS_BLOCK, TAGS_FREE };
+enum tags_want { TAGS_ANY, TAGS_SHARED, TAGS_BLOCK, TAGS_FREE };
+
+/* A tag that changes from 10 to 01 reads 11 in between, and so does one that
+   changes from 01 to 10: one of these three loads sees a bit of it. */
+GL_INLINE uint64_t tags_any_shared(const struct gl_tags *line) {
+  uint64_t block = __atomic_load_n(&line->block, __ATOMIC_ACQUIRE);
+  uint64_t mark = __atomic_load_n(&line->mark, __ATOMIC_ACQUIRE);
+  return block | mark | __atomic_load_n(&line->block, __ATOMIC_ACQUIRE);
+}
 
 GL_INLINE uint64_t tags_wanted(const struct gl_tags *line,
                                enum tags_want want) {
+  if (want == TAGS_SHARED) return tags_any_shared(line);
   if (want == TAGS_BLOCK) return line->block;
   if (want == TAGS_FREE) return line->mark & ~line->block;
   return line->block | line->mark;
@@ -32,6 +41,10 @@ GL_INLINE size_t tags_search(struct gl_tags *tags, size_t from, size_t to,
 
 size_t gl_tags_next(struct gl_tags *tags, size_t from, size_t to) {
   return tags_search(tags, from, to, TAGS_ANY);
+}
+
+size_t gl_tags_next_shared(struct gl_tags *tags, size_t from, size_t to) {
+  return tags_search(tags, from, to, TAGS_SHARED);
 }
 
 size_t gl_tags_next_block(struct gl_tags *tags, size_t from, size_t to) {

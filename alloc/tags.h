@@ -71,7 +71,8 @@ GL_INLINE bool gl_tags_is_free(struct gl_tags *tags, size_t granule) {
 GL_INLINE void gl_tags_set_block(struct gl_tags *tags, size_t granule) {
   struct gl_tags *line = gl_tags_line(tags, granule);
   uint64_t bit = gl_tags_bit(granule);
-  line->block |= bit;
+  line->block |= bit; /* first: there is a tag at any time */
+  GL_STORE_FENCE();
   line->mark &= ~bit;
 }
 
@@ -95,6 +96,9 @@ GL_INLINE void gl_tags_clear(struct gl_tags *tags, size_t granule) {
 /* The first granule in [from, to) that has a tag, or to.  Cost: a line, that
    is a KiB of heap, a step. */
 size_t gl_tags_next(struct gl_tags *tags, size_t from, size_t to);
+
+/* The same while the owner of the tags may be writing them. */
+size_t gl_tags_next_shared(struct gl_tags *tags, size_t from, size_t to);
 
 /* The first granule in [from, to) that heads an allocated block, or to. */
 size_t gl_tags_next_block(struct gl_tags *tags, size_t from, size_t to);
