@@ -275,6 +275,49 @@ START_TEST(frees_cross_without_collections) {
 }
 END_TEST
 
+/* ------------------------------------------------------ lookups by others */
+
+static char *watched; /* 64 bytes, allocated, of another thread */
+
+/* What happens beside a block must not change its size: the block behind it is
+   freed and reused, the newest, before it, comes and goes, the hole moves. */
+static void *work_behind(void *data) {
+  int way = *(int *)data;
+  gl_heap_lock(NULL);
+  struct gl_cache *cache = gl_cache_acquire();
+  gl_heap_unlock();
+  char *behind = test_allocate(cache, 64, GL_SCANNED);
+  char *x = test_allocate(cache, 64, GL_SCANNED);
+  char *y = way == 0 ? behind : test_allocate(cache, 64, GL_SCANNED);
+  __atomic_store_n(&watched, x, __ATOMIC_RELEASE);
+  for (int i = 0; !__atomic_load_n(&finished, __ATOMIC_RELAXED); i++) {
+    if (way < 2) expect(test_free(cache, y) == GL_FAULT_NONE);
+    y = test_allocate(cache, 64, GL_SCANNED);
+    expect(y != NULL);
+    if (way == 2 && i % 8 == 0) __atomic_store_n(&watched, y, __ATOMIC_RELEASE);
+  }
+  return NULL;
+}
+
+START_TEST(sizes_hold_for_others) {
+  pthread_t thread;
+  struct gl_block block;
+  ck_assert(gl_heap_init());
+  ck_assert_int_eq(pthread_create(&thread, NULL, work_behind, &_i), 0);
+  uint64_t end = gl_os_now_ns() + 500000000;
+  while (gl_os_now_ns() < end) {
+    for (int i = 0; i < 100; i++) {
+      char *p = __atomic_load_n(&watched, __ATOMIC_ACQUIRE);
+      if (p == NULL) continue;
+      expect(gl_heap_find(p, &block));
+      expect(block.start == p && block.size == 64);
+    }
+  }
+  __atomic_store_n(&finished, true, __ATOMIC_RELAXED);
+  pthread_join(thread, NULL);
+}
+END_TEST
+
 /* ---------------------------------------------------- the two ways to lose it */
 
 static uint64_t asked, answered;
@@ -344,6 +387,7 @@ int main(void) {
   TCase *tests = test_begin("threads");
   tcase_add_test(tests, world_stops_under_load);
   tcase_add_test(tests, frees_cross_without_collections);
+  tcase_add_loop_test(tests, sizes_hold_for_others, 0, 3);
   tcase_add_test(tests, no_stop_is_lost);
   tcase_add_test(tests, nobody_stops_in_the_empty_cache);
   return test_end();
