@@ -164,7 +164,9 @@ GL_INLINE bool gl_cache_free_entered(struct gl_cache *cache, char *p) {
   struct gl_lane *lane = &cache->lane[arena->lane];
   size_t granules = gl_cache_tagged_size(line, granule);
   size_t bytes = granules << GL_GRANULE_SHIFT;
-  if (GL_UNLIKELY(p == lane->hole.cur)) {
+  /* The first block of an arena is not the newest: the hole it seems to be cut
+     from is the arena's before. */
+  if (GL_UNLIKELY(p == lane->hole.cur) && granule % GL_ARENA_GRANULES != 0) {
     line->block ^= bit;
     gl_cache_unbump(cache, lane, p, bytes);
     return true;
