@@ -198,6 +198,32 @@ START_TEST(hole_grows_upwards) {
 }
 END_TEST
 
+static bool keep_even(const struct gl_block *found, void *data) {
+  (void)data;
+  return (size_t)(found->start - block[0]) / BLOCK % 2 == 0;
+}
+
+/* The hole may end where the next arena begins: the first block there is not
+   the newest. */
+START_TEST(hole_stops_at_the_arenas_end) {
+  cache_begin();
+  fill(2);
+  test_collect(keep_even, NULL);
+  for (size_t i = 0; i < 2 * GL_ARENA_BYTES / 1024; i++) allocate(1024);
+  char *p;
+  while ((p = allocate(256)) != block[BLOCKS - 1] + 256) {
+    ck_assert(p >= block[0] && p < block[0] + 2 * GL_ARENA_BYTES);
+    allocate(256); /* the other half of the run */
+  }
+  release(p);
+  ck_assert_ptr_eq(cache->lane[GL_SCANNED].hole.cur, block[BLOCKS]);
+  ck_assert_uint_eq(freed_by(block[BLOCKS]), BLOCK);
+  ck_assert(!is_allocated(block[BLOCKS]));
+  ck_assert_ptr_eq(cache->lane[GL_SCANNED].hole.cur, block[BLOCKS]);
+  ck_assert(test_prove());
+}
+END_TEST
+
 /* ------------------------------------------------------------------ rescan */
 
 static bool even_from_40(size_t i) { return i >= 40 && i % 2 == 0; }
@@ -472,6 +498,7 @@ int main(void) {
   tcase_add_test(tests, free_the_block_where_the_hole_ended_ahead);
   tcase_add_test(tests, free_the_block_where_the_hole_ended_behind);
   tcase_add_test(tests, hole_grows_upwards);
+  tcase_add_test(tests, hole_stops_at_the_arenas_end);
   tcase_add_test(tests, rescan_leaves_a_half_passed_arena_alone);
   tcase_add_test(tests, rescan_coalesces_what_was_freed);
   tcase_add_test(tests, medium_blocks_of_all_sizes);
