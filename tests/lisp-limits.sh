@@ -33,14 +33,21 @@ if [ "$hard" = unlimited ] || [ "$hard" -ge 262144 ]; then
 END
 fi
 
+# Past the end is an error; with a small stack, so that it comes soon.
+( ulimit -s 65536
 check overflow '(#t #t #t)' << 'END'
 (define (forever n) (+ 1 (forever n)))
-(define (caught) (guard (e ((error-object? e) #t)) (forever 0)))
-(define (deep-list n) (let loop ((n n) (l '())) (if (= n 0) l (loop (- n 1) (list l)))))
-(display (list (caught) (caught)
-               (guard (e ((error-object? e) #t))
-                 (equal? (deep-list 10000000) (deep-list 10000000)))))
+(define (caught thunk) (guard (e ((error-object? e) #t)) (thunk)))
+(define (nest n)
+  (let loop ((n n) (l '()))
+    (if (= n 0) l (loop (- n 1) (list l)))))
+(display (list (caught (lambda () (forever 0)))
+               (caught (lambda () (forever 0)))
+               (caught (lambda ()
+                         (equal? (nest 2000000) (nest 2000000))))))
 END
+exit "$failures"
+) || failures=$((failures + 1))
 
 check tail-loop 10000000 --heap-limit=4M << 'END'
 (define (loop i) (if (< i 10000000) (loop (+ i 1)) i))
