@@ -26,6 +26,7 @@ static const char usage_text[] =
     "                       the most that is live; 0 (the default) for none\n"
     "  --csv, --json        all figures of every replay\n"
     "  --html               a page with table and pictures\n"
+    "  --pictures=DIRECTORY the pictures of the page as files, as well\n"
     "  --output=FILE        write there rather than to standard output\n"
     "\n"
     "The status is 1 where a replay has failed.\n";
@@ -38,6 +39,7 @@ struct options {
   bool use_sbrk, use_mmap;
   const char *policies; /* NULL: all */
   const char *output;
+  const char *pictures; /* a directory, or NULL */
 };
 
 static void usage(void) {
@@ -62,6 +64,7 @@ static struct options parse(int argc, char **argv) {
       {"json", no_argument, NULL, 'j'},
       {"html", no_argument, NULL, 'w'},
       {"output", required_argument, NULL, 'o'},
+      {"pictures", required_argument, NULL, 'i'},
       {NULL, 0, NULL, 0}};
   struct options options = {.form = FORM_TABLE, .use_sbrk = true};
   int c;
@@ -74,6 +77,7 @@ static struct options parse(int argc, char **argv) {
       case 'c': options.form = FORM_CSV; break;
       case 'j': options.form = FORM_JSON; break;
       case 'w': options.form = FORM_HTML; break;
+      case 'i': options.pictures = optarg; break;
       case 'o': options.output = optarg; break;
       default: usage();
     }
@@ -202,6 +206,8 @@ static int report(const struct output_results *results,
     case FORM_HTML: output_html(results, to); break;
   }
   if (fflush(to) != 0 || ferror(to)) own_die("cannot write");
+  if (options->pictures != NULL && !output_pictures(results, options->pictures))
+    own_die("%s: cannot be written", options->pictures);
   for (size_t i = 0; i < results->count; i++)
     if (!results->items[i]->timed) return EXIT_FAILURE;
   return EXIT_SUCCESS;

@@ -68,8 +68,8 @@ static const char html_pauses_text[] =
 static const char html_matrix_text[] =
     "<p>Utilization of every policy on the traces that were made to break one "
     "of them: red is less than half of the best explicit policy on that trace. "
-    "No policy is safe from all, which is what Robson proved; the ones that "
-    "lose on a row are the ones that its author had in mind.</p>\n";
+    "No policy is safe from all, which is what Robson proved; and the one that "
+    "loses is not always the one that the trace was made for.</p>\n";
 
 /* ------------------------------------------------------------------- table */
 
@@ -180,8 +180,8 @@ static void html_matrix(const struct output_results *results, FILE *to) {
 static void html_map(const struct replay_result *result, FILE *to) {
   if (result == NULL || !result->done) return;
   fprintf(to, "<figure>");
-  picture_map(&result->map_peak, to);
-  picture_map(&result->map_end, to);
+  picture_map(&result->map_peak, 0, 0, to);
+  picture_map(&result->map_end, 0, 0, to);
   fprintf(to,
           "<figcaption>%s%s: at the peak %.0f KiB, at the end %.0f KiB"
           "</figcaption></figure>\n",
@@ -251,4 +251,28 @@ void output_html(const struct output_results *results, FILE *to) {
   fputs(html_matrix_text, to);
   html_each(results, to);
   fprintf(to, "</body></html>\n");
+}
+
+/* ---------------------------------------------------- pictures by themselves */
+
+static FILE *html_open(const char *directory, const char *name) {
+  char path[4096];
+  snprintf(path, sizeof path, "%s/%s", directory, name);
+  return fopen(path, "w");
+}
+
+bool output_pictures(const struct output_results *results,
+                     const char *directory) {
+  const char *largest = html_largest(results);
+  FILE *scatter = html_open(directory, "scatter.svg");
+  FILE *maps = html_open(directory, "maps.svg");
+  FILE *over_time = html_open(directory, "time.svg");
+  FILE *pauses = html_open(directory, "pauses.svg");
+  if (!scatter || !maps || !over_time || !pauses) return false;
+  picture_scatter(results, scatter);
+  picture_maps(results, largest, maps);
+  picture_time(results, largest, over_time);
+  picture_pauses(results, pauses);
+  return (fclose(scatter) | fclose(maps) | fclose(over_time) |
+          fclose(pauses)) == 0;
 }

@@ -55,9 +55,15 @@ void output_csv(const struct output_results *results, FILE *to);
 void output_json(const struct output_results *results, FILE *to);
 void output_html(const struct output_results *results, FILE *to);
 
+/* Write the pictures as files into a directory; false where that fails. */
+bool output_pictures(const struct output_results *results,
+                     const char *directory);
+
 /* Pictures, as SVG elements (picture.c). */
 void picture_scatter(const struct output_results *results, FILE *to);
-void picture_map(const struct replay_map *map, FILE *to);
+void picture_map(const struct replay_map *map, int x, int y, FILE *to);
+void picture_maps(const struct output_results *results, const char *trace,
+                  FILE *to);
 void picture_time(const struct output_results *results, const char *trace,
                   FILE *to);
 void picture_pauses(const struct output_results *results, FILE *to);

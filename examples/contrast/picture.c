@@ -214,17 +214,38 @@ static void map_draw_key(const struct replay_map *map, size_t cells, int key,
           colour.blue);
 }
 
-void picture_map(const struct replay_map *map, FILE *to) {
+void picture_map(const struct replay_map *map, int x, int y, FILE *to) {
   int base = MAP_STEPS + 1;
   int width = REPLAY_MAP_COLUMNS * MAP_CELL;
   int height = REPLAY_MAP_ROWS * MAP_CELL;
   fprintf(to,
-          "<svg viewBox=\"0 0 %d %d\" width=\"%d\" height=\"%d\" "
-          "xmlns=\"http://www.w3.org/2000/svg\" "
+          "<svg x=\"%d\" y=\"%d\" viewBox=\"0 0 %d %d\" width=\"%d\" "
+          "height=\"%d\" xmlns=\"http://www.w3.org/2000/svg\" "
           "shape-rendering=\"crispEdges\">\n",
-          width, height, width, height);
+          x, y, width, height, width, height);
   for (int key = 0; key < base * base * base; key++)
     map_draw_key(map, REPLAY_MAP_CELLS, key, to);
+  fprintf(to, "</svg>\n");
+}
+
+void picture_maps(const struct output_results *results, const char *trace,
+                  FILE *to) {
+  int step_x = REPLAY_MAP_COLUMNS * MAP_CELL + 12;
+  int step_y = REPLAY_MAP_ROWS * MAP_CELL + 30;
+  int count = 0;
+  fprintf(to,
+          "<svg viewBox=\"0 0 %d %d\" width=\"%d\" "
+          "xmlns=\"http://www.w3.org/2000/svg\">\n",
+          3 * step_x, 4 * step_y, 3 * step_x);
+  for (size_t i = 0; subjects[i] != NULL; i++) {
+    const struct replay_result *result =
+        output_find(results, trace, subjects[i]->name);
+    if (result == NULL || !result->done) continue;
+    int x = count % 3 * step_x, y = count / 3 * step_y;
+    count++;
+    picture_map(&result->map_peak, x, y + 18, to);
+    plot_text(x, y + 13, "start", subjects[i]->title, to);
+  }
   fprintf(to, "</svg>\n");
 }
 
