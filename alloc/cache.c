@@ -538,8 +538,12 @@ void *gl_cache_stop(struct gl_cache *cache, void *p) {
 
 void *gl_cache_allocate_quick(struct gl_cache *cache, struct gl_lane *lane,
                               size_t granules) {
+  void *p = NULL;
   gl_cache_enter(cache);
-  void *p = gl_cache_pop(cache, lane, (unsigned)granules, granules);
+  /* Looked at again: until here the world could stop, and a collection forget
+     the list. */
+  if (lane->quick[granules] != NULL)
+    p = gl_cache_pop(cache, lane, (unsigned)granules, granules);
   if (gl_kind_is_zeroed(lane->kind) && p != NULL) gl_zero_granules(p, granules);
   if (GL_UNLIKELY(gl_cache_is_asked_on_leaving(cache)))
     return gl_cache_stop(cache, p);
