@@ -25,6 +25,7 @@
  *   line       1 KiB   the granules of one pair of tag words
  *   page       4 KiB   unit of large blocks and of giving memory back
  *   arena    256 KiB   granules that share an owner and a kind
+ *   huge       2 MiB   a page for which one entry of the TLB is enough
  *
  * The arena is a compromise, measured: with 64 KiB a 9 KiB block has to be a
  * page run and wastes a quarter of it; with 1 MiB a program with little to say
@@ -36,6 +37,7 @@
 #define GL_LINE_SHIFT 10
 #define GL_PAGE_SHIFT 12
 #define GL_PAGE_BYTES ((size_t)1 << GL_PAGE_SHIFT)
+#define GL_HUGE_BYTES ((size_t)1 << 21)
 #define GL_ARENA_SHIFT (GL_TORTURE ? 15 : 18)
 #define GL_ARENA_BYTES ((size_t)1 << GL_ARENA_SHIFT)
 #define GL_ARENA_GRANULES (GL_ARENA_BYTES >> GL_GRANULE_SHIFT)

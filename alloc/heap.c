@@ -20,6 +20,9 @@
 #define HEAP_RESERVE_BYTES ((size_t)1 << 40)
 #define HEAP_MIN_BYTES (4 * GL_ARENA_BYTES)
 
+/* Huge pages are asked for above this. */
+#define HEAP_SMALL_BYTES ((size_t)64 << 20)
+
 static void heap_ignore_leave(struct gl_cache *cache) {
   cache->stop_wanted = 0;
 }
@@ -90,7 +93,7 @@ static bool heap_try_reserve(size_t arenas) {
   size_t total = 0;
   for (int i = 0; i < GL_SECTION_COUNT; i++)
     total += heap_section_bytes(i, arenas);
-  char *at = gl_os_reserve(total, GL_ARENA_BYTES);
+  char *at = gl_os_reserve(total, GL_HUGE_BYTES);
   if (at == NULL) return false;
   for (int i = 0; i < GL_SECTION_COUNT; i++) {
     struct gl_section *section = &gl_heap.sections[i];
@@ -114,8 +117,19 @@ static bool heap_reserve(void) {
   return false;
 }
 
+/* Huge pages for what lies beyond the first megabytes: a small heap is not to
+   grow by one that it hardly uses. */
+static void heap_advise_huge(int section, size_t beyond) {
+  size_t bytes = (gl_heap.size_bytes >> GL_ARENA_SHIFT) *
+                 gl_heap.sections[section].bytes_per_arena;
+  if (bytes > beyond)
+    gl_os_advise_huge(gl_heap.sections[section].start + beyond, bytes - beyond);
+}
+
 bool gl_heap_init(void) {
   if (!heap_reserve()) return false;
+  heap_advise_huge(GL_SECTION_HEAP, HEAP_SMALL_BYTES);
+  heap_advise_huge(GL_SECTION_TAGS, HEAP_SMALL_BYTES / 4);
   gl_heap.base = (uintptr_t)gl_heap.sections[GL_SECTION_HEAP].start;
   gl_heap.tags = (void *)gl_heap.sections[GL_SECTION_TAGS].start;
   gl_heap.tags_bias = (uintptr_t)gl_heap.tags - (gl_heap.base >> GL_LINE_SHIFT) *
@@ -552,6 +566,10 @@ size_t gl_heap_scavenge(void) { return gl_runs_scavenge(0); }
 
 size_t gl_heap_held_bytes(void) {
   return (gl_heap.runs.used_pages + gl_heap.runs.dirty_pages) << GL_PAGE_SHIFT;
+}
+
+size_t gl_heap_dirty_bytes(void) {
+  return gl_heap.runs.dirty_pages << GL_PAGE_SHIFT;
 }
 
 size_t gl_heap_metadata_bytes(void) {

@@ -113,6 +113,9 @@ void gl_heap_unlock(void);
 /* Bytes held from the system for blocks, and the most that ever was. */
 size_t gl_heap_held_bytes(void);
 
+/* Of them, free page runs that were not given back yet. */
+size_t gl_heap_dirty_bytes(void);
+
 /* Bytes of all tables. */
 size_t gl_heap_metadata_bytes(void);
 

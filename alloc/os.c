@@ -73,6 +73,12 @@ bool gl_os_discard(void *start, size_t bytes) {
   return madvise(start, bytes, MADV_DONTNEED) == 0;
 }
 
+void gl_os_advise_huge(void *start, size_t bytes) {
+  char *from = (char *)gl_round_up((uintptr_t)start, GL_HUGE_BYTES);
+  char *to = (char *)(((uintptr_t)start + bytes) & ~(GL_HUGE_BYTES - 1));
+  if (from < to) madvise(from, (size_t)(to - from), MADV_HUGEPAGE);
+}
+
 /* First number of /proc/self/statm: pages of address space in use. */
 static size_t os_pages_mapped(void) {
   char text[32];
@@ -102,6 +108,8 @@ static uint64_t os_clock_ns(clockid_t clock) {
 uint64_t gl_os_now_ns(void) { return os_clock_ns(CLOCK_MONOTONIC); }
 
 uint64_t gl_os_coarse_ns(void) { return os_clock_ns(CLOCK_MONOTONIC_COARSE); }
+
+uint64_t gl_os_cpu_ns(void) { return os_clock_ns(CLOCK_PROCESS_CPUTIME_ID); }
 
 uint64_t gl_os_random(void) {
   uint64_t word;

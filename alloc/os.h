@@ -27,6 +27,10 @@ bool gl_os_commit(void *start, size_t bytes);
    then the contents are still there. */
 bool gl_os_discard(void *start, size_t bytes);
 
+/* Ask for huge pages in a part of a reservation, whose ends are rounded inwards
+   to whole ones.  Advice: it may come to nothing. */
+void gl_os_advise_huge(void *start, size_t bytes);
+
 /* Map bytes of fresh zeroed memory outside the heap; NULL where the system
    refuses.  Undone by gl_os_unmap. */
 void *gl_os_map(size_t bytes);
@@ -40,6 +44,9 @@ size_t gl_os_address_space_left(void);
    tenth of the cost. */
 uint64_t gl_os_now_ns(void);
 uint64_t gl_os_coarse_ns(void);
+
+/* Processor time that all threads of the process have used, in nanoseconds. */
+uint64_t gl_os_cpu_ns(void);
 
 /* An unpredictable word for encoding links. */
 uint64_t gl_os_random(void);

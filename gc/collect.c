@@ -63,6 +63,7 @@ static void collect_mark_roots(struct gl_cycle *cycle,
 static void collect_mark_rest(struct gl_cycle *cycle) {
   gl_mark_finish();
   cycle->marked_ns = gl_os_now_ns();
+  cycle->marked_cpu_ns = gl_os_cpu_ns();
 }
 
 /* White blocks are free from now on, though most tags do not know it yet. */
@@ -98,6 +99,7 @@ static bool collect_held(void *data) {
   if (request->cause != GL_CAUSE_PROGRAM && gl_heap.epoch != request->epoch)
     return false;
   cycle->start_ns = gl_os_now_ns();
+  cycle->start_cpu_ns = gl_os_cpu_ns();
   collect_stop(cycle);
   if (cycle->stopped) {
     collect_prepare();

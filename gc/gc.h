@@ -221,6 +221,7 @@ enum gl_cause {
 struct gl_cycle {
   uint64_t number;
   enum gl_cause cause;
+  uint64_t start_cpu_ns, marked_cpu_ns; /* processor time, for the pace */
   uint64_t start_ns;   /* the pause begins */
   uint64_t stopped_ns; /* every thread is stopped */
   uint64_t roots_ns;   /* roots are scanned */

@@ -9,7 +9,8 @@
  *
  *     L + sqrt(L * g / (c * s))
  *
- * where c says how dear memory is.  The rule is kept between two proportions
+ * where c says how dear memory is.  Both rates are by processor time: what other
+ * processes do to the clock on the wall must not make the heap larger.  The rule is kept between two proportions
  * of L: the lower one makes growth geometric, so that a heap that is being
  * built up is marked a bounded number of times over; the upper one bounds the
  * heap where allocation is much faster than marking.
@@ -22,18 +23,27 @@
 #include "gc.h"
 
 /*
- * The price of memory, per byte: so that at L = 64 MiB and g = s the room is
+ * The price of memory, per byte: so that at L = 46 MiB and g = s the room is
  * 0.6 of L.  Programs with little alive then live in about 2.5 times that.
  */
-#define PACE_PRICE_PER_BYTE 4.2e-8
+#define PACE_PRICE_PER_BYTE 6e-8
 
 /* Room as a proportion of what is alive, at least and at most. */
 #define PACE_ROOM_MIN 0.35
-#define PACE_ROOM_MAX 1.0
+#define PACE_ROOM_MAX 0.8
 
 /* No collection for less than this, which a marking of an empty heap costs in
    allocation time many times over. */
 #define PACE_FLOOR_BYTES ((int64_t)1 << 20)
+
+/*
+ * Memory that is free and still held (a phase with much alive is over) may be
+ * used up before the next collection whatever the rule says: it costs nothing
+ * for now.  So much of it; and at each collection a little less than at the one
+ * before, so that what is not needed any more ages and goes back.
+ */
+#define PACE_SPARE_USE 0.9
+#define PACE_SPARE_DECAY 0.98
 
 /* The weight of the newest measurement in the moving averages. */
 #define PACE_SMOOTHING 0.5
@@ -41,9 +51,10 @@
 static struct {
   double allocation_rate; /* bytes a second, 0 before the first measurement */
   double marking_rate;
-  uint64_t last_end_ns;   /* when the mutator began to run */
+  uint64_t last_end_cpu_ns; /* when the mutator began to run */
   uint64_t last_allocated_bytes;
-  size_t live_bytes;      /* roots too: they are marked through as well */
+  size_t live_bytes; /* roots too: they are marked through as well */
+  double room_bytes; /* what the last budget was */
 } pace GL_DATA = {.live_bytes = 0};
 
 static uint64_t pace_allocated_bytes(void) {
@@ -61,14 +72,13 @@ static void pace_measure(double *rate, double bytes, double ns) {
 
 void gl_pace_note(size_t live_bytes, const struct gl_cycle *cycle) {
   uint64_t allocated = pace_allocated_bytes();
-  uint64_t work_ns = cycle->marked_ns - cycle->start_ns;
   pace_measure(&pace.allocation_rate,
                (double)(allocated - pace.last_allocated_bytes),
-               (double)(cycle->start_ns - pace.last_end_ns));
+               (double)(cycle->start_cpu_ns - pace.last_end_cpu_ns));
   pace_measure(&pace.marking_rate, (double)(live_bytes + cycle->root_bytes),
-               (double)work_ns);
+               (double)(cycle->marked_cpu_ns - cycle->start_cpu_ns));
   pace.last_allocated_bytes = allocated;
-  pace.last_end_ns = gl_os_now_ns();
+  pace.last_end_cpu_ns = gl_os_cpu_ns();
   pace.live_bytes = live_bytes + cycle->root_bytes;
 }
 
@@ -79,7 +89,13 @@ static double pace_square_root(double x) {
   return root;
 }
 
-/* The square-root rule within its bounds. */
+static double pace_spare_bytes(void) {
+  double free = PACE_SPARE_USE * (double)gl_heap_dirty_bytes();
+  double decayed = PACE_SPARE_DECAY * pace.room_bytes;
+  return free < decayed ? free : decayed;
+}
+
+/* The square-root rule within its bounds, and what is spare. */
 static int64_t pace_room_bytes(void) {
   double live = (double)pace.live_bytes;
   double room = live;
@@ -88,8 +104,11 @@ static int64_t pace_room_bytes(void) {
                             (PACE_PRICE_PER_BYTE * pace.marking_rate));
   if (room < live * PACE_ROOM_MIN) room = live * PACE_ROOM_MIN;
   if (room > live * PACE_ROOM_MAX) room = live * PACE_ROOM_MAX;
-  int64_t bytes = (int64_t)room;
-  return bytes < PACE_FLOOR_BYTES ? PACE_FLOOR_BYTES : bytes;
+  double spare = pace_spare_bytes();
+  if (room < spare) room = spare;
+  if (room < PACE_FLOOR_BYTES) room = PACE_FLOOR_BYTES;
+  pace.room_bytes = room;
+  return (int64_t)room;
 }
 
 size_t gl_pace_set_budget(void) {
@@ -103,6 +122,6 @@ void gl_pace_extend_budget(void) {
 }
 
 void gl_pace_init(void) {
-  pace.last_end_ns = gl_os_now_ns();
+  pace.last_end_cpu_ns = gl_os_cpu_ns();
   gl_pace_set_budget();
 }
