@@ -253,7 +253,7 @@ void output_html(const struct output_results *results, FILE *to) {
   fprintf(to, "</body></html>\n");
 }
 
-/* ---------------------------------------------------- pictures by themselves */
+/* ----------------------------------------------- pictures by themselves */
 
 static FILE *html_open(const char *directory, const char *name) {
   char path[4096];

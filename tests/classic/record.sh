@@ -52,9 +52,10 @@ line=$(grep '  operations ' <<< "$summary")
 [[ $line =~ ([0-9]+)\ allocations,\ ([0-9]+)\ resizes,\ ([0-9]+)\ frees ]] ||
   fail "no counts in: $line"
 all=$((threads * blocks))
-[ "${BASH_REMATCH[1]}" -ge "$all" ] && [ "${BASH_REMATCH[1]}" -lt $((all + 100)) ] ||
-  fail "the summary has ${BASH_REMATCH[1]} allocations"
+allocations=${BASH_REMATCH[1]}
 same "resizes in the summary" "$((threads * resized))" "${BASH_REMATCH[2]}"
+[ "$allocations" -ge "$all" ] && [ "$allocations" -lt $((all + 100)) ] ||
+  fail "the summary has $allocations allocations"
 
 # Both forms are the same trace.
 "$tool" compact "$directory/text" | cmp - <("$tool" compact "$trace") ||
