@@ -49,7 +49,8 @@ contrast_traces = \
   examples/contrast/traces/perl.trace \
   examples/contrast/traces/python3.trace \
   examples/contrast/traces/sqlite3.trace
-EXTRA_DIST += $(contrast_traces) examples/contrast/README.md
+EXTRA_DIST += $(contrast_traces) examples/contrast/README.md \
+  examples/contrast/programs
 
 contrast: examples/contrast/contrast
 	cd $(srcdir) && $(abs_builddir)/examples/contrast/contrast --html \

@@ -14,3 +14,6 @@ tests_classic_check_classic_LDADD = libgleaner_classic.la $(CHECK_LIBS)
 check_PROGRAMS += tests/classic/record_threads
 tests_classic_record_threads_SOURCES = tests/classic/record_threads.c
 dist_check_SCRIPTS += tests/classic/record.sh
+
+# tests/classic/contrast.sh: figures worked out by hand, all forms of output.
+dist_check_SCRIPTS += tests/classic/contrast.sh
