@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * bignum_gmp.c: integers of any size, by GMP, whose memory comes from the
- * collector's heap.  The digits lie in pointer-free blocks; GMP's mpz_t, which
- * points to them, lies in a scanned one or on the stack.  Neither has to be
- * told to anyone, and what an error leaves behind in the middle of a
- * multiplication is collected.  What GMP frees is free at once.
+ * collector's heap.
+ *
+ * What GMP allocates is scanned: it links its scratch blocks by pointers in
+ * them.  (They were pointer-free once; a block in the middle of such a list
+ * was collected, and GMP stumbled on freeing it.)  A finished number has its
+ * digits copied to a pointer-free block of just their size.  What an error
+ * leaves behind in the middle of an operation is garbage like any other, and
+ * what GMP frees is free at once.
  */
 #include "lisp.h"
 
@@ -20,7 +24,7 @@ struct bignum {
 /* The most digits (of 64 bits) a number may have; GMP aborts at some point. */
 enum { DIGITS_MAX = 1 << 24 };
 
-static void *gmp_allocate(size_t size) { return allocate_atomic(size); }
+static void *gmp_allocate(size_t size) { return allocate(size); }
 
 static void *gmp_reallocate(void *block, size_t old_size, size_t size) {
   (void)old_size;
@@ -51,62 +55,52 @@ static mpz_srcptr operand(value v, mpz_t z, mp_limb_t *limb) {
   mp_limb_t name##_limb;                                                       \
   mpz_srcptr name = operand(v, name##_z, &name##_limb)
 
-static struct bignum *result_make(void) {
+/* The number as a value: a fixnum where it is small enough.  Clears z. */
+static value finish(mpz_t z) {
+  long n = mpz_get_si(z);
+  if (mpz_fits_slong_p(z) && n >= FIXNUM_MIN && n <= FIXNUM_MAX) {
+    mpz_clear(z);
+    return fixnum(n);
+  }
+  size_t size = mpz_size(z);
+  mp_limb_t *digits = allocate_atomic(size * sizeof *digits);
+  memcpy(digits, mpz_limbs_read(z), size * sizeof *digits);
   struct bignum *b = allocate(sizeof *b);
   b->head.type = TYPE_BIGNUM;
-  mpz_init(b->z);
-  return b;
+  mpz_roinit_n(b->z, digits, mpz_sgn(z) * (mp_size_t)size);
+  mpz_clear(z);
+  return (value)b;
 }
 
-/* The number as a value: a fixnum where it is small enough. */
-static value finish(struct bignum *b) {
-  if (!mpz_fits_slong_p(b->z)) return (value)b;
-  long n = mpz_get_si(b->z);
-  if (n < FIXNUM_MIN || n > FIXNUM_MAX) return (value)b;
-  mpz_clear(b->z);
-  return fixnum(n);
-}
-
-value big_add(value a, value b) {
-  OPERAND(x, a);
-  OPERAND(y, b);
-  struct bignum *r = result_make();
-  mpz_add(r->z, x, y);
-  return finish(r);
-}
-
-value big_subtract(value a, value b) {
-  OPERAND(x, a);
-  OPERAND(y, b);
-  struct bignum *r = result_make();
-  mpz_sub(r->z, x, y);
-  return finish(r);
-}
-
-value big_multiply(value a, value b) {
-  OPERAND(x, a);
-  OPERAND(y, b);
-  if (mpz_size(x) + mpz_size(y) > DIGITS_MAX) fail("number too large", NIL);
-  struct bignum *r = result_make();
-  mpz_mul(r->z, x, y);
-  return finish(r);
-}
+#define OPERATION(name, operation, room)                                       \
+  value name(value a, value b) {                                               \
+    OPERAND(x, a);                                                             \
+    OPERAND(y, b);                                                             \
+    if (mpz_size(x) + mpz_size(y) > room) fail("number too large", NIL);       \
+    mpz_t z;                                                                   \
+    mpz_init(z);                                                               \
+    operation(z, x, y);                                                        \
+    return finish(z);                                                          \
+  }
+OPERATION(big_add, mpz_add, 2 * DIGITS_MAX)
+OPERATION(big_subtract, mpz_sub, 2 * DIGITS_MAX)
+OPERATION(big_multiply, mpz_mul, DIGITS_MAX)
 
 void big_divide(value a, value b, value *quotient, value *remainder) {
   OPERAND(x, a);
   OPERAND(y, b);
-  struct bignum *q = result_make();
-  struct bignum *r = result_make();
-  mpz_tdiv_qr(q->z, r->z, x, y);
+  mpz_t q, r;
+  mpz_inits(q, r, NULL);
+  mpz_tdiv_qr(q, r, x, y);
   *quotient = finish(q);
   *remainder = finish(r);
 }
 
 void big_square_root(value a, value *root, value *rest) {
   OPERAND(x, a);
-  struct bignum *r = result_make();
-  struct bignum *s = result_make();
-  mpz_sqrtrem(r->z, s->z, x);
+  mpz_t r, s;
+  mpz_inits(r, s, NULL);
+  mpz_sqrtrem(r, s, x);
   *root = finish(r);
   *rest = finish(s);
 }
@@ -132,21 +126,21 @@ double big_to_double(value a) {
 }
 
 value big_from_double(double number) {
-  struct bignum *r = result_make();
-  mpz_set_d(r->z, number);
-  return finish(r);
+  mpz_t z;
+  mpz_init_set_d(z, number);
+  return finish(z);
 }
 
 value big_from_int64(int64_t n) {
-  struct bignum *r = result_make();
-  mpz_set_si(r->z, n);
-  return finish(r);
+  mpz_t z;
+  mpz_init_set_si(z, n);
+  return finish(z);
 }
 
 value big_parse(const char *digits, unsigned radix) {
-  struct bignum *r = result_make();
-  mpz_set_str(r->z, digits, (int)radix);
-  return finish(r);
+  mpz_t z;
+  mpz_init_set_str(z, digits, (int)radix);
+  return finish(z);
 }
 
 value big_format(value a, unsigned radix) {

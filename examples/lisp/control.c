@@ -168,8 +168,6 @@ static value guard_escape(struct guard *g, value object) {
       return call_handler(object);
     }
   }
-  rewind_to(g->dynamic.winds);
-  dynamic_restore(&g->dynamic);
   g->object = object;
   __builtin_longjmp(g->jump, 1);
 }
@@ -194,12 +192,6 @@ static value call_handler(value object) {
 
 value raise_continuable(value object) { return call_handler(object); }
 
-_Noreturn void raise_value(value object) {
-  call_handler(object);
-  vm.handlers = cdr(vm.handlers);
-  fail1("handler returned from an exception that is not continuable", object);
-}
-
 static value condition_make(value kind, value message, value irritants) {
   struct condition *c = allocate(sizeof *c);
   c->head.type = TYPE_CONDITION;
@@ -208,6 +200,26 @@ static value condition_make(value kind, value message, value irritants) {
   c->irritants = irritants;
   c->where = vm.where;
   return (value)c;
+}
+
+/* A handler that returns is an error in the handlers outside of it. */
+_Noreturn void raise_value(value object) {
+  for (;;) {
+    call_handler(object);
+    vm.handlers = cdr(vm.handlers);
+    object = condition_make(
+        sym("error"),
+        text("handler returned from an exception that is not continuable"),
+        cons(object, NIL));
+  }
+}
+
+/* Where there is no stack left to call a handler only a guard can help. */
+_Noreturn void raise_overflow(bool to_guard) {
+  while (to_guard && vm.handlers != NIL &&
+         !has_type(car(vm.handlers), TYPE_GUARD))
+    vm.handlers = cdr(vm.handlers);
+  fail_kind("stack-overflow", "recursion is too deep", NIL);
 }
 
 _Noreturn void fail_kind(const char *kind, const char *message,
@@ -246,7 +258,12 @@ static __attribute__((noinline)) bool guard_run(struct guard *g,
   g->head.type = TYPE_GUARD;
   g->dynamic = dynamic_save();
   g->origin = FALSE;
-  if (__builtin_setjmp(g->jump)) return false;
+  if (__builtin_setjmp(g->jump)) { /* only here is there stack to spare */
+    stack_limit_set(false);
+    rewind_to(g->dynamic.winds);
+    dynamic_restore(&g->dynamic);
+    return false;
+  }
   vm.handlers = cons((value)g, vm.handlers);
   *result = body(data);
   dynamic_restore(&g->dynamic);

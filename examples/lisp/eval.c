@@ -44,8 +44,8 @@ void machine_poll(void) {
     fail_kind("interrupt", "interrupted", NIL);
   }
   if (!stack_is_full()) return;
-  stack_limit_set(true);
-  fail_kind("stack-overflow", "recursion is too deep", NIL);
+  bool again = stack_limit_set(true);
+  raise_overflow(again);
 }
 
 static inline void check_stack(const value *frame) {

@@ -429,6 +429,7 @@ _Noreturn void fail1(const char *message, value irritant);
 _Noreturn void fail_kind(const char *kind, const char *message,
                          value irritants);
 _Noreturn void fail_memory(void);
+_Noreturn void raise_overflow(bool to_guard);
 _Noreturn void raise_value(value object);
 value raise_continuable(value object);
 value apply_control(value procedure, size_t argc, const value *argv);
@@ -450,8 +451,8 @@ value record_fields(value record);
 #define STACK_RESERVE ((size_t)512 << 10) /* for C code, handlers, the kernel */
 void stack_grow(char **argv);
 void stack_start(void *base);
-/* handling: an overflow is, which takes some of the reserve. */
-void stack_limit_set(bool handling);
+/* handling: an overflow is, for which there is a reserve.  Was it before? */
+bool stack_limit_set(bool handling);
 bool stack_is_full(void);
 extern char *stack_base;
 

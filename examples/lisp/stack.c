@@ -43,9 +43,11 @@ void stack_start(void *base) {
   stack_limit_set(false);
 }
 
-void stack_limit_set(bool handling) {
+bool stack_limit_set(bool handling) {
+  bool was_handling = current < lowest;
   current = handling ? lowest - STACK_RESERVE / 2 : lowest;
   vm.stack_limit = vm.interrupted || vm.steps ? UINTPTR_MAX : current;
+  return was_handling;
 }
 
 bool stack_is_full(void) {
