@@ -367,8 +367,13 @@ static struct code *compile_lambda(struct lambda *l) {
   code->required = (uint32_t)(l->count - l->rest);
   code->rest = l->rest;
   code->arity = l->rest ? -1 : (int32_t)l->count;
-  /* Rounded up, so that more tail calls find the frame large enough. */
-  code->frame_bytes = (uint32_t)((l->slots + 7) / 8 * 8 * sizeof(value));
+  /*
+   * Rounded up, so that more tail calls find the frame large enough; not by
+   * more, since a slot that nobody wrote holds what was there before, and
+   * continuations copy it.  With multiples of 8, each continuation of ctak
+   * kept older ones, without end.
+   */
+  code->frame_bytes = (uint32_t)((l->slots + 3) / 4 * 4 * sizeof(value));
   code->name = l->name;
   code->source = l->source;
   return code;
