@@ -39,6 +39,10 @@
    it takes a new one: a bound on what one allocation may cost. */
 #define LANE_MEDIUM_TRIES 16
 
+/* With fewer arenas of small blocks the medium ones live there too: a program
+   of a megabyte is not to hold two more for the sake of order. */
+#define LANE_APART_ARENAS 16
+
 /* A lane rescans its arenas when an eighth of them was freed, and no less than
    this: a rescan of an arena costs about a microsecond. */
 #define LANE_RESCAN_MIN_BYTES ((size_t)65536)
@@ -363,6 +367,7 @@ static size_t lane_find_medium(struct gl_cache *cache, struct gl_lane *lane,
 
 static void *lane_allocate_medium(struct gl_cache *cache, struct gl_lane *lane,
                                   size_t granules, enum gl_want *want) {
+  if (lane_has_room(lane, granules)) return lane_bump(cache, lane, granules);
   size_t length = 0;
   size_t start = lane_find_medium(cache, lane, granules, &length);
   if (start == 0) {
@@ -377,7 +382,9 @@ static void *lane_allocate_medium(struct gl_cache *cache, struct gl_lane *lane,
 void *gl_cache_allocate_slow(struct gl_cache *cache, size_t granules,
                              enum gl_kind kind, enum gl_want *want) {
   bool small = granules <= GL_EXACT_CLASSES;
-  struct gl_lane *lane = &cache->lane[small ? kind : kind + GL_KIND_COUNT];
+  struct gl_lane *lane = &cache->lane[kind];
+  if (!small && lane->arena_count >= LANE_APART_ARENAS)
+    lane = &cache->lane[kind + GL_KIND_COUNT];
   granules = gl_class_granules(granules);
   unsigned size_class = gl_class_of(granules);
   cache->slow_allocations++;
