@@ -3,10 +3,10 @@
  * drain.h: the loop in which a collection spends its time, for mark.c and for
  * its variants with other instructions.  Who includes it has defined
  *
- *    HOT_FILTER(h, word, granules)
- *
- * which appends those of the words that point into the heap to h's ring, as
- * offsets.
+ *    struct hot_filter                       what its filter needs, in registers
+ *    hot_filter_begin(h)                     returns one
+ *    hot_filter_words(h, f, word, granules)  appends those of the words that
+ *                                            point into the heap to h's ring
  *
  * The loop works in turns: scan objects until there are some dozens of
  * candidates, fetch the tags of all, blacken those that were fetched a turn
@@ -56,7 +56,13 @@ GL_INLINE size_t hot_candidates(const struct hot *h) {
 
 /* Fetch the memory of an entry; it is scanned when it has had time to come. */
 GL_INLINE void hot_send(struct hot *h, gl_mark_entry entry) {
-  __builtin_prefetch((const void *)gl_mark_entry_address(entry));
+  const char *p = (const char *)gl_mark_entry_address(entry);
+  __builtin_prefetch(p);
+  /* Of a longer block the first lines; then the processor sees where it goes. */
+  if ((entry & GL_MARK_COUNT_MAX) > 4) {
+    __builtin_prefetch(p + 64);
+    __builtin_prefetch(p + 128);
+  }
   h->m->fifo[(h->fifo_head + h->fifo_count++) % GL_MARK_FIFO] = entry;
 }
 
@@ -66,7 +72,8 @@ GL_INLINE gl_mark_entry hot_receive(struct hot *h) {
 }
 
 /* Scan the first piece of an entry, leave the rest on the stack. */
-GL_INLINE void hot_scan(struct hot *h, gl_mark_entry entry) {
+GL_INLINE void hot_scan(struct hot *h, const struct hot_filter *f,
+                        gl_mark_entry entry) {
   const uintptr_t *words = (const uintptr_t *)gl_mark_entry_address(entry);
   size_t count = entry & GL_MARK_COUNT_MAX;
   if (GL_UNLIKELY(count > DRAIN_PIECE_GRANULES)) {
@@ -75,7 +82,7 @@ GL_INLINE void hot_scan(struct hot *h, gl_mark_entry entry) {
     hot_load(h);
     count = DRAIN_PIECE_GRANULES;
   }
-  HOT_FILTER(h, words, count);
+  hot_filter_words(h, f, words, count);
 }
 
 /* Move the candidates to the start of the ring. */
@@ -87,13 +94,14 @@ GL_INLINE void hot_rewind(struct hot *h) {
 }
 
 /* Scan objects until there are many candidates, or no more objects. */
-GL_INLINE void hot_scan_some(struct hot *h) {
+GL_INLINE void hot_scan_some(struct hot *h, const struct hot_filter *f) {
   while (h->fifo_count < DRAIN_OBJECTS_AHEAD && hot_has_entries(h))
     hot_send(h, *--h->top);
   if (h->ring_start > DRAIN_RING_START_MAX) hot_rewind(h);
   size_t fetched = h->ring_end;
   size_t enough = h->ring_start + DRAIN_CANDIDATES;
-  while (h->ring_end < enough && h->fifo_count > 0) hot_scan(h, hot_receive(h));
+  while (h->ring_end < enough && h->fifo_count > 0) 
+    hot_scan(h, f, hot_receive(h));
   for (size_t i = fetched; i < h->ring_end; i++) hot_fetch_tags(h, h->ring[i]);
 }
 
@@ -117,11 +125,12 @@ GL_INLINE void hot_blacken_some(struct hot *h, bool shared) {
 
 /* A list: one candidate, and nothing else to do.  Nothing to wait for but the
    memory itself. */
-GL_INLINE void hot_follow(struct hot *h, bool shared) {
+GL_INLINE void hot_follow(struct hot *h, const struct hot_filter *f,
+                          bool shared) {
   while (hot_candidates(h) == 1 && h->fifo_count == 0 && !hot_has_entries(h)) {
     gl_mark_entry entry = hot_blacken(h, h->ring[h->ring_start], shared);
     h->ring_start = h->ring_end = 0;
-    if (entry != 0) hot_scan(h, entry);
+    if (entry != 0) hot_scan(h, f, entry);
   }
 }
 
@@ -135,9 +144,10 @@ GL_INLINE void hot_feed(struct hot *h) {
 
 GL_INLINE void hot_drain(struct gl_marker *m, bool shared) {
   struct hot h = hot_begin(m);
+  const struct hot_filter f = hot_filter_begin(&h);
   for (;;) {
-    hot_scan_some(&h);
-    if (hot_candidates(&h) == 1) hot_follow(&h, shared);
+    hot_scan_some(&h, &f);
+    if (hot_candidates(&h) == 1) hot_follow(&h, &f, shared);
     if (hot_candidates(&h) == 0 && h.fifo_count == 0 && !hot_has_entries(&h))
       break;
     hot_blacken_some(&h, shared);

@@ -138,10 +138,21 @@ size_t gl_marker_find_end(size_t head) {
 
 /* ----------------------------------------------------------------- Fast path */
 
+struct hot_filter {
+  char nothing;
+};
+
+GL_INLINE struct hot_filter hot_filter_begin(const struct hot *h) {
+  (void)h;
+  return (struct hot_filter){0};
+}
+
 /* Filter words into the ring without a branch for each. */
-GL_MARK_UNCHECKED GL_INLINE void hot_filter(struct hot *h,
-                                            const uintptr_t *word,
-                                            size_t granules) {
+GL_MARK_UNCHECKED GL_INLINE void hot_filter_words(struct hot *h,
+                                                  const struct hot_filter *f,
+                                                  const uintptr_t *word,
+                                                  size_t granules) {
+  (void)f;
   size_t at = h->ring_end;
   for (const uintptr_t *end = word + 2 * granules; word < end; word += 2) {
     h->ring[at] = word[0];
@@ -152,7 +163,6 @@ GL_MARK_UNCHECKED GL_INLINE void hot_filter(struct hot *h,
   h->ring_end = at;
 }
 
-#define HOT_FILTER hot_filter
 #include "drain.h"
 
 void gl_marker_drain(struct gl_marker *m) {

@@ -27,13 +27,28 @@ static const int32_t hot_permutations[16][8]
         PICK(2, 3, 0, 0), PICK(0, 2, 3, 0), PICK(1, 2, 3, 0), PICK(0, 1, 2, 3),
 };
 
+/* Both turned, in every lane. */
+struct hot_filter {
+  __m256i base;
+  __m256i extent;
+};
+
+GL_INLINE struct hot_filter hot_filter_begin(const struct hot *h) {
+  struct hot_filter f = {
+      .base = _mm256_set1_epi64x((long long)(h->base + TURN)),
+      .extent = _mm256_set1_epi64x((long long)(h->extent - TURN))};
+  /* Or gcc makes them anew for each object, which takes longer than to keep
+     them. */
+  __asm__("" : "+x"(f.base), "+x"(f.extent));
+  return f;
+}
+
 GL_MARK_UNCHECKED GL_INLINE void hot_filter_four(struct hot *h,
-                                                 const uintptr_t *word,
-                                                 __m256i turned_base,
-                                                 __m256i turned_extent) {
+                                                 const struct hot_filter *f,
+                                                 const uintptr_t *word) {
   __m256i words = _mm256_loadu_si256((const __m256i *)word);
-  __m256i turned = _mm256_sub_epi64(words, turned_base);
-  __m256i within = _mm256_cmpgt_epi64(turned_extent, turned);
+  __m256i turned = _mm256_sub_epi64(words, f->base);
+  __m256i within = _mm256_cmpgt_epi64(f->extent, turned);
   unsigned mask = (unsigned)_mm256_movemask_pd(_mm256_castsi256_pd(within));
   __m256i order =
       _mm256_load_si256((const __m256i *)hot_permutations[mask]);
@@ -48,19 +63,22 @@ GL_MARK_UNCHECKED GL_INLINE void hot_filter_one(struct hot *h,
   h->ring_end += word - h->base < h->extent;
 }
 
-GL_MARK_UNCHECKED GL_INLINE void hot_filter_avx2(struct hot *h,
-                                                 const uintptr_t *word,
-                                                 size_t granules) {
-  const __m256i base = _mm256_set1_epi64x((long long)(h->base + TURN));
-  const __m256i extent = _mm256_set1_epi64x((long long)(h->extent - TURN));
-  for (; granules >= 2; granules -= 2, word += 4)
-    hot_filter_four(h, word, base, extent);
-  if (granules == 0) return;
+/* Two granules is what most blocks have: no loop for those. */
+GL_MARK_UNCHECKED GL_INLINE void hot_filter_words(struct hot *h,
+                                                  const struct hot_filter *f,
+                                                  const uintptr_t *word,
+                                                  size_t granules) {
+  if (GL_LIKELY(granules >= 2)) {
+    hot_filter_four(h, f, word);
+    if (GL_LIKELY(granules == 2)) return;
+    for (word += 4, granules -= 2; granules >= 2; granules -= 2, word += 4)
+      hot_filter_four(h, f, word);
+    if (granules == 0) return;
+  }
   hot_filter_one(h, word[0]);
   hot_filter_one(h, word[1]);
 }
 
-#define HOT_FILTER hot_filter_avx2
 #include "drain.h"
 
 void gl_marker_drain_avx2(struct gl_marker *m) {
