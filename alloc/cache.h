@@ -103,9 +103,8 @@ GL_INLINE void *gl_lane_try_bump(struct gl_lane *lane, size_t bytes) {
  */
 GL_INLINE void *gl_cache_allocate(struct gl_cache *cache, size_t size,
                                   enum gl_kind kind) {
-  size_t granules = (size + GL_GRANULE_BYTES - 1) >> GL_GRANULE_SHIFT;
-  /* 0, large sizes and sizes that wrapped to 0, in one comparison. */
-  if (GL_UNLIKELY(granules - 1 >= GL_EXACT_CLASSES)) return NULL;
+  if (GL_UNLIKELY(size >= GL_SMALL_SIZES)) return NULL;
+  size_t granules = gl_small_granules[size];
   struct gl_lane *lane = &cache->lane[kind];
   if (GL_UNLIKELY(lane->quick[granules] != NULL))
     return gl_cache_allocate_quick(cache, lane, granules);

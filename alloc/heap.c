@@ -145,6 +145,36 @@ bool gl_heap_init(void) {
   return true;
 }
 
+#define ROW(n) n, n, n, n, n, n, n, n, n, n, n, n, n, n, n, n
+#define ROWS(n) ROW(n), ROW(n + 1), ROW(n + 2), ROW(n + 3)
+#define ROWS_16(n) ROWS(n), ROWS(n + 4), ROWS(n + 8), ROWS(n + 12)
+
+/* Size 0, and then a row for each granule: 1 to 16, 17 to 32, ... */
+uint8_t gl_small_granules[GL_SMALL_SIZES] GL_DATA = {
+    1,           ROWS_16(1), ROWS_16(17), ROWS_16(33),
+    ROWS(49),    ROWS(53),   ROWS(57),    ROW(61),
+    ROW(62),     ROW(63),    64,          64,
+    64,          64,         64,          64,
+    64,          64,         64,          64,
+    64,          64,         64,          64,
+    64};
+
+_Static_assert(GL_EXACT_CLASSES == 64, "the rows above");
+
+static size_t heap_padded(size_t size) {
+  return size > GL_GRANULE_BYTES ? size + gl_heap.pad_bytes : size;
+}
+
+static size_t heap_granules(size_t padded) {
+  return padded == 0 ? 1 : (padded + GL_GRANULE_BYTES - 1) >> GL_GRANULE_SHIFT;
+}
+
+void gl_heap_pad_blocks(void) {
+  gl_heap.pad_bytes = 1;
+  for (size_t size = 0; size < GL_SMALL_SIZES; size++)
+    gl_small_granules[size] = (uint8_t)heap_granules(heap_padded(size));
+}
+
 /* ---------------------------------------------------------------------- lock */
 
 void gl_heap_lock(struct gl_cache *cache) {
@@ -226,11 +256,12 @@ void *gl_heap_allocate(struct gl_cache *cache, size_t size, enum gl_kind kind,
   *want = GL_WANT_ROOM;
   cache = heap_cache(cache);
   if (cache == NULL || size > gl_heap.size_bytes) return NULL;
+  size = heap_padded(size);
   gl_cache_enter_slow(cache);
-  void *p = size > GL_MEDIUM_MAX_BYTES
-                ? heap_allocate_large(cache, size, 0, kind, want)
-                : gl_cache_allocate_slow(cache, gl_granules_of_size(size), kind,
-                                         want);
+  void *p =
+      size > GL_MEDIUM_MAX_BYTES
+          ? heap_allocate_large(cache, size, 0, kind, want)
+          : gl_cache_allocate_slow(cache, heap_granules(size), kind, want);
   gl_cache_leave(cache);
   return p;
 }
@@ -254,14 +285,15 @@ void *gl_heap_allocate_aligned(struct gl_cache *cache, size_t size,
   cache = heap_cache(cache);
   if (cache == NULL || size > gl_heap.size_bytes || align > gl_heap.size_bytes)
     return NULL;
-  size_t padded = gl_round_up(size + (size == 0), GL_GRANULE_BYTES) + align -
-                  GL_GRANULE_BYTES;
+  size = heap_padded(size);
+  size_t whole = (heap_granules(size) << GL_GRANULE_SHIFT) + align -
+                 GL_GRANULE_BYTES;
   gl_cache_enter_slow(cache);
   void *p;
-  if (padded > GL_MEDIUM_MAX_BYTES) {
+  if (whole > GL_MEDIUM_MAX_BYTES) {
     p = heap_allocate_large(cache, size + (size == 0), align, kind, want);
   } else {
-    p = gl_cache_allocate_slow(cache, gl_granules_of_size(padded), kind, want);
+    p = gl_cache_allocate_slow(cache, heap_granules(whole), kind, want);
     if (p != NULL) p = heap_trim_front(cache, p, align);
   }
   gl_cache_leave(cache);
@@ -377,7 +409,7 @@ static bool heap_resize_small(struct gl_cache *cache,
                               const struct gl_block *block, size_t size) {
   if (size > GL_MEDIUM_MAX_BYTES) return false;
   size_t have = block->size >> GL_GRANULE_SHIFT;
-  size_t want = gl_class_granules(gl_granules_of_size(size));
+  size_t want = gl_class_granules(heap_granules(size));
   /* A block may stay up to twice as large as it has to be. */
   if (want <= have) return want > have / 2;
   struct gl_arena *arena = gl_arena_of(block->start);
@@ -389,7 +421,8 @@ static bool heap_resize_small(struct gl_cache *cache,
 bool gl_heap_try_resize(struct gl_cache *cache, const struct gl_block *block,
                         size_t size) {
   cache = heap_cache(cache);
-  if (cache == NULL) return false;
+  if (cache == NULL || size > gl_heap.size_bytes) return false;
+  size = heap_padded(size);
   gl_cache_enter_slow(cache);
   bool resized = block->large ? heap_resize_large(cache, block, size)
                               : heap_resize_small(cache, block, size);

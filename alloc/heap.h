@@ -36,6 +36,15 @@ struct gl_block {
 /* Reserve the heap.  False where not even the smallest fits. */
 bool gl_heap_init(void);
 
+/*
+ * From now on blocks of more than a granule are at least a byte longer than
+ * what is asked for: for a heap that is collected.  A pointer one past the end
+ * of such a block then points into it, and not to the start of the next one,
+ * which it need not keep, nor the other way round.  Blocks of one granule are
+ * not padded: there may be millions.  Before anything is allocated.
+ */
+void gl_heap_pad_blocks(void);
+
 /* ------------------------------------------------------------- allocation */
 
 /*

@@ -266,6 +266,7 @@ struct gl_heap {
   uint8_t *slots;           /* enum gl_slot */
   uint8_t *dirty;           /* tick at which the page was freed, 0 for clean */
   uint64_t secret;
+  size_t pad_bytes;         /* see gl_heap_pad_blocks */
   bool slow_only;           /* no fast paths: stress and debugging */
   bool slow_free;           /* no fast path for gc_free */
   uint32_t gate;            /* 1 across a fork: nobody may touch the heap */
@@ -287,6 +288,11 @@ struct gl_heap {
 };
 
 extern struct gl_heap gl_heap;
+
+/* Granules of a block for each size of less than GL_SMALL_SIZES bytes, never
+   0: one load rather than a sum and two cases. */
+#define GL_SMALL_SIZES (GL_EXACT_CLASSES << GL_GRANULE_SHIFT)
+extern uint8_t gl_small_granules[GL_SMALL_SIZES];
 
 /* A budget that is never spent, with room above: frees add to it. */
 #define GL_BUDGET_UNLIMITED (INT64_MAX / 2)
@@ -341,10 +347,6 @@ GL_INLINE size_t gl_page_of(const void *p) {
 
 GL_INLINE char *gl_page_address(size_t page) {
   return (char *)gl_heap.base + (page << GL_PAGE_SHIFT);
-}
-
-GL_INLINE size_t gl_granules_of_size(size_t size) {
-  return size == 0 ? 1 : (size + GL_GRANULE_BYTES - 1) >> GL_GRANULE_SHIFT;
 }
 
 /* Index of the size class for a block of granules, and its size. */
