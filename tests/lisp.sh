@@ -43,7 +43,7 @@ run_all() {
     case " $skipped " in *" $(basename "$program" .scm) "*) continue ;; esac
     case ${program#"$here"/} in
       tests/*) run "$way" "$program" ;;
-      programs/wordcount.scm) run "$way" "$program" "$here/tests/6.2-numbers.scm" ;;
+      programs/wordcount.scm) run "$way" "$program" "$here/README.md" ;;
       *) run "$way" "$program" 1 ;;
     esac
   done
@@ -64,6 +64,12 @@ printf '(+ 1\n 2)\n(car 5)\n(* 6 7)\n' | "$lisp" > repl.out 2> repl.err ||
   fail 'the prompt'
 [ "$(tr -d '> \n' < repl.out)" = 342 ] || fail "the prompt: $(cat repl.out)"
 grep -q '^car: argument 1 is not a pair: 5$' repl.err || fail 'its errors'
+
+# An error says where and with which value, and the status is not 0.
+printf '(define (f x)\n  (list 1\n    (car x)))\n(f 5)\n' > wrong.scm
+if "$lisp" wrong.scm > /dev/null 2> wrong.err; then fail 'status of an error'; fi
+grep -q '^wrong.scm:3: car: argument 1 is not a pair: 5$' wrong.err ||
+  fail "place of an error: $(cat wrong.err)"
 
 printf '%s outputs, %s failures\n' "$(find . -name '*.normal' | wc -l)" \
   "$failures"

@@ -468,7 +468,6 @@ value number_quotient(value a, value b);
 value number_remainder(value a, value b);
 value number_modulo(value a, value b);
 int number_compare(value a, value b); /* 2 where a NaN is involved */
-bool number_equal(value a, value b);
 value number_parse(const char *text, unsigned radix); /* FALSE: no number */
 value number_format(value v, unsigned radix);
 size_t double_format(double number, char *out, size_t size);

@@ -152,8 +152,6 @@ int number_compare(value a, value b) {
   return order == 2 ? 2 : -order;
 }
 
-bool number_equal(value a, value b) { return number_compare(a, b) == 0; }
-
 /* ----------------------------------------------------------- primitives: n */
 
 #define FOLD(name, start, operation)                                           \

@@ -124,6 +124,35 @@
 (test 18 (let () (define-two p q 9) (+ p q)))
 
 (test 'ok (let ((=> #f)) (cond (#t => 'ok))))
+(test 5 (let ((else #f)) (cond (#f 3) (else 4) (#t 5))))
+
+(define-syntax jabberwocky
+  (syntax-rules ()
+    ((_ hatter)
+     (begin
+       (define march-hare 42)
+       (define-syntax hatter
+         (syntax-rules () ((_) march-hare)))))))
+(jabberwocky mad-hatter)
+(test 42 (mad-hatter))
+
+(define-syntax my-let*
+  (syntax-rules ()
+    ((_ () body ...) (let () body ...))
+    ((_ ((x v) rest ...) body ...)
+     (let ((x v)) (my-let* (rest ...) body ...)))))
+(test 6 (my-let* ((a 1) (b (+ a 1)) (c (+ b 1))) (+ a b c)))
+
+(define-syntax loop-until
+  (syntax-rules ()
+    ((_ var init test step)
+     (let loop ((var init)) (if test var (loop step))))))
+(test 16 (let ((loop 2)) (loop-until x 1 (> x 10) (* x loop))))
+
+(define-syntax count-to
+  (syntax-rules ()
+    ((_ n) (let ((i 0)) (do ((k 0 (+ k 1))) ((= k n) i) (set! i (+ i k)))))))
+(test 45 (let ((i 10) (k 5)) (count-to i)))
 
 (test-error (eval '(swap! x) (interaction-environment)))
 (test-error
