@@ -34,9 +34,8 @@ static void count_step(void) {
   _exit(0);
 }
 
-/* Called where the stack is below its limit, or often: raise what is due. */
-void machine_poll(void) {
-  if (LIKELY((uintptr_t)__builtin_frame_address(0) >= vm.stack_limit)) return;
+/* The stack is below its limit, or something asks for attention. */
+void machine_poll_slow(void) {
   if (vm.steps) count_step();
   if (vm.interrupted) {
     vm.interrupted = false;
@@ -49,7 +48,7 @@ void machine_poll(void) {
 }
 
 static inline void check_stack(const value *frame) {
-  if (UNLIKELY((uintptr_t)frame < vm.stack_limit)) machine_poll();
+  if (UNLIKELY((uintptr_t)frame < vm.stack_limit)) machine_poll_slow();
 }
 
 /* ---------------------------------------------------------------- variables */

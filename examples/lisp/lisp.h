@@ -420,7 +420,13 @@ value apply2(value procedure, value a, value b);
 /* Ask for a call in tail position of a primitive: return tail_call(...). */
 value tail_call(value procedure, size_t argc, const value *argv);
 value eval_toplevel(value form);
-void machine_poll(void);
+void machine_poll_slow(void);
+
+/* Called where C recurses or loops on what the program made. */
+static inline void machine_poll(void) {
+  if (UNLIKELY((uintptr_t)__builtin_frame_address(0) < vm.stack_limit))
+    machine_poll_slow();
+}
 
 /* -------------------------------------------------------------- control.c */
 
