@@ -21,8 +21,13 @@ struct bignum {
   mpz_t z;
 };
 
-/* The most digits (of 64 bits) a number may have; GMP aborts at some point. */
-enum { DIGITS_MAX = 1 << 24 };
+/*
+ * The most digits (of 64 bits) a product may have; GMP aborts at some point.
+ * Where steps are counted, one of them must not take for ever.
+ */
+static size_t digits_max(void) {
+  return vm.steps ? (size_t)1 << 12 : (size_t)1 << 24;
+}
 
 static void *gmp_allocate(size_t size) { return allocate(size); }
 
@@ -82,9 +87,9 @@ static value finish(mpz_t z) {
     operation(z, x, y);                                                        \
     return finish(z);                                                          \
   }
-OPERATION(big_add, mpz_add, 2 * DIGITS_MAX)
-OPERATION(big_subtract, mpz_sub, 2 * DIGITS_MAX)
-OPERATION(big_multiply, mpz_mul, DIGITS_MAX)
+OPERATION(big_add, mpz_add, SIZE_MAX)
+OPERATION(big_subtract, mpz_sub, SIZE_MAX)
+OPERATION(big_multiply, mpz_mul, digits_max())
 
 void big_divide(value a, value b, value *quotient, value *remainder) {
   OPERAND(x, a);

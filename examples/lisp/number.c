@@ -268,7 +268,8 @@ static value power(value base, value exponent) {
   if (base == fixnum(1) || base == fixnum(0))
     return exponent == fixnum(0) ? fixnum(1) : base;
   if (base == fixnum(-1)) return is_odd(exponent) == TRUE ? base : fixnum(1);
-  if (!is_fixnum(exponent)) fail1("expt: too large", exponent);
+  if (number_compare(exponent, fixnum(1 << 30)) > 0)
+    fail1("expt: too large", exponent);
   value result = fixnum(1);
   for (intptr_t n = fixnum_value(exponent);; base = square(base)) {
     if (n & 1) result = number_multiply(result, base);
