@@ -28,6 +28,7 @@ static value read_next(struct reader *r, bool in_list);
 _Noreturn static void read_error(struct reader *r, const char *message) {
   struct port *p = port(r->port);
   value where = list2(p->name, fixnum_from_size(p->line));
+  vm.where = FALSE;
   fail_kind("read-error", message, where);
 }
 

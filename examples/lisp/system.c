@@ -76,6 +76,7 @@ void prelude_load(void) {
   vm.building = true;
   load_port(p);
   vm.building = false;
+  vm.where = FALSE;
   symbols_each(make_builtin, NULL);
 }
 
