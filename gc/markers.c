@@ -124,6 +124,7 @@ static bool markers_try_take(struct gl_marker *m) {
         &markers.packets[--markers.packet_count];
     markers.hungry--;
     markers_join(m);
+    m->bottom = m->depth = 0; /* empty; so a packet fits, however small it is */
     for (size_t i = 0; i < packet->count; i++)
       gl_marker_push(m, packet->entries[i]);
   } else if (markers.hungry == markers.working + 1) {
@@ -248,4 +249,8 @@ bool gl_markers_is_helper(pid_t tid) {
 
 size_t gl_markers_helpers(void) { return markers.count; }
 
-void gl_markers_after_fork(void) { markers.count = markers.working = 0; }
+/* A helper may have held the lock, on its way to sleep. */
+void gl_markers_after_fork(void) {
+  markers.count = markers.working = 0;
+  markers.lock = 0;
+}
