@@ -116,8 +116,9 @@ void gl_error_misuse(const char *function, const void *address,
 
 /* The program wrote to memory that is free: what was there can no longer be
    followed.  This comes in the middle of an allocation or a free, so the
-   program's handler must not call the library; should it do so all the same,
-   the thread is busy again afterwards. */
+   program's handler must not call the library.  The thread counts as outside
+   of the allocator meanwhile: a backtrace waits for the dynamic linker's lock,
+   which one that waits for this thread to stop may hold. */
 static void errors_corruption(const void *address, const char *fault) {
   char buffer[200];
   struct gl_text text = {buffer, sizeof buffer, 0};
@@ -130,9 +131,10 @@ static void errors_corruption(const void *address, const char *fault) {
                            .address = address,
                            .message = buffer};
   struct gl_cache *cache = gl_self;
-  uint32_t busy = cache->busy;
+  bool busy = cache != &gl_cache_none && cache->busy != 0;
+  if (busy) gl_cache_leave(cache);
   errors_report(&error, 0);
-  cache->busy = busy;
+  if (busy) gl_cache_enter(cache);
 }
 
 void gl_error_init(void) { gl_heap.on_corruption = errors_corruption; }
