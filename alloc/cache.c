@@ -568,6 +568,7 @@ void gl_cache_wait_at_gate(struct gl_cache *cache) {
 
 void gl_cache_abandon(struct gl_cache *cache) {
   cache->pin = NULL;
+  cache->thread = NULL;
   cache->busy = 0;
   cache->stop_wanted = 0;
   cache->in_use = false;

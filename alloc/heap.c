@@ -509,7 +509,27 @@ static void heap_unlink_arenas(void) {
     }
 }
 
+/* The next cache after `cache`, in a circle, whose thread is alive; or NULL. */
+static struct gl_cache *heap_next_heir(struct gl_cache *cache) {
+  for (size_t i = 0; i < gl_heap.cache_count; i++) {
+    cache = cache == NULL || cache->next == NULL ? gl_heap.caches : cache->next;
+    if (cache->in_use) return cache;
+  }
+  return NULL;
+}
+
+/* An arena whose owner's thread has ended goes to the living, in turn: or what
+   is free in it would be of no use to anybody.  Nothing is on its way to the
+   old owner now, and no list knows a block of it. */
+static void heap_inherit(struct gl_arena *arena) {
+  if (arena->owner->in_use) return;
+  struct gl_cache *heir = heap_next_heir(gl_heap.heir);
+  if (heir == NULL) return;
+  gl_heap.heir = arena->owner = heir;
+}
+
 static void heap_relink(struct gl_arena *arena) {
+  heap_inherit(arena);
   struct gl_lane *lane = &arena->owner->lane[arena->lane];
   arena->next = NULL;
   if (lane->last != NULL)

@@ -227,7 +227,7 @@ struct gl_cache {
   const void *pin;            /* an argument that must outlive a collection */
   struct gl_quick *inbox;     /* blocks freed by other threads, a stack */
   struct gl_cache *next;      /* all caches */
-  void *thread;               /* the collector's record of the thread */
+  void *thread;               /* the collector's record of it; NULL: unused */
   struct {
     struct gl_cache *owner;
     struct gl_quick *first, *last;
@@ -279,6 +279,7 @@ struct gl_heap {
   struct gl_section sections[GL_SECTION_COUNT];
   struct gl_runs runs;
   struct gl_cache *caches;
+  struct gl_cache *heir;    /* the last one given an arena of a dead thread */
   size_t cache_count;
   size_t arena_count;
   size_t epoch;             /* collections so far */
