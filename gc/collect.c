@@ -25,17 +25,30 @@
 static pthread_mutex_t collect_mutex GL_DATA = PTHREAD_MUTEX_INITIALIZER;
 
 /* Whether this thread holds it: making a helper may allocate. */
-static __thread bool collect_is_mine
-    __attribute__((tls_model("initial-exec")));
+static __thread bool collect_is_mine __attribute__((tls_model("initial-exec")));
 
-void gl_collect_lock(void) { pthread_mutex_lock(&collect_mutex); }
+/* Of the thread that holds it: whether it may be cancelled. */
+static int collect_cancel_state GL_DATA = PTHREAD_CANCEL_ENABLE;
 
-void gl_collect_unlock(void) { pthread_mutex_unlock(&collect_mutex); }
+/* Much of what is done under the lock is a point of cancellation, as open and
+   read are; but gc_malloc is none. */
+void gl_collect_lock(void) {
+  int state;
+  pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
+  pthread_mutex_lock(&collect_mutex);
+  collect_cancel_state = state;
+}
+
+void gl_collect_unlock(void) {
+  int state = collect_cancel_state;
+  pthread_mutex_unlock(&collect_mutex);
+  pthread_setcancelstate(state, NULL);
+}
 
 struct collect_request {
   enum gl_cause cause;
-  size_t epoch;           /* collections when it was made */
-  struct gl_entry entry;  /* the program, where it called the library */
+  size_t epoch;          /* collections when it was made */
+  struct gl_entry entry; /* the program, where it called the library */
   struct gl_cycle *cycle;
 };
 
@@ -122,23 +135,29 @@ bool gl_collect(enum gl_cause cause, uintptr_t entry_sp) {
       .epoch = __atomic_load_n(&gl_heap.epoch, __ATOMIC_RELAXED),
       .cycle = &cycle};
   if (collect_is_mine) return false;
-  gl_stack_capture(&request.entry, entry_sp);
   gl_collect_lock();
   collect_is_mine = true;
+  /* Only now: libunwind waits for the dynamic linker's lock with all signals
+     held back, and another thread that collects has that lock. */
+  gl_stack_capture(&request.entry, entry_sp);
   gl_markers_prepare();
   bool done = gl_modules_hold(collect_held, &request);
   collect_is_mine = false;
-  gl_collect_unlock();
   if (done) gl_log_cycle(&cycle);
+  gl_collect_unlock();
   return done ||
          request.epoch != __atomic_load_n(&gl_heap.epoch, __ATOMIC_RELAXED);
 }
 
 bool gl_collect_stopped(void (*body)(void *data), void *data) {
+  /* Or a helper might be stopped that another thread is just making. */
+  if (collect_is_mine) return false;
+  gl_collect_lock();
   gl_heap_lock(NULL);
   bool stopped = gl_threads_stop();
   if (stopped) body(data);
   gl_threads_resume();
   gl_heap_unlock();
+  gl_collect_unlock();
   return stopped;
 }
