@@ -110,6 +110,11 @@ bool gl_modules_hold(bool (*body)(void *data), void *data);
 
 extern struct gl_modules gl_modules;
 
+/* Find the dynamic linker's lock; hold it across a fork. */
+void gl_modules_init(void);
+void gl_modules_before_fork(void);
+void gl_modules_after_fork(bool in_child);
+
 /* True, and the module's name (not to be kept), where address is in the data or
    the code of a loaded module. */
 bool gl_modules_find(const void *address, char *name, size_t size);

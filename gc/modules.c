@@ -9,8 +9,10 @@
  * heap lock second, and both before the world is stopped: a stopped thread can
  * hold neither.
  */
+#include <dlfcn.h>
 #include <link.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "../alloc/os.h"
 #include "gc.h"
@@ -104,6 +106,69 @@ bool gl_modules_hold(bool (*body)(void *data), void *data) {
   return hold.result;
 }
 
+/* ----------------------------------------------------------- fork, and its lock */
+
+/*
+ * The lock that dl_iterate_phdr takes is not among those that the C library
+ * puts right in the child of a fork.  Where another thread had it, the child
+ * waits for ever: in a collection, but in throwing an exception as well.  So it
+ * is taken before a fork.
+ *
+ * Nobody gives its address away; it is in the dynamic linker's own data, and it
+ * is the mutex there that we hold while dl_iterate_phdr calls us, and only then.
+ */
+static pthread_mutex_t *modules_lock GL_DATA = NULL;
+
+struct modules_search {
+  const char *low, *high;
+  pthread_mutex_t *found; /* the first one held by this thread */
+  size_t count;
+};
+
+static bool modules_holds(const pthread_mutex_t *mutex) {
+  return mutex->__data.__owner == gettid() && mutex->__data.__count == 1 &&
+         (mutex->__data.__kind & 3) == PTHREAD_MUTEX_RECURSIVE_NP;
+}
+
+static int modules_search_held(struct dl_phdr_info *info, size_t size,
+                               void *data) {
+  struct modules_search *search = data;
+  const char *at = search->low;
+  (void)info;
+  (void)size;
+  for (; at + sizeof(pthread_mutex_t) <= search->high; at += sizeof(void *)) {
+    pthread_mutex_t *mutex = (pthread_mutex_t *)(uintptr_t)at;
+    if (!modules_holds(mutex)) continue;
+    if (search->count++ == 0) search->found = mutex;
+  }
+  return 1;
+}
+
+void gl_modules_init(void) {
+  Dl_info info;
+  const ElfW(Sym) *symbol = NULL;
+  const char *data = dlsym(RTLD_DEFAULT, "_rtld_global");
+  if (data == NULL ||
+      dladdr1(data, &info, (void **)&symbol, RTLD_DL_SYMENT) == 0 ||
+      symbol == NULL)
+    return;
+  struct modules_search search = {.low = data, .high = data + symbol->st_size};
+  dl_iterate_phdr(modules_search_held, &search);
+  if (search.count == 1 && !modules_holds(search.found))
+    modules_lock = search.found;
+}
+
+void gl_modules_before_fork(void) {
+  if (modules_lock != NULL) pthread_mutex_lock(modules_lock);
+}
+
+void gl_modules_after_fork(bool in_child) {
+  if (modules_lock == NULL) return;
+  /* The child's only thread has another number than the one that locked. */
+  if (in_child) modules_lock->__data.__owner = gettid();
+  pthread_mutex_unlock(modules_lock);
+}
+
 /* --------------------------------------------------------- naming an address */
 
 struct modules_find {
@@ -119,8 +184,7 @@ static int modules_find_one(struct dl_phdr_info *info, size_t size,
   for (int i = 0; i < info->dlpi_phnum; i++) {
     const ElfW(Phdr) *segment = &info->dlpi_phdr[i];
     uintptr_t low = info->dlpi_addr + segment->p_vaddr;
-    if (segment->p_type != PT_LOAD ||
-        find->address - low >= segment->p_memsz)
+    if (segment->p_type != PT_LOAD || find->address - low >= segment->p_memsz)
       continue;
     const char *name = info->dlpi_name;
     if (name == NULL || *name == '\0') name = "the program";

@@ -35,6 +35,7 @@ static bool setup_run(void) {
   gl_heap.slow_free = gl_options.mode == GL_MODE_IMPLICIT;
   gl_error_init();
   gl_tls_init();
+  gl_modules_init();
   gl_pace_init();
   return gl_threads_init() && gl_fork_init();
 }
