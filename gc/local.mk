@@ -24,6 +24,7 @@ libgleaner_core_la_SOURCES += \
   gc/stats.c \
   gc/text.c \
   gc/threads.c gc/threads.h \
+  gc/tracer.c \
   gc/tls.c
 
 # The variants of marking with other instructions are compiled apart, with

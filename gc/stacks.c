@@ -40,6 +40,7 @@ static struct {
   bool maps_are_read;
   bool maps_are_complete; /* false where there was no memory for them */
   struct gl_ranges added; /* by gc_add_stack */
+  pid_t main_tid;         /* thread on the process's first stack; 0 for none */
 } stacks GL_DATA = {.maps_are_read = false};
 
 /* ---------------------------------------------------------------- mappings */
@@ -161,7 +162,13 @@ static void stacks_scan_resident(uintptr_t low, uintptr_t high,
 /* ----------------------------------------------------- the thread's own stack */
 
 static bool stacks_is_main(const struct gl_thread *thread) {
-  return thread->tid == getpid();
+  return thread->tid == stacks.main_tid;
+}
+
+void gl_stacks_init(void) { stacks.main_tid = getpid(); }
+
+void gl_stacks_after_fork(bool by_main) {
+  stacks.main_tid = by_main ? getpid() : 0;
 }
 
 /* The main thread's stack grows, so its lower end is asked for again. */
@@ -203,9 +210,11 @@ struct stacks_walk {
   void *data;
 };
 
+/* The red zone may reach out of a stack that is nearly full. */
 static void stacks_scan_words(const struct stacks_walk *walk, uintptr_t sp,
-                              uintptr_t high) {
-  walk->scan((void *)(sp - GL_RED_ZONE_BYTES), (void *)high, walk->data);
+                              uintptr_t low, uintptr_t high) {
+  uintptr_t from = sp - low < GL_RED_ZONE_BYTES ? low : sp - GL_RED_ZONE_BYTES;
+  walk->scan((void *)from, (void *)high, walk->data);
 }
 
 /* On a stack that is neither the thread's own nor for signals. */
@@ -218,7 +227,8 @@ static void stacks_scan_foreign(const struct stacks_walk *walk, uintptr_t sp) {
     const struct gl_range *range = &stacks.added.items[i];
     if (sp >= (uintptr_t)range->low && sp < (uintptr_t)range->high) return;
   }
-  stacks_scan_words(walk, sp, (uintptr_t)stacks_mapping(sp).high);
+  struct gl_range mapping = stacks_mapping(sp);
+  stacks_scan_words(walk, sp, (uintptr_t)mapping.low, (uintptr_t)mapping.high);
 }
 
 /* Scan the stack that sp is in.  Returns the stack pointer of what waits
@@ -227,21 +237,20 @@ static void stacks_scan_foreign(const struct stacks_walk *walk, uintptr_t sp) {
 static uintptr_t stacks_scan_one(const struct stacks_walk *walk, uintptr_t sp) {
   struct gl_thread *thread = walk->thread;
   if (sp >= thread->alt_low && sp < thread->alt_high) {
-    stacks_scan_words(walk, sp, thread->alt_high);
+    stacks_scan_words(walk, sp, thread->alt_low, thread->alt_high);
     const ucontext_t *beneath =
         gl_context_find_beneath(sp, thread->alt_low, thread->alt_high);
     return beneath != NULL ? gl_context_sp(beneath) : 1;
   }
   if (stacks_on_own(thread, sp)) {
-    stacks_scan_words(walk, sp, thread->stack_high);
+    stacks_scan_words(walk, sp, thread->stack_low, thread->stack_high);
     return 0;
   }
   stacks_scan_foreign(walk, sp);
   return 1;
 }
 
-void gl_stacks_scan(struct gl_thread *thread, gl_scan_range *scan,
-                    void *data) {
+void gl_stacks_scan(struct gl_thread *thread, gl_scan_range *scan, void *data) {
   struct stacks_walk walk = {thread, scan, data};
   uintptr_t sp = thread->sp;
   for (int i = 0; i < STACKS_NESTED_MAX && sp > 1; i++)

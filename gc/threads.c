@@ -13,9 +13,19 @@
  * leaves a note, and the thread answers when it leaves the allocator: so no
  * allocation is ever seen half-done.
  *
- * Invariant: while world.stopping is not 0, every thread but the collecting
- * one and the markers either sleeps in threads_park, or has not yet run a
- * single instruction of the program since it was made, or is dead.
+ * Does a listing have all threads?  Not where one ends meanwhile: the kernel
+ * may then end the listing there, or pass over another.  So the last word has
+ * the number of threads that the kernel counts: when it is that of those who
+ * have answered, there are no others.
+ *
+ * A thread that holds the signal back is stopped by tracing (tracer.c) after a
+ * while.  It need not be a strange one: the C library holds all signals back
+ * while a thread starts and ends, and libunwind while it waits for the dynamic
+ * linker, and they may be waiting for a lock that a stopped thread has.
+ *
+ * Invariant: once gl_threads_stop has returned true, every thread but the
+ * collecting one and the markers sleeps in threads_answer, or is stopped by
+ * tracing, or is dead.
  *
  * The numbers of stops tell answers apart; world.stopping is the number of the
  * stop that is on, and the word that stopped threads sleep on.
@@ -26,6 +36,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -44,10 +55,17 @@
 #define THREADS_BLOCK 64 /* records made at a time */
 #define THREADS_LIST_BYTES 32768
 
-/* How long to wait for answers before looking what is the matter, and before
-   saying so. */
-#define THREADS_PATIENCE_NS ((uint64_t)2000000)
+/* How long to wait for answers before looking who has died, at first and at
+   most; before looking what else may be the matter; and before saying so. */
+#define THREADS_FIRST_WAIT_NS ((uint64_t)100000)
+#define THREADS_LAST_WAIT_NS ((uint64_t)2000000)
+#define THREADS_PATIENCE_NS ((uint64_t)5000000)
 #define THREADS_REPORT_NS ((uint64_t)1000000000)
+
+/* How long a thread that is not in any listing, or a count that is not to be
+   believed, holds a stop up. */
+#define THREADS_COUNT_WAIT_NS ((uint64_t)50000)
+#define THREADS_COUNT_TRIES 20000
 
 struct threads_block {
   struct threads_block *next;
@@ -58,15 +76,16 @@ static struct {
   uint32_t stopping; /* the stop that is on; 0 for none */
   uint32_t answers;  /* to this stop */
   uint32_t expected;
-  uint32_t number;   /* of stops so far */
-  size_t count;      /* threads found by the last stop, the caller too */
+  uint32_t number; /* of stops so far */
+  size_t count;    /* threads found by the last stop, the caller too */
   int signal;
   bool ready;
-  bool reported;     /* a thread that does not stop, in this stop */
+  bool reported; /* a thread that does not stop, in this stop */
   pid_t pid;
-  pid_t fork_tid;    /* the thread that forks */
-  pthread_key_t key; /* its destructor tells of the end of a thread */
+  pid_t fork_tid;         /* the thread that forks */
+  pthread_key_t key;      /* its destructor tells of the end of a thread */
   struct gl_thread *self; /* of the collecting thread */
+  uint64_t mask;          /* signals that it holds back when it does not stop */
   struct threads_block *blocks;
   struct gl_thread *free;
   struct gl_thread **by_tid[THREADS_TABLE_COUNT];
@@ -131,13 +150,25 @@ static struct gl_thread *threads_record(pid_t tid) {
   return thread;
 }
 
-/* The thread is gone.  A cache it did not give back itself is free for
-   another thread to take: nobody was in the middle of using it. */
+/* A cache that the thread did not give back itself is free for another thread
+   to take: nobody was in the middle of using it. */
+static void threads_abandon_cache(struct gl_thread *thread) {
+  struct gl_cache *cache = thread->cache;
+  if (cache != NULL && cache->thread == thread) gl_cache_abandon(cache);
+  thread->cache = NULL;
+}
+
+static void threads_give_cache(struct gl_thread *thread,
+                               struct gl_cache *cache) {
+  thread->cache = cache;
+  if (cache != NULL) cache->thread = thread;
+}
+
+/* The thread is gone. */
 static void threads_forget(struct gl_thread *thread) {
-  if (thread->cache != NULL) gl_cache_abandon(thread->cache);
+  threads_abandon_cache(thread);
   threads_set(thread->tid, NULL);
   thread->tid = 0;
-  thread->cache = NULL;
   thread->next_free = world.free;
   world.free = thread;
 }
@@ -151,28 +182,52 @@ void gl_threads_each(void (*visit)(struct gl_thread *thread, void *data),
 
 /* -------------------------------------------------- seen by a stopped thread */
 
-/* Its frame lies below whatever its caller spilled. */
+/* The kernel's set of signals has 64 bits.  pthread_sigmask and sigfillset leave
+   the C library's own signals out, and one of those is cancellation: which would
+   run the program's code in a stopped world. */
+void gl_threads_hold_signals(uint64_t *before) {
+  uint64_t all = UINT64_MAX;
+  syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, before, sizeof all);
+}
+
+void gl_threads_restore_signals(const uint64_t *before) {
+  syscall(SYS_rt_sigprocmask, SIG_SETMASK, before, NULL, sizeof *before);
+}
+
+static bool threads_is_on(uint32_t number) {
+  return __atomic_load_n(&world.stopping, __ATOMIC_ACQUIRE) == number;
+}
+
+/*
+ * Its frame lies below whatever its caller spilled.  Where the thread has been
+ * answered for by tracing, at any point of this, the answer counts no more:
+ * before is what acked was when it was found to be asked.
+ */
 static GL_NOINLINE void threads_answer(struct gl_thread *thread,
-                                       uint32_t number) {
+                                       uint32_t number, uint32_t before) {
   thread->tp = gl_context_thread_pointer();
   if (thread->context == NULL)
     thread->sp = (uintptr_t)__builtin_frame_address(0);
   /* Release: the collecting thread reads the record after the answer. */
-  __atomic_store_n(&thread->acked, number, __ATOMIC_RELEASE);
-  uint32_t answers = __atomic_add_fetch(&world.answers, 1, __ATOMIC_SEQ_CST);
-  /* Both sides write, then read: one of them sees the other. */
-  if (answers >= __atomic_load_n(&world.expected, __ATOMIC_SEQ_CST))
-    gl_futex_wake(&world.answers, 1);
-  while (__atomic_load_n(&world.stopping, __ATOMIC_ACQUIRE) == number)
-    gl_futex_wait(&world.stopping, number, 0);
+  if (__atomic_compare_exchange_n(&thread->acked, &before, number, false,
+                                  __ATOMIC_RELEASE, __ATOMIC_RELAXED)) {
+    uint32_t answers = __atomic_add_fetch(&world.answers, 1, __ATOMIC_SEQ_CST);
+    /* Both sides write, then read: one of them sees the other. */
+    if (answers >= __atomic_load_n(&world.expected, __ATOMIC_SEQ_CST))
+      gl_futex_wake(&world.answers, 1);
+  }
+  while (threads_is_on(number)) gl_futex_wait(&world.stopping, number, 0);
 }
 
-/* The number of the stop that this thread has yet to answer, or 0. */
-static uint32_t threads_asked(const struct gl_thread *thread) {
+/* The number of the stop that this thread has yet to answer, or 0; and what it
+   answered last. */
+static uint32_t threads_asked(const struct gl_thread *thread,
+                              uint32_t *before) {
+  if (thread == NULL) return 0;
+  *before = __atomic_load_n(&thread->acked, __ATOMIC_RELAXED);
   uint32_t number = __atomic_load_n(&world.stopping, __ATOMIC_ACQUIRE);
-  if (number == 0 || thread == NULL) return 0;
-  return __atomic_load_n(&thread->signalled, __ATOMIC_ACQUIRE) == number &&
-                 thread->acked != number
+  if (number == 0 || *before == number) return 0;
+  return __atomic_load_n(&thread->signalled, __ATOMIC_ACQUIRE) == number
              ? number
              : 0;
 }
@@ -192,7 +247,8 @@ static void threads_on_signal(int number, siginfo_t *info, void *data) {
   (void)number;
   (void)info;
   struct gl_thread *thread = gl_threads_find(threads_tid());
-  uint32_t stop = threads_asked(thread);
+  uint32_t before;
+  uint32_t stop = threads_asked(thread, &before);
   bool busy = __atomic_load_n(&cache->busy, __ATOMIC_RELAXED) != 0;
   if (stop != 0 && cache != &gl_cache_none && busy) {
     __atomic_store_n(&cache->stop_wanted, 1, __ATOMIC_RELAXED);
@@ -200,7 +256,7 @@ static void threads_on_signal(int number, siginfo_t *info, void *data) {
     thread->context = context;
     thread->sp = gl_context_sp(context);
     threads_set_signal_stack(thread, &context->uc_stack);
-    threads_answer(thread, stop);
+    threads_answer(thread, stop, before);
   }
   errno = saved;
 }
@@ -209,17 +265,16 @@ static void threads_on_signal(int number, siginfo_t *info, void *data) {
    to the frame, which is scanned from here up; all signals are held back, so
    that no handler of the program runs in a stopped world. */
 static GL_NOINLINE void threads_stop_self(struct gl_thread *thread,
-                                          uint32_t stop) {
-  sigset_t all, before;
+                                          uint32_t stop, uint32_t before) {
+  uint64_t mask;
   stack_t signal_stack;
   __builtin_unwind_init();
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
+  gl_threads_hold_signals(&mask);
   sigaltstack(NULL, &signal_stack);
   threads_set_signal_stack(thread, &signal_stack);
   thread->context = NULL;
-  threads_answer(thread, stop);
-  pthread_sigmask(SIG_SETMASK, &before, NULL);
+  threads_answer(thread, stop, before);
+  gl_threads_restore_signals(&mask);
 }
 
 /* A stop was asked for while the thread was in the allocator, which it has
@@ -229,20 +284,131 @@ static void threads_on_leave(struct gl_cache *cache) {
   GL_SIGNAL_FENCE();
   int saved = errno;
   struct gl_thread *thread = gl_threads_find(threads_tid());
-  uint32_t stop = threads_asked(thread);
-  if (stop != 0) threads_stop_self(thread, stop);
+  uint32_t before;
+  uint32_t stop = threads_asked(thread, &before);
+  if (stop != 0) threads_stop_self(thread, stop, before);
   errno = saved;
+}
+
+/* ---------------------------------------------------------------- the signal */
+
+static bool threads_is_unused(int number) {
+  struct sigaction action;
+  return sigaction(number, NULL, &action) == 0 &&
+         (action.sa_flags & SA_SIGINFO) == 0 && action.sa_handler == SIG_DFL;
+}
+
+/* The highest real-time signal that nobody uses; or one that hardly anybody
+   does. */
+static int threads_choose_signal(void) {
+  for (int number = SIGRTMAX - 1; number >= SIGRTMIN; number--)
+    if (threads_is_unused(number)) return number;
+  return threads_is_unused(SIGPWR) ? SIGPWR : SIGRTMAX;
+}
+
+/* Take the signal of this number, or choose one for 0. */
+static bool threads_take_signal(int number) {
+  struct sigaction action = {.sa_sigaction = threads_on_signal,
+                             .sa_flags = SA_SIGINFO | SA_RESTART};
+  /* sigfillset would leave cancellation out. */
+  memset(&action.sa_mask, 0xff, sizeof action.sa_mask);
+  world.signal = number > 0 ? number : threads_choose_signal();
+  return sigaction(world.signal, &action, NULL) == 0;
+}
+
+/* Where the program has taken our signal for itself, take another. */
+static void threads_retake_signal(void) {
+  struct sigaction action;
+  if (sigaction(world.signal, NULL, &action) != 0 ||
+      action.sa_sigaction != threads_on_signal)
+    threads_take_signal(0);
 }
 
 /* ------------------------------------------------ seen by the collecting one */
 
-/* True where /proc says that the process has no other thread but helpers. */
-static bool threads_is_alone(void) {
+/* How many threads the kernel counts, 0 where it does not tell.  The directory
+   has a link for each of its entries, "." and ".." too. */
+static size_t threads_kernel_count(void) {
   struct stat info;
-  /* The directory has a link for each of its entries, "." and ".." too. */
-  return stat("/proc/self/task", &info) == 0 &&
-         info.st_nlink == 3 + gl_markers_helpers();
+  return stat("/proc/self/task", &info) == 0 && info.st_nlink > 2
+             ? (size_t)info.st_nlink - 2
+             : 0;
 }
+
+/* True where the process has no other thread but helpers. */
+static bool threads_is_alone(void) {
+  return threads_kernel_count() == 1 + gl_markers_helpers();
+}
+
+/* A file of a thread under /proc, as text; false where it cannot be read. */
+static bool threads_read_file(pid_t tid, const char *name, char *buffer,
+                              size_t size) {
+  char path[64];
+  struct gl_text text = {path, sizeof path, 0};
+  gl_text_string(&text, "/proc/self/task/");
+  gl_text_number(&text, (uint64_t)tid);
+  gl_text_string(&text, name);
+  int fd = open(path, O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return false;
+  ssize_t n = read(fd, buffer, size - 1);
+  close(fd);
+  if (n <= 0) return false;
+  buffer[n] = '\0';
+  return true;
+}
+
+/* Gone or a zombie: it runs no more code of the program. */
+static bool threads_is_dead(pid_t tid) {
+  char buffer[512];
+  if (syscall(SYS_tgkill, world.pid, tid, 0) != 0 && errno == ESRCH)
+    return true;
+  if (!threads_read_file(tid, "/stat", buffer, sizeof buffer)) return false;
+  const char *end = strrchr(buffer, ')'); /* of the name */
+  if (end == NULL || end[1] != ' ') return false;
+  return end[2] == 'Z' || end[2] == 'X' || end[2] == 'x';
+}
+
+/* The set of signals in a line of /proc/.../status, or 0. */
+static uint64_t threads_parse_signals(const char *status, const char *name) {
+  const char *at = strstr(status, name);
+  uint64_t mask = 0;
+  if (at == NULL) return 0;
+  for (at += strlen(name); *at >= '0'; at++)
+    mask = mask << 4 | (uint64_t)(*at <= '9' ? *at - '0' : *at - 'a' + 10);
+  return mask;
+}
+
+/* Whether the thread is in sigwait or one of its kin. */
+static bool threads_is_in_sigwait(pid_t tid) {
+  char buffer[128];
+  return threads_read_file(tid, "/syscall", buffer, sizeof buffer) &&
+         strtol(buffer, NULL, 10) == SYS_rt_sigtimedwait;
+}
+
+/*
+ * What becomes of the signal at a thread.  While one is in sigwait the kernel
+ * does not count what it waits for as held back; it has then taken our signal
+ * for one of its own.
+ */
+enum threads_signal {
+  THREADS_TAKEN, /* by the handler, or by the program */
+  THREADS_ON_THE_WAY,
+  THREADS_HELD_BACK
+};
+
+static enum threads_signal threads_find_signal(pid_t tid) {
+  char buffer[4096];
+  uint64_t bit = (uint64_t)1 << (world.signal - 1);
+  if (!threads_read_file(tid, "/status", buffer, sizeof buffer))
+    return THREADS_ON_THE_WAY;
+  if ((threads_parse_signals(buffer, "\nSigBlk:\t") & bit) != 0)
+    return THREADS_HELD_BACK;
+  if ((threads_parse_signals(buffer, "\nSigPnd:\t") & bit) != 0)
+    return THREADS_ON_THE_WAY;
+  return threads_is_in_sigwait(tid) ? THREADS_HELD_BACK : THREADS_TAKEN;
+}
+
+/* ------------------------------------------------------- asking to stop */
 
 static bool threads_send(const struct gl_thread *thread) {
   for (;;) {
@@ -254,6 +420,22 @@ static bool threads_send(const struct gl_thread *thread) {
   }
 }
 
+/* Stop a thread that holds the signal back. */
+static void threads_trace(struct gl_thread *thread) {
+  thread->held_back = true;
+  gl_tracer_add(thread, world.number, &world.answers, world.signal);
+}
+
+/* One that held the signal back last time has one waiting already, and gets
+   another only where it holds none back any more.  (The kernel queues them, and
+   the queue has an end.) */
+static bool threads_ask_held_back(struct gl_thread *thread) {
+  if (!thread->held_back) return false;
+  thread->held_back = threads_find_signal(thread->tid) == THREADS_HELD_BACK;
+  if (thread->held_back) threads_trace(thread);
+  return thread->held_back;
+}
+
 /* Ask one listed thread to stop, if it was not asked yet.  Returns 1 where it
    was, 0 where there was nothing to ask, -1 without memory. */
 static int threads_ask(pid_t tid) {
@@ -263,11 +445,14 @@ static int threads_ask(pid_t tid) {
   bool known = thread->seen == world.number;
   thread->seen = world.number;
   world.count += !known;
-  if (known || thread == world.self || thread->dead) return 0;
+  if (known || thread == world.self) return 0;
+  /* Another may have its number by now. */
+  if (thread->dead) thread->dead = threads_is_dead(tid);
+  if (thread->dead) return 0;
   /* Release: the handler compares it. */
   __atomic_store_n(&thread->signalled, world.number, __ATOMIC_RELEASE);
   __atomic_add_fetch(&world.expected, 1, __ATOMIC_SEQ_CST);
-  if (threads_send(thread)) return 1;
+  if (threads_ask_held_back(thread) || threads_send(thread)) return 1;
   thread->dead = true;
   __atomic_sub_fetch(&world.expected, 1, __ATOMIC_SEQ_CST);
   return 0;
@@ -317,85 +502,64 @@ static int threads_ask_all(void) {
 
 /* ------------------------------------------------------ threads that tarry */
 
-/* A file of a thread under /proc, as text; false where it cannot be read. */
-static bool threads_read_file(pid_t tid, const char *name, char *buffer,
-                              size_t size) {
-  char path[64];
-  struct gl_text text = {path, sizeof path, 0};
-  gl_text_string(&text, "/proc/self/task/");
-  gl_text_number(&text, (uint64_t)tid);
-  gl_text_string(&text, name);
-  int fd = open(path, O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return false;
-  ssize_t n = read(fd, buffer, size - 1);
-  close(fd);
-  if (n <= 0) return false;
-  buffer[n] = '\0';
-  return true;
-}
-
-/* Gone, a zombie, or dying: it runs no more code of the program. */
-static bool threads_is_dead(pid_t tid) {
-  char buffer[512];
-  if (syscall(SYS_tgkill, world.pid, tid, 0) != 0 && errno == ESRCH) return true;
-  if (!threads_read_file(tid, "/stat", buffer, sizeof buffer)) return false;
-  const char *end = strrchr(buffer, ')'); /* of the name */
-  if (end == NULL || end[1] != ' ') return false;
-  return end[2] == 'Z' || end[2] == 'X' || end[2] == 'x';
-}
-
-/* Whether a thread holds the stop signal back. */
-static bool threads_is_blocking(pid_t tid) {
-  char buffer[4096];
-  if (!threads_read_file(tid, "/status", buffer, sizeof buffer)) return false;
-  const char *at = strstr(buffer, "\nSigBlk:\t");
-  if (at == NULL) return false;
-  uint64_t mask = 0;
-  for (at += 9; *at >= '0'; at++)
-    mask = mask << 4 | (uint64_t)(*at <= '9' ? *at - '0' : *at - 'a' + 10);
-  return mask >> (world.signal - 1) & 1;
-}
-
-static void threads_report(const struct gl_thread *thread, bool blocks) {
+static void threads_report(const struct gl_thread *thread, bool held_back) {
   char buffer[200];
   struct gl_text text = {buffer, sizeof buffer, 0};
   gl_text_string(&text, "gleaner: thread ");
   gl_text_number(&text, (uint64_t)thread->tid);
   gl_text_string(&text, " does not stop: ");
-  gl_text_string(&text, blocks ? "it blocks signal " : "no answer to signal ");
+  gl_text_string(&text,
+                 held_back ? "it blocks signal " : "no answer to signal ");
   gl_text_number(&text, (uint64_t)world.signal);
+  gl_text_string(&text, held_back ? ", and may not be traced" : "");
   gl_text_string(&text, "; waiting for it\n");
   gl_text_write(&text, STDERR_FILENO);
 }
 
 struct threads_tardy {
+  bool patient; /* look for the dead only */
   bool report;
 };
 
+static bool threads_has_answered(const struct gl_thread *thread) {
+  return thread->signalled != world.number || thread->dead ||
+         __atomic_load_n(&thread->acked, __ATOMIC_ACQUIRE) == world.number;
+}
+
 static void threads_look_at(struct gl_thread *thread, void *data) {
   const struct threads_tardy *tardy = data;
-  if (thread->signalled != world.number || thread->dead ||
-      __atomic_load_n(&thread->acked, __ATOMIC_ACQUIRE) == world.number)
-    return;
+  if (threads_has_answered(thread)) return;
   if (threads_is_dead(thread->tid)) {
     thread->dead = true;
     __atomic_sub_fetch(&world.expected, 1, __ATOMIC_SEQ_CST);
-  } else if (tardy->report) {
-    threads_report(thread, threads_is_blocking(thread->tid));
+    return;
   }
+  if (tardy->patient) return;
+  enum threads_signal signal = threads_find_signal(thread->tid);
+  if (signal == THREADS_HELD_BACK) threads_trace(thread);
+  /* Most often the thread is on its way out of the allocator; but the program
+     may have eaten the signal, and a second one does no harm. */
+  if (signal == THREADS_TAKEN) threads_send(thread);
+  if (tardy->report) threads_report(thread, signal == THREADS_HELD_BACK);
+}
+
+static void threads_look_at_all(uint64_t waited_ns) {
+  struct threads_tardy tardy = {.patient = waited_ns < THREADS_PATIENCE_NS};
+  if (!tardy.patient) threads_retake_signal();
+  tardy.report = waited_ns > THREADS_REPORT_NS && !world.reported;
+  world.reported |= tardy.report;
+  gl_threads_each(threads_look_at, &tardy);
 }
 
 /* Wait for the answers of all that were asked. */
 static void threads_await(void) {
-  uint64_t start_ns = gl_os_now_ns();
+  uint64_t start_ns = gl_os_now_ns(), wait_ns = THREADS_FIRST_WAIT_NS;
   for (;;) {
     uint32_t answers = __atomic_load_n(&world.answers, __ATOMIC_SEQ_CST);
     if (answers >= __atomic_load_n(&world.expected, __ATOMIC_SEQ_CST)) return;
-    if (gl_futex_wait(&world.answers, answers, THREADS_PATIENCE_NS)) continue;
-    bool late = gl_os_now_ns() - start_ns > THREADS_REPORT_NS;
-    struct threads_tardy tardy = {.report = late && !world.reported};
-    world.reported |= late;
-    gl_threads_each(threads_look_at, &tardy);
+    if (gl_futex_wait(&world.answers, answers, wait_ns)) continue;
+    threads_look_at_all(gl_os_now_ns() - start_ns);
+    if (wait_ns < THREADS_LAST_WAIT_NS) wait_ns *= 2;
   }
 }
 
@@ -408,16 +572,30 @@ static void threads_forget_unseen(struct gl_thread *thread, void *data) {
     threads_forget(thread);
 }
 
+/* Whether the threads that have answered, this one and the helpers are all that
+   the kernel counts.  A main thread that has ended goes on to be counted. */
+static bool threads_have_all_answered(void) {
+  const struct gl_thread *main = gl_threads_find(world.pid);
+  size_t stopped = world.answers + 1 + gl_markers_helpers();
+  if (main != NULL && main->dead) stopped++;
+  return threads_kernel_count() == stopped;
+}
+
+/* Where a thread is neither new nor stopped it is about to end. */
 static bool threads_stop_others(void) {
-  int asked;
-  do {
-    asked = threads_ask_all();
+  for (int tries = 0; tries < THREADS_COUNT_TRIES; tries++) {
+    int asked = threads_ask_all();
+    if (asked < 0) return false;
     threads_await();
-  } while (asked > 0);
-  return asked == 0;
+    if (asked > 0) continue;
+    if (threads_have_all_answered()) break;
+    gl_futex_wait(&world.answers, world.answers, THREADS_COUNT_WAIT_NS);
+  }
+  return true;
 }
 
 bool gl_threads_stop(void) {
+  gl_threads_hold_signals(&world.mask);
   world.number += world.number == UINT32_MAX ? 2 : 1;
   world.self = threads_record(threads_tid());
   if (world.self == NULL) return false;
@@ -425,6 +603,7 @@ bool gl_threads_stop(void) {
   world.answers = world.expected = 0;
   world.count = 1;
   world.reported = false;
+  threads_retake_signal();
   gl_stacks_begin();
   __atomic_store_n(&world.stopping, world.number, __ATOMIC_SEQ_CST);
   if (!threads_is_alone() && !threads_stop_others()) return false;
@@ -435,6 +614,8 @@ bool gl_threads_stop(void) {
 void gl_threads_resume(void) {
   __atomic_store_n(&world.stopping, 0, __ATOMIC_SEQ_CST);
   if (world.expected > 0) gl_futex_wake(&world.stopping, INT32_MAX);
+  gl_tracer_finish();
+  gl_threads_restore_signals(&world.mask);
 }
 
 size_t gl_threads_count(void) { return world.count; }
@@ -454,7 +635,9 @@ static void threads_scan_stopped(struct gl_thread *thread, void *data) {
   const struct threads_scan *how = data;
   if (thread == world.self || thread->dead || thread->acked != world.number)
     return;
-  if (thread->context != NULL)
+  if (thread->tracee != NULL)
+    gl_tracer_scan(thread->tracee, how->scan, how->data);
+  else if (thread->context != NULL)
     gl_context_scan(thread->context, how->scan, how->data);
   gl_stacks_scan(thread, how->scan, how->data);
   gl_tls_scan(thread->tp, how->scan, how->data);
@@ -487,11 +670,11 @@ void gl_threads_scan(const struct gl_entry *entry, gl_scan_range *scan,
 static void threads_on_exit(void *data) {
   struct gl_cache *cache = data;
   if (gl_self != cache) return;
+  gl_cache_release(cache);
   gl_heap_lock(NULL);
   struct gl_thread *thread = gl_threads_find(threads_tid());
-  if (thread != NULL) thread->cache = NULL;
+  if (thread != NULL) threads_forget(thread);
   gl_heap_unlock();
-  gl_cache_release(cache);
 }
 
 static void threads_unblock_signal(void) {
@@ -504,8 +687,10 @@ static void threads_unblock_signal(void) {
 bool gl_threads_adopt(void) {
   gl_heap_lock(NULL);
   struct gl_thread *thread = threads_record(threads_tid());
+  /* A thread that ended unnoticed may have had the same number. */
+  if (thread != NULL) threads_abandon_cache(thread);
   struct gl_cache *cache = thread == NULL ? NULL : gl_cache_acquire();
-  if (cache != NULL) thread->cache = cache;
+  if (cache != NULL) threads_give_cache(thread, cache);
   gl_heap_unlock();
   if (cache == NULL) return false;
   threads_unblock_signal();
@@ -514,25 +699,10 @@ bool gl_threads_adopt(void) {
   return true;
 }
 
-/* The highest real-time signal that nobody uses. */
-static int threads_choose_signal(void) {
-  if (gl_options.stop_signal > 0) return gl_options.stop_signal;
-  for (int number = SIGRTMAX - 1; number > SIGRTMIN; number--) {
-    struct sigaction action;
-    if (sigaction(number, NULL, &action) == 0 &&
-        action.sa_handler == SIG_DFL)
-      return number;
-  }
-  return SIGRTMAX;
-}
-
 bool gl_threads_init(void) {
-  struct sigaction action = {.sa_sigaction = threads_on_signal,
-                             .sa_flags = SA_SIGINFO | SA_RESTART};
-  sigfillset(&action.sa_mask);
   world.pid = getpid();
-  world.signal = threads_choose_signal();
-  if (sigaction(world.signal, &action, NULL) != 0) return false;
+  gl_stacks_init();
+  if (!threads_take_signal(gl_options.stop_signal)) return false;
   if (pthread_key_create(&world.key, threads_on_exit) != 0) return false;
   gl_heap.on_leave = threads_on_leave;
   world.ready = true;
@@ -550,6 +720,7 @@ static void threads_forget_other(struct gl_thread *thread, void *data) {
 /* In the child the forking thread is all there is, under another id. */
 void gl_threads_after_fork(void) {
   struct gl_thread *self = gl_threads_find(world.fork_tid);
+  bool was_main = world.fork_tid == world.pid;
   gl_markers_after_fork();
   gl_threads_each(threads_forget_other, self);
   world.pid = getpid();
@@ -557,6 +728,7 @@ void gl_threads_after_fork(void) {
   struct gl_cache *cache = self->cache;
   self->cache = NULL; /* or it would be abandoned */
   threads_forget(self);
+  gl_stacks_after_fork(was_main);
   self = threads_record(threads_tid());
-  if (self != NULL) self->cache = cache;
+  if (self != NULL) threads_give_cache(self, cache);
 }

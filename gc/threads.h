@@ -25,6 +25,7 @@ struct gl_thread {
   uint32_t seen;          /* the stop whose listing last found it */
   uint32_t signalled;     /* the stop that it was last asked for */
   bool dead;              /* a zombie, or on its way out: runs no more code */
+  bool held_back;         /* it blocked the signal when it was last asked */
   struct gl_cache *cache; /* its own, NULL for none */
   struct gl_thread *next_free;
   /* the stack that the thread was started on, found when it is first asked
@@ -37,6 +38,7 @@ struct gl_thread {
   uintptr_t sp;           /* stack pointer, the red zone not counted */
   const ucontext_t *context; /* where it was interrupted; NULL: it stopped by
                                 itself, and has its registers on its stack */
+  struct gl_tracee *tracee;  /* its registers, where it was stopped by tracing */
   uintptr_t alt_low, alt_high; /* its alternate signal stack; 0 for none */
 };
 
@@ -46,6 +48,29 @@ struct gl_thread *gl_threads_find(pid_t tid);
 /* Call visit for every record in use; wants the heap lock. */
 void gl_threads_each(void (*visit)(struct gl_thread *thread, void *data),
                      void *data);
+
+/* Hold all signals back from the calling thread, those of the C library too,
+   and undo it. */
+void gl_threads_hold_signals(uint64_t *before);
+void gl_threads_restore_signals(const uint64_t *before);
+
+/* -------------------------------------------- stopping by tracing (tracer.c) */
+
+/*
+ * Ask for a thread to be stopped by tracing, as often as one likes: it is
+ * answered for (acked, *answers) once it has stopped.  It may answer by itself
+ * instead.  number: of the stop; stop_signal: the one that it holds back.
+ * False where the system does not let us.
+ */
+bool gl_tracer_add(struct gl_thread *thread, uint32_t number,
+                              uint32_t *answers, int stop_signal);
+
+/* Let all go on that were stopped so. */
+void gl_tracer_finish(void);
+
+/* Scan the registers of a thread that was stopped so. */
+void gl_tracer_scan(const struct gl_tracee *tracee, gl_scan_range *scan,
+                    void *data);
 
 /* ------------------------------------------------------- context, by platform */
 
@@ -65,6 +90,12 @@ const ucontext_t *gl_context_find_beneath(uintptr_t sp, uintptr_t low,
                                           uintptr_t high);
 
 /* -------------------------------------------------------------------- stacks */
+
+void gl_stacks_init(void);
+
+/* In the child of a fork: whether the main thread has forked.  Otherwise the
+   main thread of the child is on a stack like any other. */
+void gl_stacks_after_fork(bool by_main);
 
 /* A stop begins: what is known of the process's mappings is out of date. */
 void gl_stacks_begin(void);
