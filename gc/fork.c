@@ -8,8 +8,8 @@
  * shut, so that slow paths wait before they touch anything; and the world runs
  * on, since a fork takes locks of the C library that a stopped thread may
  * hold.  The locks are taken in the order of a collection: collecting, dynamic
- * linker, heap.  The heap stays as it is until the gate opens, in the parent and in
- * the child.
+ * linker, heap.  The heap stays as it is until the gate opens, in the parent
+ * and in the child.
  */
 #include <pthread.h>
 

@@ -106,7 +106,7 @@ bool gl_modules_hold(bool (*body)(void *data), void *data) {
   return hold.result;
 }
 
-/* ----------------------------------------------------------- fork, and its lock */
+/* --------------------------------------------------------------------- fork */
 
 /*
  * The lock that dl_iterate_phdr takes is not among those that the C library
@@ -115,7 +115,8 @@ bool gl_modules_hold(bool (*body)(void *data), void *data) {
  * is taken before a fork.
  *
  * Nobody gives its address away; it is in the dynamic linker's own data, and it
- * is the mutex there that we hold while dl_iterate_phdr calls us, and only then.
+ * is the mutex there that we hold while dl_iterate_phdr calls us, and only
+ * then.
  */
 static pthread_mutex_t *modules_lock GL_DATA = NULL;
 

@@ -182,9 +182,9 @@ void gl_threads_each(void (*visit)(struct gl_thread *thread, void *data),
 
 /* -------------------------------------------------- seen by a stopped thread */
 
-/* The kernel's set of signals has 64 bits.  pthread_sigmask and sigfillset leave
-   the C library's own signals out, and one of those is cancellation: which would
-   run the program's code in a stopped world. */
+/* The kernel's set of signals has 64 bits.  pthread_sigmask and sigfillset
+   leave the C library's own signals out, and one of those is cancellation:
+   which would run the program's code in a stopped world. */
 void gl_threads_hold_signals(uint64_t *before) {
   uint64_t all = UINT64_MAX;
   syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, before, sizeof all);

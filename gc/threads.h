@@ -38,7 +38,7 @@ struct gl_thread {
   uintptr_t sp;           /* stack pointer, the red zone not counted */
   const ucontext_t *context; /* where it was interrupted; NULL: it stopped by
                                 itself, and has its registers on its stack */
-  struct gl_tracee *tracee;  /* its registers, where it was stopped by tracing */
+  struct gl_tracee *tracee;  /* its registers, where tracing has stopped it */
   uintptr_t alt_low, alt_high; /* its alternate signal stack; 0 for none */
 };
 

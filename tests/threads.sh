@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 #
 # threads.sh: builds the stress tests of threads and runs each case for a
-# second or so, with one marker and with two and with the heap proved sound
+# moment, with one marker and with two and with the heap proved sound
 # after every collection; a case that hangs is killed and has failed.
 # Arguments choose cases.
 #
@@ -14,7 +14,7 @@ srcdir=${srcdir:-.}
 . "$srcdir/tests/library.sh"
 threads=$srcdir/tests/threads
 collections=${STRESS_COLLECTIONS:-200}
-seconds=${STRESS_SECONDS:-1}
+seconds=${STRESS_SECONDS:-0.5}
 limit=${STRESS_LIMIT:-120} # seconds after which a case has hung
 failed=0
 passed=0

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 #
-# tests/threads/local.mk: stress of threads.  make check runs each case for a
-# second; make check-stress until a thousand collections have happened under
-# its load, and with a hundred thousand short threads.
+# tests/threads/local.mk: stress of threads.  make check runs each case for
+# half a second; make check-stress until a thousand collections have happened
+# under its load, and with a hundred thousand short threads.
 
 dist_check_SCRIPTS += tests/threads.sh
 TESTS += tests/threads.sh
