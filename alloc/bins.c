@@ -94,6 +94,14 @@ static void bins_unlink(struct gl_lane *lane, struct gl_free_run *run,
                         unsigned bin) {
   struct gl_free_run *next = bins_decode(run->next, run);
   struct gl_free_run *prev = bins_decode(run->prev, run);
+  /* What both ends of a link do not agree on is a lie. */
+  if ((next != NULL && next->prev != bins_encode(run)) ||
+      (prev != NULL && prev->next != bins_encode(run)) ||
+      (prev == NULL && lane->bins[bin] != run)) {
+    gl_heap.on_corruption(run, "free memory was written to");
+    gl_bins_reset(lane);
+    return;
+  }
   if (next != NULL) next->prev = run->prev;
   if (prev != NULL)
     prev->next = run->next;

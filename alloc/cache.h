@@ -61,22 +61,32 @@ GL_INLINE void gl_zero_granules(void *p, size_t granules) {
   for (pair *at = p, *end = at + granules; at < end; at++) *at = (pair){0, 0};
 }
 
+/* Whether a quick list may go on at block: the link to it came from freed
+   memory, so it may be a lie. */
+GL_INLINE bool gl_cache_is_quick(const struct gl_quick *block) {
+  uintptr_t offset = (uintptr_t)block - gl_heap.base;
+  if (GL_UNLIKELY(offset >= gl_heap.extent_bytes ||
+                  offset % GL_GRANULE_BYTES != 0))
+    return false;
+  const struct gl_tags *line = gl_tags_at((uintptr_t)block);
+  return (line->mark & ~line->block &
+          gl_tags_bit(offset >> GL_GRANULE_SHIFT)) != 0;
+}
+
 /* The head of a quick list, unlinked and tagged as a white block; NULL where
    the program wrote to it after freeing it and the error handler came back. */
 GL_INLINE void *gl_cache_pop(struct gl_cache *cache, struct gl_lane *lane,
                              unsigned size_class, size_t granules) {
   struct gl_quick *block = lane->quick[size_class];
-  size_t granule = gl_granule_of(block);
-  struct gl_tags *line = gl_tags_line(gl_heap.tags, granule);
-  uint64_t bit = gl_tags_bit(granule);
-  /* The link to this block came from freed memory, so it may be a lie. */
-  if (GL_UNLIKELY(granule >= gl_heap.extent_bytes >> GL_GRANULE_SHIFT ||
-                  (line->mark & ~line->block & bit) == 0)) {
+  struct gl_quick *next = (struct gl_quick *)(block->link ^ gl_heap.secret);
+  if (GL_UNLIKELY(next != NULL && !gl_cache_is_quick(next))) {
     lane->quick[size_class] = NULL;
     gl_heap.on_corruption(block, "free memory was written to");
     return NULL;
   }
-  lane->quick[size_class] = (struct gl_quick *)(block->link ^ gl_heap.secret);
+  struct gl_tags *line = gl_tags_at((uintptr_t)block);
+  uint64_t bit = gl_tags_bit((uintptr_t)block >> GL_GRANULE_SHIFT);
+  lane->quick[size_class] = next;
   line->block |= bit;
   GL_STORE_FENCE(); /* there is a tag at any time */
   line->mark ^= bit;
@@ -207,8 +217,15 @@ void *gl_cache_allocate_slow(struct gl_cache *cache, size_t granules,
 enum gl_fault gl_cache_free_slow(struct gl_cache *cache, struct gl_arena *arena,
                                  char *p);
 
-/* Take away what tells a second free of a block on its way to its owner. */
-void gl_cache_unseal(struct gl_quick *block);
+/* Whether the block at p is on its way to its owner: freed, but not yet taken
+   in. */
+bool gl_cache_is_sent(const void *p);
+
+/* Take a block that is on its way off its chain: the next one, GL_CACHE_LAST
+   where it was the last; NULL where it is not what was sent, which has been
+   reported then, and the rest of the chain is lost. */
+struct gl_quick *gl_cache_next_sent(struct gl_quick *block);
+#define GL_CACHE_LAST ((struct gl_quick *)1)
 
 /* Send what was gathered for another cache, and take in what others sent. */
 void gl_cache_flush_outbox(struct gl_cache *cache);
