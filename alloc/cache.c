@@ -413,19 +413,45 @@ static void cache_free_here(struct gl_cache *cache, struct gl_arena *arena,
   cache->freed_bytes += granules << GL_GRANULE_SHIFT;
 }
 
-/* What a block looks like on its way to its owner: the second word tells a
-   second free of it. */
+/* What a block looks like on its way to its owner.  The seal tells a second
+   free of it, and a program that writes to it after freeing it. */
 struct cache_sent {
   struct gl_quick quick;
   uint64_t seal;
 };
 
-static uint64_t cache_seal(const void *p) {
-  return (uintptr_t)p * 0x9E3779B97F4A7C15u ^ gl_heap.secret;
+static uint64_t cache_seal(const struct cache_sent *sent) {
+  return ((uintptr_t)sent ^ sent->quick.link) * 0x9E3779B97F4A7C15u ^
+         gl_heap.secret;
 }
 
-void gl_cache_unseal(struct gl_quick *block) {
-  ((struct cache_sent *)block)->seal = 0;
+static void cache_link(struct cache_sent *sent, const struct gl_quick *next) {
+  sent->quick.link = (uintptr_t)next ^ gl_heap.secret;
+  sent->seal = cache_seal(sent);
+}
+
+bool gl_cache_is_sent(const void *p) {
+  const struct cache_sent *sent = p;
+  return sent->seal == cache_seal(sent);
+}
+
+static struct gl_quick *cache_refuse(const void *p, const char *fault) {
+  gl_heap.on_corruption(p, fault);
+  return NULL;
+}
+
+struct gl_quick *gl_cache_next_sent(struct gl_quick *block) {
+  struct cache_sent *sent = (struct cache_sent *)block;
+  /* Its owner may have freed it as well: then it is no block any more, and
+     its link leads into a quick list. */
+  if (!gl_tags_is_block(gl_heap.tags, gl_granule_of(block)))
+    return cache_refuse(block, "freed twice, once by another thread");
+  if (!gl_cache_is_sent(block))
+    return cache_refuse(block, "freed by another thread, then written to or "
+                               "freed by its own");
+  sent->seal = 0;
+  struct gl_quick *next = (struct gl_quick *)(block->link ^ gl_heap.secret);
+  return next == NULL ? GL_CACHE_LAST : next;
 }
 
 void gl_cache_flush_outbox(struct gl_cache *cache) {
@@ -433,7 +459,7 @@ void gl_cache_flush_outbox(struct gl_cache *cache) {
   if (cache->outbox.count == 0) return;
   struct gl_quick *head = __atomic_load_n(&owner->inbox, __ATOMIC_RELAXED);
   do {
-    cache->outbox.last->link = (uintptr_t)head ^ gl_heap.secret;
+    cache_link((struct cache_sent *)cache->outbox.last, head);
     /* Release: the owner that takes the list reads the links in it. */
   } while (!__atomic_compare_exchange_n(&owner->inbox, &head,
                                         cache->outbox.first, true,
@@ -444,10 +470,9 @@ void gl_cache_flush_outbox(struct gl_cache *cache) {
 static enum gl_fault cache_send(struct gl_cache *cache, struct gl_cache *owner,
                                 char *p) {
   struct cache_sent *sent = (struct cache_sent *)p;
-  if (sent->seal == cache_seal(p)) return GL_FAULT_TWICE;
+  if (gl_cache_is_sent(p)) return GL_FAULT_TWICE;
   if (cache->outbox.owner != owner) gl_cache_flush_outbox(cache);
-  sent->seal = cache_seal(p);
-  sent->quick.link = (uintptr_t)cache->outbox.first ^ gl_heap.secret;
+  cache_link(sent, cache->outbox.first);
   if (cache->outbox.count == 0) cache->outbox.last = &sent->quick;
   cache->outbox.owner = owner;
   cache->outbox.first = &sent->quick;
@@ -468,7 +493,6 @@ enum gl_fault gl_cache_free_slow(struct gl_cache *cache, struct gl_arena *arena,
 /* One block from the inbox.  Its arena may be anybody's by now. */
 static void cache_take_in(struct gl_cache *cache, char *p) {
   struct gl_arena *arena = gl_arena_of(p);
-  gl_cache_unseal((struct gl_quick *)p);
   if (!gl_cache_free_entered(cache, p)) gl_cache_free_slow(cache, arena, p);
 }
 
@@ -476,16 +500,9 @@ void gl_cache_drain_inbox(struct gl_cache *cache) {
   if (__atomic_load_n(&cache->inbox, __ATOMIC_RELAXED) == NULL) return;
   struct gl_quick *block =
       __atomic_exchange_n(&cache->inbox, NULL, __ATOMIC_ACQUIRE);
-  while (block != NULL) {
-    /* A block that its owner has freed as well is no block any more, and its
-       link leads into a quick list. */
-    if (!gl_in_heap(block) ||
-        !gl_tags_is_block(gl_heap.tags, gl_granule_of(block))) {
-      gl_heap.on_corruption(block, "free memory was written to");
-      return;
-    }
-    struct gl_quick *next = (struct gl_quick *)(block->link ^ gl_heap.secret);
-    cache_take_in(cache, (char *)block);
+  while (block != NULL && block != GL_CACHE_LAST) {
+    struct gl_quick *next = gl_cache_next_sent(block);
+    if (next != NULL) cache_take_in(cache, (char *)block);
     block = next;
   }
 }

@@ -346,7 +346,22 @@ enum gl_fault gl_heap_find_exact(const void *p, struct gl_block *block) {
   memset(block, 0, sizeof *block);
   if (!gl_in_heap(p)) return GL_FAULT_OUTSIDE;
   if (!gl_heap_find(p, block)) return GL_FAULT_FREE;
-  return block->start == (const char *)p ? GL_FAULT_NONE : GL_FAULT_INTERIOR;
+  if (block->start != (const char *)p) return GL_FAULT_INTERIOR;
+  return !block->large && gl_cache_is_sent(p) ? GL_FAULT_TWICE : GL_FAULT_NONE;
+}
+
+bool gl_heap_was_block(const void *p) {
+  size_t page = gl_page_of(p);
+  if (gl_heap.slots[gl_arena_index(gl_arena_of(p))] == GL_SLOT_RUNS)
+    return (uintptr_t)p % GL_PAGE_BYTES == 0 && page >= GL_RUNS_FIRST_PAGE &&
+           gl_heap.pages[page].head == page;
+  if ((uintptr_t)p % GL_GRANULE_BYTES != 0) return false;
+  for (int kind = 0; kind < GL_LANES; kind++) {
+    const struct gl_hole *hole = &gl_self->lane[kind].hole;
+    if ((const char *)p >= hole->limit && (const char *)p < hole->cur)
+      return true;
+  }
+  return gl_tags_is_free(gl_heap.tags, gl_granule_of(p));
 }
 
 /* -------------------------------------------------------------------- free */
@@ -434,17 +449,12 @@ bool gl_heap_try_resize(struct gl_cache *cache, const struct gl_block *block,
 
 /* A chain of blocks on their way to an owner: free them, wherever they are. */
 static void heap_free_chain(struct gl_cache *cache, struct gl_quick *block) {
-  while (block != NULL) {
-    if (!gl_in_heap(block) ||
-        !gl_tags_is_block(gl_heap.tags, gl_granule_of(block))) {
-      gl_heap.on_corruption(block, "free memory was written to");
-      return;
-    }
-    struct gl_quick *next = (struct gl_quick *)(block->link ^ gl_heap.secret);
+  while (block != NULL && block != GL_CACHE_LAST) {
+    struct gl_quick *next = gl_cache_next_sent(block);
+    if (next == NULL) return;
     struct gl_arena *arena = gl_arena_of(block);
     size_t start = gl_granule_of(block);
     size_t granules = heap_block_end(arena, start) - start;
-    gl_cache_unseal(block);
     gl_tags_set_free(gl_heap.tags, start);
     arena->free_granules += (uint32_t)granules;
     cache->freed_bytes += granules << GL_GRANULE_SHIFT;

@@ -76,6 +76,12 @@ bool gl_heap_find(const void *p, struct gl_block *block);
 /* The same for one that has to start at p; says what is wrong otherwise. */
 enum gl_fault gl_heap_find_exact(const void *p, struct gl_block *block);
 
+/* True where an address in free memory of the heap is known to have been the
+   start of a block: a tag or a page's entry still says so, or it lies where the
+   calling thread's hole was in use.  Where neighbours coalesced, nothing tells
+   any more. */
+bool gl_heap_was_block(const void *p);
+
 /* ---------------------------------------------------------- for collection */
 
 /* Every one of these wants the lock and a stopped world. */
