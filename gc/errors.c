@@ -31,7 +31,7 @@ static void errors_name_outside(struct gl_text *text, const void *address,
     gl_text_string(text, "in the code or data of ");
     gl_text_string(text, module);
   } else if (gl_stacks_is_mapped(address)) {
-    gl_text_string(text, "not from this heap (memory of malloc or mmap?)");
+    gl_text_string(text, "not from this heap, but mapped: memory of malloc or mmap");
   } else {
     gl_text_string(text, "not mapped");
   }
@@ -39,6 +39,8 @@ static void errors_name_outside(struct gl_text *text, const void *address,
 
 static void errors_name_interior(struct gl_text *text, const void *address,
                                  const struct gl_block *block) {
+  if ((uintptr_t)address % GL_GRANULE_BYTES != 0)
+    gl_text_string(text, "misaligned ");
   gl_text_string(text, "interior pointer, ");
   gl_text_number(text, (uint64_t)((const char *)address - block->start));
   gl_text_string(text, " bytes into a ");
@@ -47,19 +49,53 @@ static void errors_name_interior(struct gl_text *text, const void *address,
   gl_text_address(text, block->start);
 }
 
-static void errors_name_fault(struct gl_text *text, const void *address,
-                              enum gl_fault fault, const struct gl_block *block,
-                              uintptr_t entry_sp) {
-  switch (fault) {
-    case GL_FAULT_OUTSIDE: errors_name_outside(text, address, entry_sp); break;
-    case GL_FAULT_INTERIOR: errors_name_interior(text, address, block); break;
-    case GL_FAULT_FREE:
-      gl_text_string(text, (uintptr_t)address % GL_GRANULE_BYTES != 0
-                               ? "misaligned, and in free memory"
-                               : "freed twice, or never allocated: in free "
-                                 "memory");
+/* Where a block began that is free now.  By whom it was freed is not known
+   once the collector has run. */
+static void errors_name_freed(struct gl_text *text, bool freeing) {
+  bool collected = gl_stats_collections() > 0;
+  gl_text_string(text, freeing ? "freed twice" : "used after it was freed");
+  if (collected && freeing)
+    gl_text_string(text, ", or once after the collector had freed it");
+  else if (collected)
+    gl_text_string(text, ", by the program or by the collector");
+}
+
+/* Somewhere in free memory, where no trace of a block is left. */
+static void errors_name_free(struct gl_text *text, const void *address,
+                             bool freeing) {
+  if ((uintptr_t)address % GL_GRANULE_BYTES != 0)
+    gl_text_string(text, "misaligned, and in free memory");
+  else if (freeing)
+    gl_text_string(text, "freed twice, or never allocated: in free memory");
+  else
+    gl_text_string(text,
+                   "used after it was freed, or never allocated: in free "
+                   "memory");
+}
+
+/* A misuse on its way to the handler. */
+struct errors_misuse {
+  const char *function;
+  const void *address;
+  enum gl_fault fault;
+  struct gl_block block; /* that the address lies in; start is NULL for none */
+  uintptr_t entry_sp;
+};
+
+static void errors_name_fault(struct gl_text *text,
+                              const struct errors_misuse *misuse) {
+  bool freeing = strstr(misuse->function, "free") != NULL;
+  switch (misuse->fault) {
+    case GL_FAULT_OUTSIDE:
+      errors_name_outside(text, misuse->address, misuse->entry_sp);
       break;
-    case GL_FAULT_TWICE: gl_text_string(text, "freed twice"); break;
+    case GL_FAULT_INTERIOR:
+      errors_name_interior(text, misuse->address, &misuse->block);
+      break;
+    case GL_FAULT_FREE:
+      errors_name_free(text, misuse->address, freeing);
+      break;
+    case GL_FAULT_TWICE: errors_name_freed(text, freeing); break;
     case GL_FAULT_NONE: gl_text_string(text, "no fault"); break;
   }
 }
@@ -93,13 +129,14 @@ void gl_error_misuse(const char *function, const void *address,
   char buffer[500], named[300];
   struct gl_text name = {named, sizeof named, 0};
   struct gl_text text = {buffer, sizeof buffer, 0};
-  struct gl_block block = {.start = NULL};
-  if (fault == GL_FAULT_INTERIOR) {
-    gl_cache_enter_slow(gl_self);
-    gl_heap_find(address, &block);
-    gl_cache_leave(gl_self);
-  }
-  errors_name_fault(&name, address, fault, &block, entry_sp);
+  struct errors_misuse misuse = {function, address, fault, {.start = NULL},
+                                 entry_sp};
+  gl_cache_enter_slow(gl_self);
+  if (fault == GL_FAULT_INTERIOR) gl_heap_find(address, &misuse.block);
+  if (fault == GL_FAULT_FREE && gl_heap_was_block(address))
+    misuse.fault = GL_FAULT_TWICE;
+  gl_cache_leave(gl_self);
+  errors_name_fault(&name, &misuse);
   gl_text_string(&text, function);
   gl_text_string(&text, "(");
   gl_text_address(&text, address);
@@ -108,8 +145,8 @@ void gl_error_misuse(const char *function, const void *address,
   struct gc_error error = {.function = function,
                            .fault = named,
                            .address = address,
-                           .base = block.start,
-                           .size = block.size,
+                           .base = misuse.block.start,
+                           .size = misuse.block.size,
                            .message = buffer};
   errors_report(&error, entry_sp);
 }

@@ -267,6 +267,7 @@ struct gl_totals {
 
 /* Add a collection to the totals; it gets its number. */
 void gl_stats_note(struct gl_cycle *cycle);
+uint64_t gl_stats_collections(void);
 void gl_log_cycle(const struct gl_cycle *cycle);
 
 /* Text without malloc, stdio or locks: appends, never overruns. */

@@ -22,6 +22,8 @@ void gl_stats_note(struct gl_cycle *cycle) {
   totals.marked_objects = cycle->marked_objects;
 }
 
+uint64_t gl_stats_collections(void) { return totals.collections; }
+
 /* ------------------------------------------------------------------ the API */
 
 /* The counters of other threads are read as they change: every word is one
