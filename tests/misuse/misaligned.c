@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: MIT */
+/* An address inside a granule is freed. */
+#include "misuse.h"
+
+int main(void) {
+  char *block = gc_malloc(48);
+  gc_free(block + 3);
+  return 0;
+}
