@@ -346,8 +346,7 @@ enum gl_fault gl_heap_find_exact(const void *p, struct gl_block *block) {
   memset(block, 0, sizeof *block);
   if (!gl_in_heap(p)) return GL_FAULT_OUTSIDE;
   if (!gl_heap_find(p, block)) return GL_FAULT_FREE;
-  if (block->start != (const char *)p) return GL_FAULT_INTERIOR;
-  return !block->large && gl_cache_is_sent(p) ? GL_FAULT_TWICE : GL_FAULT_NONE;
+  return block->start == (const char *)p ? GL_FAULT_NONE : GL_FAULT_INTERIOR;
 }
 
 bool gl_heap_was_block(const void *p) {

@@ -115,6 +115,8 @@ static enum gl_fault api_find(const void *p, struct gl_block *block) {
   if (cache == NULL) return GL_FAULT_OUTSIDE;
   gl_cache_enter_slow(cache);
   enum gl_fault fault = gl_heap_find_exact(p, block);
+  if (fault == GL_FAULT_NONE && !block->large && gl_cache_is_sent(p))
+    fault = GL_FAULT_TWICE;
   gl_cache_leave(cache);
   return fault;
 }
