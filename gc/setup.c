@@ -23,7 +23,7 @@ bool gl_is_collecting(void) {
 
 static void setup_limit(size_t bytes) {
   gl_heap.runs.limit_pages =
-      bytes == 0 ? SIZE_MAX : (bytes + GL_PAGE_BYTES - 1) >> GL_PAGE_SHIFT;
+      bytes == 0 ? SIZE_MAX : ((bytes - 1) >> GL_PAGE_SHIFT) + 1;
 }
 
 static bool setup_run(void) {
