@@ -3,6 +3,8 @@
  * options.c: the environment, read once while the library is set up.  A value
  * that cannot be understood is named on standard error and then ignored.
  */
+#include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -31,7 +33,9 @@ static void options_complain(const char *name, const char *value) {
 static bool options_parse_size(const char *value, uint64_t *size) {
   char *end;
   if (*value < '0' || *value > '9') return false;
+  errno = 0;
   unsigned long long number = strtoull(value, &end, 10);
+  if (errno == ERANGE) return false;
   static const char units[] = "KMGT";
   int letter = *end & ~0x20; /* in upper case */
   const char *unit = letter != 0 ? strchr(units, letter) : NULL;
@@ -45,18 +49,35 @@ static bool options_parse_size(const char *value, uint64_t *size) {
   return true;
 }
 
-static uint64_t options_size(const char *name, uint64_t otherwise) {
+static uint64_t options_size(const char *name, uint64_t otherwise,
+                             uint64_t most) {
   const char *value = getenv(name);
   uint64_t size;
   if (value == NULL || *value == '\0') return otherwise;
-  if (options_parse_size(value, &size)) return size;
+  if (options_parse_size(value, &size) && size <= most) return size;
   options_complain(name, value);
   return otherwise;
 }
 
 static bool options_flag(const char *name) {
   const char *value = getenv(name);
-  return value != NULL && *value != '\0' && strcmp(value, "0") != 0;
+  if (value == NULL || *value == '\0' || strcmp(value, "0") == 0) return false;
+  if (strcmp(value, "1") == 0) return true;
+  options_complain(name, value);
+  return false;
+}
+
+/* A signal that a program may have a handler for; 0 to choose one. */
+static int options_signal(void) {
+  static const char name[] = "GLEANER_SIGNAL";
+  int number = (int)options_size(name, 0, INT32_MAX);
+  sigset_t set;
+  sigemptyset(&set);
+  if (number == 0 || (sigaddset(&set, number) == 0 && number != SIGKILL &&
+                      number != SIGSTOP))
+    return number;
+  options_complain(name, getenv(name));
+  return 0;
 }
 
 static enum gl_mode options_mode(void) {
@@ -85,15 +106,15 @@ void gl_options_read(void) {
   gl_options.log = options_flag("GLEANER_LOG");
   gl_options.check = options_flag("GLEANER_CHECK");
   gl_options.mode = options_mode();
-  gl_options.heap_limit = options_size("GLEANER_HEAP_LIMIT", 0);
+  gl_options.heap_limit = options_size("GLEANER_HEAP_LIMIT", 0, SIZE_MAX);
   gl_options.stress_every = options_stress();
-  gl_options.markers = (unsigned)options_size("GLEANER_MARKERS", 0);
+  gl_options.markers = (unsigned)options_size("GLEANER_MARKERS", 0, UINT32_MAX);
   gl_options.mark_stack =
-      options_size("GLEANER_MARK_STACK", GL_TORTURE ? OPTIONS_MARK_STACK_MIN : 0);
+      options_size("GLEANER_MARK_STACK",
+                   GL_TORTURE ? OPTIONS_MARK_STACK_MIN : 0,
+                   OPTIONS_MARK_STACK_MAX);
   if (gl_options.mark_stack != 0 &&
       gl_options.mark_stack < OPTIONS_MARK_STACK_MIN)
     gl_options.mark_stack = OPTIONS_MARK_STACK_MIN;
-  if (gl_options.mark_stack > OPTIONS_MARK_STACK_MAX)
-    gl_options.mark_stack = OPTIONS_MARK_STACK_MAX;
-  gl_options.stop_signal = (int)options_size("GLEANER_SIGNAL", 0);
+  gl_options.stop_signal = options_signal();
 }
