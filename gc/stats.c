@@ -112,6 +112,7 @@ static void stats_write_json(struct gl_text *text,
 GC_API size_t gc_stats_json(char *buffer, size_t size) {
   struct gc_stats stats;
   struct gl_text text = {buffer, size, 0};
+  if (size > 0) *buffer = '\0'; /* all there is room for, where it is 1 */
   gc_get_stats(&stats);
   stats_write_json(&text, &stats);
   return text.length;
