@@ -48,7 +48,7 @@ static inline void *api_reveal(uintptr_t hidden) { return (void *)~hidden; }
    leaves on the stack is out of the way of the frames that come next. */
 API_UNUSED API_NOINLINE static void api_deep(void (*function)(void *),
                                              void *data) {
-  volatile char gap[API_GAP_BYTES];
+  API_UNUSED volatile char gap[API_GAP_BYTES];
   gap[0] = 0;
   function(data);
   gap[1] = 0;

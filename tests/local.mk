@@ -31,3 +31,4 @@ include $(top_srcdir)/tests/threads/local.mk
 include $(top_srcdir)/tests/misuse/local.mk
 include $(top_srcdir)/tests/unit/local.mk
 include $(top_srcdir)/tests/classic/local.mk
+include $(top_srcdir)/tests/api/local.mk

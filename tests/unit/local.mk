@@ -21,7 +21,7 @@ unit_tests = \
 check_PROGRAMS += $(unit_tests)
 TESTS += $(unit_tests)
 
-check_LIBRARIES = tests/unit/libharness.a
+check_LIBRARIES += tests/unit/libharness.a
 tests_unit_libharness_a_SOURCES = tests/unit/harness.c tests/unit/harness.h
 tests_unit_libharness_a_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 
