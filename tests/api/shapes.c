@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * shapes.c: structures that are hard on a mark stack: long, deep, wide, ragged,
+ * and without any order.  Each is built, with garbage between its parts,
+ * collected, flooded, and verified to the last node; with the normal mark
+ * stack and one of 64 entries, with one marker and with two.
+ *
+ * Under GLEANER_TEST_FULL every shape has its full size in every setting;
+ * otherwise the settings after the first take a tenth of it.
+ */
+#include "suite.h"
+
+struct setting {
+  const char *markers, *mark_stack;
+};
+
+static const struct setting settings[] = {
+    {"1", NULL}, {"1", "64"}, {"2", NULL}, {"2", "64"}};
+#define SETTINGS ((int)(sizeof settings / sizeof *settings))
+
+static void *volatile root;
+
+/* The only roots are root and what the compiler keeps: nothing here keeps the
+   addresses of nodes in globals of its own. */
+static void begin(int setting) {
+  setenv("GLEANER_MARKERS", settings[setting].markers, 1);
+  if (settings[setting].mark_stack != NULL)
+    setenv("GLEANER_MARK_STACK", settings[setting].mark_stack, 1);
+}
+
+static size_t scaled(int setting, size_t full) {
+  bool whole = suite_is_full() || (setting == 0 && !suite_is_sanitized());
+  return whole ? full : full / 10;
+}
+
+static void *allocate(size_t size) {
+  void *p = gc_malloc(size);
+  expect(p != NULL);
+  return p;
+}
+
+/* Collect, and write over all that was found dead. */
+static void collect_and_flood(size_t size) {
+  gc_collect();
+  for (int i = 0; i < 200000; i++) memset(allocate(size), 0xDB, size);
+  gc_collect();
+}
+
+/* ---------------------------------------------------------------------- list */
+
+struct link {
+  struct link *next;
+  size_t number;
+};
+
+static struct link *build_list(size_t length) {
+  struct link *list = NULL;
+  for (size_t i = 0; i < length; i++) {
+    struct link *l = allocate(sizeof *l);
+    *l = (struct link){list, i};
+    root = list = l;
+  }
+  return list;
+}
+
+static void verify_list(const struct link *l, size_t length) {
+  for (size_t i = length; i-- > 0; l = l->next)
+    expect(l != NULL && l->number == i);
+  expect(l == NULL);
+}
+
+START_TEST(long_list) {
+  begin(_i);
+  size_t length = scaled(_i, 10000000);
+  root = build_list(length);
+  collect_and_flood(sizeof(struct link));
+  verify_list(root, length);
+}
+END_TEST
+
+/* ---------------------------------------------------------------------- tree */
+
+struct tree {
+  struct tree *left, *right;
+};
+
+static struct tree *build_tree(unsigned depth) {
+  struct tree *t = allocate(sizeof *t);
+  if (depth == 0) return t;
+  t->left = build_tree(depth - 1);
+  t->right = build_tree(depth - 1);
+  return t;
+}
+
+static size_t count_tree(const struct tree *t) {
+  if (t->left == NULL) return expect(t->right == NULL), 1;
+  return 1 + count_tree(t->left) + count_tree(t->right);
+}
+
+START_TEST(full_binary_tree) {
+  begin(_i);
+  unsigned depth = scaled(_i, 10) == 10 ? 22 : 19;
+  root = build_tree(depth);
+  collect_and_flood(sizeof(struct tree));
+  ck_assert_uint_eq(count_tree(root), ((size_t)2 << depth) - 1);
+}
+END_TEST
+
+/* --------------------------------------------------------------------- array */
+
+START_TEST(wide_array) {
+  begin(_i);
+  size_t length = scaled(_i, 10000000);
+  struct link **array = allocate(length * sizeof *array);
+  root = array;
+  for (size_t i = 0; i < length; i++) {
+    array[i] = allocate(sizeof **array);
+    array[i]->number = i;
+  }
+  collect_and_flood(sizeof **array);
+  for (size_t i = 0; i < length; i++) expect(array[i]->number == i);
+  root = NULL;
+}
+END_TEST
+
+/* ---------------------------------------------------------------------- comb */
+
+#define TOOTH 100
+
+/* A spine of two words a vertebra, each with a list for a tooth: either way a
+   marker turns, the other waits on the stack. */
+START_TEST(comb) {
+  begin(_i);
+  size_t teeth = scaled(_i, 50000);
+  struct tree *spine = NULL;
+  for (size_t i = 0; i < teeth; i++) {
+    struct tree *s = allocate(sizeof *s);
+    bool left = i % 2 == 0;
+    *(left ? &s->left : &s->right) = spine;
+    root = spine = s;
+    struct link **tooth = (struct link **)(left ? &s->right : &s->left);
+    for (size_t j = 0; j < TOOTH; j++) {
+      struct link *l = allocate(sizeof *l);
+      *l = (struct link){*tooth, j};
+      *tooth = l;
+    }
+  }
+  collect_and_flood(sizeof(struct tree));
+  for (size_t i = teeth; i-- > 0;) {
+    bool left = i % 2 == 0;
+    verify_list((struct link *)(left ? spine->right : spine->left), TOOTH);
+    spine = left ? spine->left : spine->right;
+  }
+  ck_assert_ptr_null(spine);
+}
+END_TEST
+
+/* --------------------------------------------------------------------- graph */
+
+#define EDGES 6
+
+struct node {
+  size_t number;
+  struct node *edge[EDGES];
+};
+
+static uint64_t graph_random;
+
+static struct node *random_node(struct node **all, size_t count) {
+  return all[api_random(&graph_random) % count];
+}
+
+/* Nodes that are reached by edges only: their addresses are hidden.  Each is
+   the edge of one made before it, so all are reached from the first. */
+static void build_graph(uintptr_t *hidden, size_t count) {
+  struct node **all = gc_malloc_uncollectable(count * sizeof *all);
+  expect(all != NULL);
+  graph_random = suite_random() | 1;
+  for (size_t i = 0; i < count; i++) {
+    all[i] = allocate(sizeof(struct node));
+    all[i]->number = i;
+    if (i > 0) all[(i - 1) / 2]->edge[i % 2] = all[i];
+    allocate(48);
+  }
+  for (size_t i = 0; i < count; i++)
+    for (int e = 2; e < EDGES; e++)
+      all[i]->edge[e] = random_node(all, count);
+  for (size_t i = 0; i < count; i++) hidden[i] = api_hide(all[i]);
+  root = all[0];
+  gc_free(all);
+}
+
+/* Every node is what it was, and its edges point at nodes. */
+static void verify_graph(const uintptr_t *hidden, size_t count) {
+  for (size_t i = 0; i < count; i++) {
+    const struct node *node = api_reveal(hidden[i]);
+    expect(node->number == i);
+    for (int e = 0; e < EDGES; e++) {
+      const struct node *to = node->edge[e];
+      expect(to == NULL || (to->number < count &&
+                            api_hide(to) == hidden[to->number]));
+    }
+  }
+}
+
+START_TEST(random_graph) {
+  begin(_i);
+  size_t count = scaled(_i, 1000000);
+  uintptr_t *hidden = malloc(count * sizeof *hidden);
+  ck_assert_ptr_nonnull(hidden);
+  build_graph(hidden, count);
+  collect_and_flood(sizeof(struct node));
+  verify_graph(hidden, count);
+  free(hidden);
+}
+END_TEST
+
+/* ---------------------------------------------- arrays larger than the stack */
+
+START_TEST(arrays_of_arrays) {
+  begin(_i);
+  size_t outer = 300, inner = scaled(_i, 30000);
+  struct link ***array = allocate(outer * sizeof *array);
+  root = array;
+  for (size_t i = 0; i < outer; i++) {
+    array[i] = allocate(inner * sizeof **array);
+    for (size_t j = 0; j < inner; j += 10) {
+      array[i][j] = allocate(sizeof(struct link));
+      array[i][j]->number = i * j;
+    }
+  }
+  collect_and_flood(sizeof(struct link));
+  for (size_t i = 0; i < outer; i++)
+    for (size_t j = 0; j < inner; j += 10)
+      expect(array[i][j]->number == i * j);
+}
+END_TEST
+
+int main(void) {
+  TCase *tests = suite_begin("shapes");
+  tcase_add_loop_test(tests, long_list, 0, SETTINGS);
+  tcase_add_loop_test(tests, full_binary_tree, 0, SETTINGS);
+  tcase_add_loop_test(tests, wide_array, 0, SETTINGS);
+  tcase_add_loop_test(tests, comb, 0, SETTINGS);
+  tcase_add_loop_test(tests, random_graph, 0, SETTINGS);
+  tcase_add_loop_test(tests, arrays_of_arrays, 0, SETTINGS);
+  return suite_end();
+}
