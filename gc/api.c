@@ -109,10 +109,19 @@ static void *api_allocate_pinned(size_t size, enum gl_kind kind,
   return p;
 }
 
+/* The same for a thread that there is no memory for: the world is not stopped
+   while it holds the lock. */
+static enum gl_fault api_find_locked(const void *p, struct gl_block *block) {
+  gl_heap_lock(NULL);
+  enum gl_fault fault = gl_heap_find_exact(p, block);
+  gl_heap_unlock();
+  return fault;
+}
+
 /* The block that starts at p, or what is wrong with p. */
 static enum gl_fault api_find(const void *p, struct gl_block *block) {
   struct gl_cache *cache = api_cache();
-  if (cache == NULL) return GL_FAULT_OUTSIDE;
+  if (cache == NULL) return api_find_locked(p, block);
   gl_cache_enter_slow(cache);
   enum gl_fault fault = gl_heap_find_exact(p, block);
   if (fault == GL_FAULT_NONE && !block->large && gl_cache_is_sent(p))
@@ -123,9 +132,10 @@ static enum gl_fault api_find(const void *p, struct gl_block *block) {
 
 static enum gl_fault api_free(void *p) {
   struct gl_block block;
-  if (gl_heap.slow_free) return api_find(p, &block); /* check, and keep */
   struct gl_cache *cache = api_cache();
-  return cache == NULL ? GL_FAULT_OUTSIDE : gl_heap_free(cache, p);
+  /* Check, and keep: by its mode, or since there is no memory to note it. */
+  if (gl_heap.slow_free || cache == NULL) return api_find(p, &block);
+  return gl_heap_free(cache, p);
 }
 
 static GL_NOINLINE void api_free_slow(void *p, uintptr_t entry_sp) {
@@ -220,7 +230,8 @@ GC_API void *gc_realloc(void *block, size_t size) {
     gl_error_misuse("gc_realloc", block, fault, entry_sp);
     return NULL;
   }
-  if (gl_heap_try_resize(gl_self, &found, size)) return block;
+  if (api_cache() != NULL && gl_heap_try_resize(gl_self, &found, size))
+    return block;
   return api_move(&found, size, entry_sp);
 }
 
