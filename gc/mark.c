@@ -284,8 +284,8 @@ bool gl_marker_init(struct gl_marker *m) {
   size_t slots = (gl_heap.size_bytes >> GL_ARENA_SHIFT) + 1;
   m->capacity =
       gl_marking.fixed ? gl_options.mark_stack : MARK_STACK_FIRST_ENTRIES;
-  m->stack = gl_os_map(m->capacity * sizeof *m->stack);
-  m->live = gl_os_map(slots * sizeof *m->live);
+  if (m->stack == NULL) m->stack = gl_os_map(m->capacity * sizeof *m->stack);
+  if (m->live == NULL) m->live = gl_os_map(slots * sizeof *m->live);
   return m->stack != NULL && m->live != NULL;
 }
 
@@ -293,7 +293,7 @@ bool gl_mark_init(void) {
   size_t slots = (gl_heap.size_bytes >> GL_ARENA_SHIFT) + 1;
   gl_marking.fixed = gl_options.mark_stack != 0;
   gl_marking.has_avx2 = gl_marker_has_avx2();
-  gl_marking.flags = gl_os_map(slots);
+  if (gl_marking.flags == NULL) gl_marking.flags = gl_os_map(slots);
   return gl_marking.flags != NULL && gl_marker_init(&gl_marker_main);
 }
 

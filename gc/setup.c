@@ -26,9 +26,11 @@ static void setup_limit(size_t bytes) {
       bytes == 0 ? SIZE_MAX : ((bytes - 1) >> GL_PAGE_SHIFT) + 1;
 }
 
+/* What an earlier try has made is used again. */
 static bool setup_run(void) {
   gl_options_read();
-  if (!gl_heap_init() || !gl_mark_init()) return false;
+  if (!gl_heap.ready && !gl_heap_init()) return false;
+  if (!gl_mark_init()) return false;
   setup_limit(gl_options.heap_limit);
   if (gl_options.mode != GL_MODE_EXPLICIT) gl_heap_pad_blocks();
   gl_heap.slow_only = gl_options.stress_every != 0;
