@@ -46,6 +46,9 @@ struct gl_ranges {
   size_t capacity;
 };
 
+/* Make room for one more range; false where there is no memory. */
+bool gl_ranges_reserve(struct gl_ranges *ranges);
+
 /* Add a range; words cut by its ends are left out.  False, with nothing
    changed, where there is no memory. */
 bool gl_ranges_add(struct gl_ranges *ranges, const void *low, const void *high);
@@ -114,6 +117,9 @@ extern struct gl_modules gl_modules;
 void gl_modules_init(void);
 void gl_modules_before_fork(void);
 void gl_modules_after_fork(bool in_child);
+/* Make room for as many modules as most programs have, so that the first
+   collection need not; false without memory. */
+bool gl_modules_reserve(void);
 
 /* True, and the module's name (not to be kept), where address is in the data or
    the code of a loaded module. */

@@ -29,23 +29,32 @@ struct modules_hold {
   bool result;
 };
 
+static bool modules_reserve_tls(void) {
+  struct gl_modules *modules = &gl_modules;
+  if (modules->tls_count < modules->tls_capacity) return true;
+  size_t capacity = modules->tls_capacity == 0
+                        ? GL_PAGE_BYTES / sizeof *modules->tls
+                        : modules->tls_capacity * 2;
+  struct gl_tls_module *tls = gl_os_map(capacity * sizeof *tls);
+  if (tls == NULL) return false;
+  if (modules->tls != NULL) {
+    memcpy(tls, modules->tls, modules->tls_count * sizeof *tls);
+    gl_os_unmap(modules->tls, modules->tls_capacity * sizeof *tls);
+  }
+  modules->tls = tls;
+  modules->tls_capacity = capacity;
+  return true;
+}
+
 static bool modules_add_tls(size_t id, size_t bytes) {
   struct gl_modules *modules = &gl_modules;
-  if (modules->tls_count == modules->tls_capacity) {
-    size_t capacity = modules->tls_capacity == 0
-                          ? GL_PAGE_BYTES / sizeof *modules->tls
-                          : modules->tls_capacity * 2;
-    struct gl_tls_module *tls = gl_os_map(capacity * sizeof *tls);
-    if (tls == NULL) return false;
-    if (modules->tls != NULL) {
-      memcpy(tls, modules->tls, modules->tls_count * sizeof *tls);
-      gl_os_unmap(modules->tls, modules->tls_capacity * sizeof *tls);
-    }
-    modules->tls = tls;
-    modules->tls_capacity = capacity;
-  }
+  if (!modules_reserve_tls()) return false;
   modules->tls[modules->tls_count++] = (struct gl_tls_module){id, bytes};
   return true;
+}
+
+bool gl_modules_reserve(void) {
+  return gl_ranges_reserve(&gl_modules.data) && modules_reserve_tls();
 }
 
 static bool modules_add_segment(const struct dl_phdr_info *info,

@@ -9,7 +9,7 @@
 #include "../alloc/os.h"
 #include "gc.h"
 
-static bool ranges_reserve(struct gl_ranges *ranges) {
+bool gl_ranges_reserve(struct gl_ranges *ranges) {
   if (ranges->count < ranges->capacity) return true;
   size_t capacity = ranges->capacity == 0
                         ? GL_PAGE_BYTES / sizeof(struct gl_range)
@@ -34,7 +34,7 @@ static struct gl_range ranges_words(const void *low, const void *high) {
 
 bool gl_ranges_add(struct gl_ranges *ranges, const void *low,
                    const void *high) {
-  if (!ranges_reserve(ranges)) return false;
+  if (!gl_ranges_reserve(ranges)) return false;
   ranges->items[ranges->count++] = ranges_words(low, high);
   return true;
 }

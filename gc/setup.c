@@ -30,7 +30,7 @@ static void setup_limit(size_t bytes) {
 static bool setup_run(void) {
   gl_options_read();
   if (!gl_heap.ready && !gl_heap_init()) return false;
-  if (!gl_mark_init()) return false;
+  if (!gl_mark_init() || !gl_modules_reserve()) return false;
   setup_limit(gl_options.heap_limit);
   if (gl_options.mode != GL_MODE_EXPLICIT) gl_heap_pad_blocks();
   gl_heap.slow_only = gl_options.stress_every != 0;
