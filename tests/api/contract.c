@@ -7,7 +7,6 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define KIB ((size_t)1 << 10)
 #define MIB ((size_t)1 << 20)
 
 /* Sizes on both sides of every border there is inside. */

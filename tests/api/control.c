@@ -5,7 +5,6 @@
  */
 #include "suite.h"
 
-#define KIB ((size_t)1 << 10)
 #define MIB ((size_t)1 << 20)
 
 static struct gc_stats stats(void) {

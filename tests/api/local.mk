@@ -3,12 +3,21 @@
 # tests/api/local.mk: the Check suites that see the library as programs do.
 # GLEANER_TEST_FULL=1 asks for their long form.
 
+# tests/dl.sh: libraries come and go between collections.
+EXTRA_DIST += tests/api/dl.c
+dist_check_SCRIPTS += tests/dl.sh
+TESTS += tests/dl.sh
+
 if HAVE_CHECK
 api_tests = \
+  tests/api/breaks \
   tests/api/contract \
   tests/api/control \
   tests/api/lookups \
-  tests/api/seeing
+  tests/api/oom \
+  tests/api/seeing \
+  tests/api/shapes \
+  tests/api/ulimit
 
 check_PROGRAMS += $(api_tests)
 TESTS += $(api_tests)
@@ -35,4 +44,24 @@ tests_api_lookups_LDADD = $(api_ldadd)
 tests_api_seeing_SOURCES = tests/api/seeing.c
 tests_api_seeing_CFLAGS = $(api_cflags)
 tests_api_seeing_LDADD = $(api_ldadd)
+
+tests_api_shapes_SOURCES = tests/api/shapes.c
+tests_api_shapes_CFLAGS = $(api_cflags)
+tests_api_shapes_LDADD = $(api_ldadd)
+
+tests_api_ulimit_SOURCES = tests/api/ulimit.c
+tests_api_ulimit_CFLAGS = $(api_cflags)
+tests_api_ulimit_LDADD = $(api_ldadd)
+
+# These two fail the library's calls, and fill its tables.
+api_core_ldadd = tests/api/libsuite.a libgleaner_core.la $(CHECK_LIBS) \
+  $(UNWIND_LIBS)
+
+tests_api_breaks_SOURCES = tests/api/breaks.c
+tests_api_breaks_CFLAGS = $(api_cflags)
+tests_api_breaks_LDADD = $(api_core_ldadd)
+
+tests_api_oom_SOURCES = tests/api/oom.c
+tests_api_oom_CFLAGS = $(api_cflags)
+tests_api_oom_LDADD = $(api_core_ldadd)
 endif

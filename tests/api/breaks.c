@@ -1,0 +1,367 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * breaks.c: what breaks this design, line by line as the design's list has it:
+ * the lines that take a collector.  The others are in tests/unit/breaks.c.
+ * Links with the convenience library, to fill its tables and to fail its calls.
+ */
+#include "suite.h"
+
+#include <dlfcn.h>
+#include <link.h>
+#include <malloc.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+
+#include "../../alloc/os.h"
+#include "../../gc/mark.h"
+
+#define OBJECTS 200u
+#define LUCKY 3u /* objects that a stray word may keep, at most */
+
+static struct gc_stats stats(void) {
+  struct gc_stats stats;
+  gc_get_stats(&stats);
+  return stats;
+}
+
+/* Objects that nobody knows, but for their hidden addresses. */
+static uintptr_t hidden[OBJECTS];
+
+static void make_objects(void *data) {
+  size_t size = *(const size_t *)data;
+  for (size_t i = 0; i < OBJECTS; i++) {
+    void *p = gc_malloc(size);
+    expect(p != NULL);
+    hidden[i] = api_hide(p);
+    expect(gc_malloc(size) != NULL); /* keeps their ends apart */
+  }
+}
+
+static void make(size_t size) {
+  gc_disable();
+  api_deep(make_objects, &size);
+  api_scrub();
+  gc_enable();
+}
+
+static size_t count_alive(void) {
+  size_t alive = 0;
+  for (size_t i = 0; i < OBJECTS; i++) alive += api_is_allocated(hidden[i]);
+  return alive;
+}
+
+/* ------------------------------------------------------------ 3: two markers */
+
+#define NODES ((size_t)150000)
+
+struct node {
+  struct node *edge[3];
+  size_t number;
+};
+
+static struct node **volatile nodes;
+
+/* Neighbours in memory, which share tag words, are reached by both markers at
+   about the same time: every edge goes anywhere. */
+static void link_nodes(void) {
+  for (size_t i = 0; i < NODES; i++)
+    for (int e = 0; e < 3; e++) nodes[i]->edge[e] = nodes[suite_below(NODES)];
+}
+
+static void build_nodes(void) {
+  nodes = gc_malloc(NODES * sizeof *nodes);
+  for (size_t i = 0; i < NODES; i++) {
+    nodes[i] = gc_malloc(sizeof **nodes);
+    expect(nodes[i] != NULL);
+    nodes[i]->number = i;
+  }
+}
+
+static void verify_nodes(void) {
+  for (size_t i = 0; i < NODES; i++) {
+    expect(nodes[i]->number == i);
+    for (int e = 0; e < 3; e++)
+      expect(nodes[nodes[i]->edge[e]->number] == nodes[i]->edge[e]);
+  }
+}
+
+/* A mark that is lost is an object that is scanned twice, and counted twice, or
+   one that is freed. */
+START_TEST(breaks_3_two_markers_lose_no_mark) {
+  setenv("GLEANER_MARKERS", "2", 1);
+  build_nodes();
+  int rounds = suite_is_full() ? 100 : 6;
+  for (int round = 0; round < rounds; round++) {
+    link_nodes();
+    for (int i = 0; i < 8; i++) {
+      gc_collect();
+      ck_assert_uint_ge(stats().marked_objects, NODES + 1);
+      ck_assert_uint_le(stats().marked_objects, NODES + 200);
+    }
+    for (size_t i = 0; i < NODES / 4; i++)
+      memset(gc_malloc(sizeof(struct node)), 0xDB, sizeof(struct node));
+    verify_nodes();
+  }
+  ck_assert(gc_heap_check());
+}
+END_TEST
+
+/* ---------------------------------------------------- 4, 5: other threads */
+
+static atomic_bool finished;
+
+#define LINKS 200
+
+/* A list, built over and over, whose only reference is in this thread. */
+static void *build_lists(void *data) {
+  (void)data;
+  while (!atomic_load(&finished)) {
+    void **list = NULL;
+    for (size_t i = 0; i < LINKS; i++) {
+      void **link = gc_malloc(24 + i);
+      expect(link != NULL);
+      link[0] = list;
+      link[2] = (void *)(i | (uintptr_t)1 << 62);
+      list = link;
+    }
+    for (size_t i = LINKS; i-- > 0; list = list[0])
+      expect(list[2] == (void *)(i | (uintptr_t)1 << 62));
+    expect(list == NULL);
+  }
+  return NULL;
+}
+
+static void collect_with(void *(*const bodies[])(void *), int threads,
+                         int collections) {
+  pthread_t thread[8];
+  for (int i = 0; i < threads; i++)
+    ck_assert_int_eq(pthread_create(&thread[i], NULL, bodies[i], NULL), 0);
+  for (int i = 0; i < collections; i++) gc_collect();
+  atomic_store(&finished, true);
+  for (int i = 0; i < threads; i++) pthread_join(thread[i], NULL);
+  ck_assert_uint_ge(stats().collections, (uint64_t)collections);
+  ck_assert(gc_heap_check());
+}
+
+START_TEST(breaks_4_stops_at_any_instruction) {
+  void *(*const bodies[])(void *) = {build_lists, build_lists, build_lists};
+  collect_with(bodies, 3, suite_is_full() ? 20000 : 300);
+}
+END_TEST
+
+/* In malloc nearly all the time, in the one arena that everybody shares. */
+static void *hold_malloc(void *data) {
+  while (!atomic_load(&finished)) {
+    void *volatile block[50];
+    for (size_t i = 0; i < 50; i++) block[i] = malloc(2000 + i * 500);
+    for (size_t i = 0; i < 50; i++) free(block[i]);
+  }
+  return data;
+}
+
+/* The locks of the standard streams, from the beginning to the end. */
+static void *hold_stdio(void *data) {
+  flockfile(stdout);
+  flockfile(stderr);
+  while (!atomic_load(&finished)) sched_yield();
+  funlockfile(stderr);
+  funlockfile(stdout);
+  return data;
+}
+
+static int spin_in_loader(struct dl_phdr_info *info, size_t size, void *data) {
+  (void)info;
+  (void)size;
+  (void)data;
+  for (volatile int i = 0; i < 2000; i++) continue;
+  return 0;
+}
+
+/* In the dynamic linker nearly all the time, with its lock. */
+static void *hold_loader(void *data) {
+  while (!atomic_load(&finished)) {
+    dl_iterate_phdr(spin_in_loader, NULL);
+    void *library = dlopen("libm.so.6", RTLD_NOW);
+    if (library != NULL) dlclose(library);
+  }
+  return data;
+}
+
+START_TEST(breaks_5_nothing_waits_for_a_stopped_thread) {
+  void *(*const bodies[])(void *) = {hold_malloc, hold_stdio, hold_loader,
+                                     build_lists};
+  mallopt(M_ARENA_MAX, 1);
+  setenv("GLEANER_LOG", "1", 1);
+  suite_catch_errors();
+  collect_with(bodies, 4, 1000);
+}
+END_TEST
+
+/* ------------------------------------------------------- 6: one past the end */
+
+static uintptr_t *roots; /* in memory that is added to the roots */
+
+/* From a root, the end of a block keeps it; from a block it does not. */
+static void point_past(size_t size, bool from_block) {
+  const size_t words = 1000;
+  uintptr_t *block = gc_malloc_uncollectable(words * sizeof *block);
+  uintptr_t *other = calloc(words, sizeof *other);
+  ck_assert(block != NULL && other != NULL);
+  ck_assert(gc_add_roots(other, other + words));
+  make(size);
+  roots = from_block ? block : other;
+  for (size_t i = 0; i < OBJECTS; i++)
+    roots[i * 3] = (uintptr_t)~hidden[i] + size;
+  api_scrub();
+  gc_collect();
+  gc_collect();
+  if (from_block)
+    ck_assert_uint_le(count_alive(), LUCKY);
+  else
+    ck_assert_uint_eq(count_alive(), OBJECTS);
+  gc_free(block);
+  ck_assert(gc_remove_roots(other, other + words));
+  free(other);
+}
+
+START_TEST(breaks_6_one_past_the_end_from_roots) {
+  static const size_t sizes[] = {16, 48, 1024, 32768, 32768 + 4096, 1 << 18};
+  point_past(sizes[_i], false);
+  point_past(sizes[_i], true);
+}
+END_TEST
+
+/* ---------------------------------------------------------- 7: dead words */
+
+/* Every function of the library that is given an address leaves it in its
+   frames, registers and tables. */
+API_NOINLINE static void touch(uintptr_t object) {
+  void *p = api_reveal(object);
+  expect(gc_base(p) == p && gc_size(p) >= 100);
+  expect(gc_base((char *)p + 50) == p);
+  expect(gc_realloc(p, 101) == p);
+  expect(!gc_remove_roots(p, (char *)p + 100));
+  expect(gc_add_roots(p, (char *)p + 96));
+  expect(gc_remove_roots(p, (char *)p + 96));
+}
+
+/* Nothing is wiped between the touching and the collection. */
+API_NOINLINE static void touch_and_collect(uintptr_t object) {
+  touch(object);
+  gc_collect();
+}
+
+START_TEST(breaks_7_own_frames_pin_nothing) {
+  make(104);
+  for (size_t i = 0; i < OBJECTS; i++)
+    if (api_is_allocated(hidden[i])) touch_and_collect(hidden[i]);
+  ck_assert_uint_le(count_alive(), LUCKY);
+  /* Not by the next collection, but by the first one. */
+  size_t alive = 0;
+  for (size_t i = 0; i < OBJECTS; i++) {
+    size_t size = 104;
+    if (i % 50 == 0) make(size);
+    touch_and_collect(hidden[0]);
+    alive += api_is_allocated(hidden[0]);
+    make(size);
+  }
+  ck_assert_uint_le(alive, LUCKY);
+}
+END_TEST
+
+/* ------------------------------------------------------------------ 10: depth */
+
+/* Each entry of a wide array has more to mark behind it than the stack holds,
+   and the stack may not grow: no call of the system succeeds. */
+START_TEST(breaks_10_depth_without_memory) {
+  const size_t width = 200000;
+  setenv("GLEANER_MARKERS", _i == 0 ? "1" : "2", 1);
+  struct node **array = gc_malloc(width * sizeof *array);
+  for (size_t i = 0; i < width; i++) {
+    array[i] = gc_malloc(sizeof **array);
+    for (int e = 0; e < 3; e++)
+      array[i]->edge[e] = gc_malloc(sizeof **array);
+    array[i]->number = i;
+  }
+  gc_collect(); /* makes the tables that it needs */
+  uint64_t marked = stats().marked_objects;
+  ck_assert_uint_ge(marked, 4 * width + 1);
+  uint64_t collections = stats().collections;
+  gl_os_fail_at(1, true);
+  for (int i = 0; i < 3; i++) gc_collect();
+  ck_assert_uint_eq(stats().collections, collections + 3);
+  ck_assert_uint_ge(stats().marked_objects, 4 * width + 1);
+  gl_os_fail_at(0, false);
+  for (size_t i = 0; i < width / 2; i++) memset(gc_malloc(32), 0xDB, 32);
+  for (size_t i = 0; i < width; i++) expect(array[i]->number == i);
+  for (size_t i = 0; i < width; i++)
+    for (int e = 0; e < 3; e++)
+      expect(suite_is_zero(array[i]->edge[e], sizeof **array));
+}
+END_TEST
+
+/* --------------------------------------------------------- 12: own data */
+
+/* By way of the collector itself: what it has marked has been in its rings and
+   on its stack. */
+START_TEST(breaks_12_marked_once_is_not_kept) {
+  setenv("GLEANER_MARKERS", _i == 0 ? "1" : "2", 1);
+  const size_t words = 400000;
+  uintptr_t *many = calloc(words, sizeof *many);
+  ck_assert_ptr_nonnull(many);
+  expect(gc_malloc(8 << 20) != NULL); /* enough for helpers to be asked */
+  ck_assert(gc_add_roots(many, many + words));
+  make(64);
+  for (size_t i = 0; i < words; i++) many[i] = ~hidden[i % OBJECTS];
+  gc_collect();
+  ck_assert_uint_eq(count_alive(), OBJECTS);
+  ck_assert(gc_remove_roots(many, many + words));
+  api_scrub();
+  gc_collect();
+  ck_assert_uint_le(count_alive(), LUCKY);
+  free(many);
+}
+END_TEST
+
+static void fill(void *table, size_t bytes, size_t from) {
+  uintptr_t *word = table;
+  for (size_t i = from; i < bytes / sizeof *word; i++)
+    word[i] = ~hidden[i % OBJECTS];
+}
+
+/* By hand: in the parts of its tables that are not in use, and in a variable of
+   its own section. */
+START_TEST(breaks_12_own_data_is_no_root) {
+  static uintptr_t own[4 * OBJECTS] GL_DATA = {1};
+  static uintptr_t foreign[OBJECTS];
+  gc_collect();
+  make(64);
+  struct gl_marker *m = &gl_marker_main;
+  fill(m->stack, m->capacity * sizeof *m->stack, m->depth);
+  fill(m->ring, sizeof m->ring, 0);
+  fill(own, sizeof own, 0);
+  struct gl_ranges *data = &gl_modules.data;
+  fill(data->items, data->capacity * sizeof *data->items, data->count * 2);
+  api_scrub();
+  gc_collect();
+  ck_assert_uint_le(count_alive(), LUCKY);
+  make(64); /* the same in data of the program: a root */
+  fill(foreign, sizeof foreign, 0);
+  gc_collect();
+  ck_assert_uint_eq(count_alive(), OBJECTS);
+}
+END_TEST
+
+int main(void) {
+  TCase *tests = suite_begin("breaks");
+  tcase_add_test(tests, breaks_3_two_markers_lose_no_mark);
+  tcase_add_test(tests, breaks_4_stops_at_any_instruction);
+  tcase_add_test(tests, breaks_5_nothing_waits_for_a_stopped_thread);
+  tcase_add_loop_test(tests, breaks_6_one_past_the_end_from_roots, 0, 6);
+  tcase_add_test(tests, breaks_7_own_frames_pin_nothing);
+  tcase_add_loop_test(tests, breaks_10_depth_without_memory, 0, 2);
+  tcase_add_loop_test(tests, breaks_12_marked_once_is_not_kept, 0, 2);
+  tcase_add_test(tests, breaks_12_own_data_is_no_root);
+  return suite_end();
+}

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * dl.c: libraries come and go between collections, and during them.  Each
+ * argument is the path of a copy of the liveness test's plugin: it has data,
+ * bss and thread-local storage, and knows nothing of the collector.
+ */
+#include "../api.h"
+
+#include <dlfcn.h>
+#include <pthread.h>
+#include <stdatomic.h>
+
+#define ROUNDS 60
+#define OBJECTS 20u
+#define COLLECTIONS 300
+
+static const char *const places[] = {"data", "bss", "tls"};
+#define PLACES (sizeof places / sizeof *places)
+
+static void *open_plugin(const char *path) {
+  void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+  if (library == NULL) fprintf(stderr, "%s\n", dlerror());
+  API_CHECK(library != NULL);
+  return library;
+}
+
+static uintptr_t *plugin_place(void *library, const char *name) {
+  void *(*place)(const char *);
+  *(void **)&place = dlsym(library, "plugin_place");
+  API_CHECK(place != NULL);
+  return place(name);
+}
+
+/* An object whose only reference is in a library that was loaded after the
+   last collection; it goes when the library has gone. */
+struct visit {
+  void *library;
+  size_t which; /* of the places */
+  uintptr_t hidden;
+};
+
+static void leave_object(void *data) {
+  struct visit *visit = data;
+  uintptr_t *place = plugin_place(visit->library, places[visit->which]);
+  void *object = gc_malloc(48);
+  API_CHECK(object != NULL);
+  memset(object, 0x5A, 48);
+  *place = (uintptr_t)object;
+  visit->hidden = api_hide(object);
+  API_CHECK(gc_malloc(48) != NULL);
+}
+
+static void check_object(void *data) {
+  struct visit *visit = data;
+  const char *object = api_reveal(visit->hidden);
+  API_CHECK(*plugin_place(visit->library, places[visit->which]) ==
+            (uintptr_t)object);
+  for (int i = 0; i < 48; i++) API_CHECK(object[i] == 0x5A);
+}
+
+static bool come_and_go(const char *path, size_t which) {
+  struct visit visit = {.library = open_plugin(path), .which = which};
+  api_deep(leave_object, &visit);
+  api_scrub();
+  gc_collect();
+  gc_collect();
+  API_CHECK(api_is_allocated(visit.hidden));
+  for (int i = 0; i < 1000; i++) memset(gc_malloc(48), 0xDB, 48);
+  api_deep(check_object, &visit);
+  API_CHECK(dlclose(visit.library) == 0);
+  api_scrub();
+  gc_collect();
+  return api_is_allocated(visit.hidden);
+}
+
+static void test_rounds(char **paths, size_t count) {
+  unsigned stayed = 0;
+  for (size_t i = 0; i < ROUNDS; i++)
+    stayed += come_and_go(paths[i % count], i % PLACES);
+  printf("%d libraries came and went, %u objects stayed\n", ROUNDS, stayed);
+  API_CHECK(stayed <= 3);
+}
+
+/* ------------------------------------------------- while a thread collects */
+
+static atomic_bool finished;
+static char **all_paths;
+static size_t path_count;
+
+/* Opens and closes libraries, and leaves thread-local storage in them. */
+static void *load_and_unload(void *data) {
+  size_t at = *(const size_t *)data;
+  while (!atomic_load(&finished)) {
+    void *library = open_plugin(all_paths[at++ % path_count]);
+    uintptr_t *place = plugin_place(library, places[at % PLACES]);
+    void **object = gc_malloc(100);
+    API_CHECK(object != NULL);
+    object[0] = object;
+    *place = (uintptr_t)object;
+    object = NULL;
+    API_CHECK(gc_malloc(100) != NULL);
+    void **found = (void **)*place;
+    API_CHECK(found[0] == found);
+    *place = 0;
+    API_CHECK(dlclose(library) == 0);
+  }
+  return NULL;
+}
+
+static void test_during_collections(void) {
+  static size_t start[2] = {0, 1};
+  pthread_t thread[2];
+  for (int i = 0; i < 2; i++)
+    API_CHECK(pthread_create(&thread[i], NULL, load_and_unload, &start[i]) == 0);
+  for (int i = 0; i < COLLECTIONS; i++) gc_collect();
+  atomic_store(&finished, true);
+  for (int i = 0; i < 2; i++) pthread_join(thread[i], NULL);
+  printf("%d collections beside threads that load and unload\n", COLLECTIONS);
+}
+
+int main(int argc, char **argv) {
+  API_CHECK(argc > 1);
+  all_paths = argv + 1;
+  path_count = (size_t)argc - 1;
+  test_rounds(all_paths, path_count);
+  test_during_collections();
+  API_CHECK(gc_heap_check());
+  return 0;
+}
