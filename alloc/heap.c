@@ -161,8 +161,14 @@ uint8_t gl_small_granules[GL_SMALL_SIZES] GL_DATA = {
 
 _Static_assert(GL_EXACT_CLASSES == 64, "the rows above");
 
+/* The size of a small or medium block, with its padding. */
 static size_t heap_padded(size_t size) {
-  return size > GL_GRANULE_BYTES ? size + gl_heap.pad_bytes : size;
+  return size < GL_PAD_GRANULES << GL_GRANULE_SHIFT ? size
+                                                    : size + gl_heap.pad_bytes;
+}
+
+static bool heap_is_large(size_t size) {
+  return size > GL_MEDIUM_MAX_BYTES - gl_heap.pad_bytes;
 }
 
 static size_t heap_granules(size_t padded) {
@@ -256,12 +262,11 @@ void *gl_heap_allocate(struct gl_cache *cache, size_t size, enum gl_kind kind,
   *want = GL_WANT_ROOM;
   cache = heap_cache(cache);
   if (cache == NULL || size > gl_heap.size_bytes) return NULL;
-  size = heap_padded(size);
   gl_cache_enter_slow(cache);
-  void *p =
-      size > GL_MEDIUM_MAX_BYTES
-          ? heap_allocate_large(cache, size, 0, kind, want)
-          : gl_cache_allocate_slow(cache, heap_granules(size), kind, want);
+  void *p = heap_is_large(size)
+                ? heap_allocate_large(cache, size, 0, kind, want)
+                : gl_cache_allocate_slow(
+                      cache, heap_granules(heap_padded(size)), kind, want);
   gl_cache_leave(cache);
   return p;
 }
@@ -285,8 +290,7 @@ void *gl_heap_allocate_aligned(struct gl_cache *cache, size_t size,
   cache = heap_cache(cache);
   if (cache == NULL || size > gl_heap.size_bytes || align > gl_heap.size_bytes)
     return NULL;
-  size = heap_padded(size);
-  size_t whole = (heap_granules(size) << GL_GRANULE_SHIFT) + align -
+  size_t whole = (heap_granules(heap_padded(size)) << GL_GRANULE_SHIFT) + align -
                  GL_GRANULE_BYTES;
   gl_cache_enter_slow(cache);
   void *p;
@@ -363,6 +367,20 @@ bool gl_heap_was_block(const void *p) {
   return gl_tags_is_free(gl_heap.tags, gl_granule_of(p));
 }
 
+size_t gl_heap_usable(const struct gl_block *block) {
+  bool padded = !block->large &&
+                block->size >= GL_PAD_GRANULES << GL_GRANULE_SHIFT;
+  return block->size - (padded ? gl_heap.pad_bytes : 0);
+}
+
+void *gl_heap_find_ending(const void *address) {
+  struct gl_block block;
+  const char *last = (const char *)address - 1;
+  if (!gl_in_heap(last) || !gl_heap_find(last, &block)) return NULL;
+  if (block.start + block.size != (const char *)address) return NULL;
+  return gl_heap_usable(&block) == block.size ? block.start : NULL;
+}
+
 /* -------------------------------------------------------------------- free */
 
 static enum gl_fault heap_free_large(struct gl_cache *cache, char *p) {
@@ -402,7 +420,7 @@ enum gl_fault gl_heap_free(struct gl_cache *cache, void *p) {
 
 static bool heap_resize_large(struct gl_cache *cache,
                               const struct gl_block *block, size_t size) {
-  if (size <= GL_MEDIUM_MAX_BYTES || size > gl_heap.size_bytes) return false;
+  if (!heap_is_large(size) || size > gl_heap.size_bytes) return false;
   size_t pages = gl_round_up(size, GL_PAGE_BYTES) >> GL_PAGE_SHIFT;
   size_t old = block->size >> GL_PAGE_SHIFT, page = gl_page_of(block->start);
   gl_heap_lock(cache);
@@ -421,9 +439,9 @@ static bool heap_resize_large(struct gl_cache *cache,
 
 static bool heap_resize_small(struct gl_cache *cache,
                               const struct gl_block *block, size_t size) {
-  if (size > GL_MEDIUM_MAX_BYTES) return false;
+  if (heap_is_large(size)) return false;
   size_t have = block->size >> GL_GRANULE_SHIFT;
-  size_t want = gl_class_granules(heap_granules(size));
+  size_t want = gl_class_granules(heap_granules(heap_padded(size)));
   /* A block may stay up to twice as large as it has to be. */
   if (want <= have) return want > have / 2;
   struct gl_arena *arena = gl_arena_of(block->start);
@@ -436,7 +454,6 @@ bool gl_heap_try_resize(struct gl_cache *cache, const struct gl_block *block,
                         size_t size) {
   cache = heap_cache(cache);
   if (cache == NULL || size > gl_heap.size_bytes) return false;
-  size = heap_padded(size);
   gl_cache_enter_slow(cache);
   bool resized = block->large ? heap_resize_large(cache, block, size)
                               : heap_resize_small(cache, block, size);

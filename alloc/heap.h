@@ -37,13 +37,23 @@ struct gl_block {
 bool gl_heap_init(void);
 
 /*
- * From now on blocks of more than a granule are at least a byte longer than
- * what is asked for: for a heap that is collected.  A pointer one past the end
- * of such a block then points into it, and not to the start of the next one,
- * which it need not keep, nor the other way round.  Blocks of one granule are
- * not padded: there may be millions.  Before anything is allocated.
+ * From now on blocks in arenas of GL_PAD_GRANULES and more are at least a byte
+ * longer than what is asked for: for a heap that is collected.  A pointer one
+ * past the end of such a block then points into it, and not to the start of the
+ * next one, which it need not keep, nor the other way round.  Shorter blocks
+ * are not padded, it would take too much of them; nor large ones, which are few
+ * (gl_heap_find_ending finds both).  Before anything is allocated.
  */
+#define GL_PAD_GRANULES ((size_t)8)
 void gl_heap_pad_blocks(void);
+
+/* Usable bytes of a block: all but what it is padded with. */
+size_t gl_heap_usable(const struct gl_block *block);
+
+/* The address of the block, not padded, that ends right before address (which
+   is that of a granule of the heap, or its end), or NULL.  Wants a stopped
+   world. */
+void *gl_heap_find_ending(const void *address);
 
 /* ------------------------------------------------------------- allocation */
 

@@ -239,8 +239,7 @@ GC_API size_t gc_size(const void *block) {
   struct gl_block found;
   if (block == NULL) return 0;
   enum gl_fault fault = api_find(block, &found);
-  if (fault == GL_FAULT_NONE)
-    return found.size - (found.size > GL_GRANULE_BYTES ? gl_heap.pad_bytes : 0);
+  if (fault == GL_FAULT_NONE) return gl_heap_usable(&found);
   gl_error_misuse("gc_size", block, fault, GL_ENTRY_SP());
   return 0;
 }

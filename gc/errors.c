@@ -44,7 +44,7 @@ static void errors_name_interior(struct gl_text *text, const void *address,
   gl_text_string(text, "interior pointer, ");
   gl_text_number(text, (uint64_t)((const char *)address - block->start));
   gl_text_string(text, " bytes into a ");
-  gl_text_number(text, block->size);
+  gl_text_number(text, gl_heap_usable(block));
   gl_text_string(text, "-byte block at ");
   gl_text_address(text, block->start);
 }
@@ -146,7 +146,7 @@ void gl_error_misuse(const char *function, const void *address,
                            .fault = named,
                            .address = address,
                            .base = misuse.block.start,
-                           .size = misuse.block.size,
+                           .size = gl_heap_usable(&misuse.block),
                            .message = buffer};
   errors_report(&error, entry_sp);
 }

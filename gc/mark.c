@@ -186,11 +186,9 @@ static void mark_candidate(struct gl_marker *m, uintptr_t word) {
 static GL_NOINLINE void mark_root(struct gl_marker *m, uintptr_t word) {
   size_t offset = word - gl_heap.base;
   if (offset < gl_marking.extent_bytes) mark_candidate(m, word);
-  /* One past the end of a block of one granule: longer ones are padded. */
-  uintptr_t before = word - GL_GRANULE_BYTES;
-  if (offset % GL_GRANULE_BYTES == 0 && offset > 0 &&
-      gl_tags_is_block(gl_heap.tags, gl_granule_of((void *)before)))
-    mark_candidate(m, before);
+  if (offset % GL_GRANULE_BYTES != 0) return;
+  const void *ending = gl_heap_find_ending((void *)word);
+  if (ending != NULL) mark_candidate(m, (uintptr_t)ending);
 }
 
 GL_MARK_UNCHECKED void gl_mark_roots(const void *low, const void *high) {

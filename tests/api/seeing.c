@@ -72,7 +72,7 @@ START_TEST(stats_are_plausible) {
   work(4 * MIB, 100 * MIB);
   uint64_t allocated = stats().allocated_bytes;
   ck_assert_uint_ge(allocated, 104 * MIB);
-  ck_assert_uint_le(allocated, 105 * MIB);
+  ck_assert_uint_le(allocated, 118 * MIB); /* padding: an eighth at most */
   uint64_t collections = stats().collections;
   ck_assert_uint_gt(collections, 2);
   gc_collect();
