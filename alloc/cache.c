@@ -365,11 +365,22 @@ static size_t lane_find_medium(struct gl_cache *cache, struct gl_lane *lane,
   return start;
 }
 
+static struct gl_lane *lane_small_of(struct gl_cache *cache,
+                                     const struct gl_lane *lane) {
+  return &cache->lane[lane->kind];
+}
+
 static void *lane_allocate_medium(struct gl_cache *cache, struct gl_lane *lane,
                                   size_t granules, enum gl_want *want) {
   if (lane_has_room(lane, granules)) return lane_bump(cache, lane, granules);
   size_t length = 0;
   size_t start = lane_find_medium(cache, lane, granules, &length);
+  if (start == 0 && lane != lane_small_of(cache, lane)) {
+    /* Rather than grow, what the small blocks of this kind have passed over. */
+    struct gl_lane *other = lane_small_of(cache, lane);
+    start = gl_bins_take(other, granules, &length);
+    if (start != 0) return lane_split(cache, other, start, length, granules);
+  }
   if (start == 0) {
     struct gl_arena *fresh = lane_grow(cache, lane, want);
     if (fresh == NULL) return NULL;

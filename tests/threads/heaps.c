@@ -209,7 +209,7 @@ static void run_heirs(void) {
   char *volatile kept;
   gc_disable();
   for (size_t used = 0; used < room / 2; used += 1024) {
-    kept = gc_malloc(1024);
+    kept = gc_malloc(1000); /* of the same lane */
     API_CHECK(kept != NULL);
   }
   gc_enable();
