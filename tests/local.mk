@@ -13,8 +13,10 @@ if SANITIZED
 AM_TESTS_ENVIRONMENT += \
   ASAN_OPTIONS=detect_stack_use_after_return=0:detect_leaks=0; \
   UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1; \
-  export ASAN_OPTIONS UBSAN_OPTIONS;
+  TSAN_OPTIONS=suppressions=$(abs_srcdir)/tests/tsan.supp:halt_on_error=1; \
+  export ASAN_OPTIONS UBSAN_OPTIONS TSAN_OPTIONS;
 endif
+EXTRA_DIST += tests/tsan.supp
 
 # tests/live.sh: everything that can hold the only reference to an object.
 live_sources = tests/api.h tests/live/contexts.c tests/live/cxx.cc \
