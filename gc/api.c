@@ -33,7 +33,8 @@ static struct {
 /* The calling thread's cache; NULL, and errno, without memory for one. */
 static struct gl_cache *api_cache(void) {
   if (GL_LIKELY(gl_self != &gl_cache_none)) return gl_self;
-  if (gl_setup() && gl_threads_adopt()) return gl_self;
+  if (gl_setup() && (gl_options.lean ? gl_lean_adopt() : gl_threads_adopt()))
+    return gl_self;
   errno = ENOMEM;
   return NULL;
 }
@@ -92,9 +93,9 @@ static GL_NOINLINE void *api_allocate(const struct api_request *request) {
   return NULL;
 }
 
-static GL_NOINLINE void *api_allocate_slow(size_t size, enum gl_kind kind,
-                                           uintptr_t entry_sp) {
-  struct api_request request = {size, 0, kind, entry_sp};
+GL_NOINLINE void *gl_api_allocate(size_t size, size_t align,
+                                  enum gl_kind kind, uintptr_t entry_sp) {
+  struct api_request request = {size, align, kind, entry_sp};
   return api_allocate(&request);
 }
 
@@ -104,7 +105,7 @@ static void *api_allocate_pinned(size_t size, enum gl_kind kind,
   struct gl_cache *cache = api_cache();
   if (cache == NULL) return NULL;
   cache->pin = pin;
-  void *p = api_allocate_slow(size, kind, entry_sp);
+  void *p = gl_api_allocate(size, 0, kind, entry_sp);
   cache->pin = NULL;
   return p;
 }
@@ -138,10 +139,11 @@ static enum gl_fault api_free(void *p) {
   return gl_heap_free(cache, p);
 }
 
-static GL_NOINLINE void api_free_slow(void *p, uintptr_t entry_sp) {
+GL_NOINLINE void gl_api_free(const char *function, void *p,
+                             uintptr_t entry_sp) {
   int saved = errno;
   enum gl_fault fault = api_free(p);
-  if (fault != GL_FAULT_NONE) gl_error_misuse("gc_free", p, fault, entry_sp);
+  if (fault != GL_FAULT_NONE) gl_error_misuse(function, p, fault, entry_sp);
   errno = saved;
 }
 
@@ -150,24 +152,24 @@ static GL_NOINLINE void api_free_slow(void *p, uintptr_t entry_sp) {
 GC_API void *gc_malloc(size_t size) {
   void *p = gl_cache_allocate(gl_self, size, GL_SCANNED);
   if (GL_LIKELY(p != NULL)) return p;
-  return api_allocate_slow(size, GL_SCANNED, GL_ENTRY_SP());
+  return gl_api_allocate(size, 0, GL_SCANNED, GL_ENTRY_SP());
 }
 
 GC_API void *gc_malloc_atomic(size_t size) {
   void *p = gl_cache_allocate(gl_self, size, GL_ATOMIC);
   if (GL_LIKELY(p != NULL)) return p;
-  return api_allocate_slow(size, GL_ATOMIC, GL_ENTRY_SP());
+  return gl_api_allocate(size, 0, GL_ATOMIC, GL_ENTRY_SP());
 }
 
 GC_API void gc_free(void *block) {
   if (GL_LIKELY(gl_cache_free(gl_self, block))) return;
-  if (block != NULL) api_free_slow(block, GL_ENTRY_SP());
+  if (block != NULL) gl_api_free("gc_free", block, GL_ENTRY_SP());
 }
 
 /* ------------------------------------------------------- other allocations */
 
 GC_API void *gc_malloc_uncollectable(size_t size) {
-  return api_allocate_slow(size, GL_UNCOLLECTABLE, GL_ENTRY_SP());
+  return gl_api_allocate(size, 0, GL_UNCOLLECTABLE, GL_ENTRY_SP());
 }
 
 GC_API void *gc_calloc(size_t count, size_t size) {
@@ -178,7 +180,7 @@ GC_API void *gc_calloc(size_t count, size_t size) {
   }
   void *p = gl_cache_allocate(gl_self, bytes, GL_SCANNED);
   if (GL_LIKELY(p != NULL)) return p;
-  return api_allocate_slow(bytes, GL_SCANNED, GL_ENTRY_SP());
+  return gl_api_allocate(bytes, 0, GL_SCANNED, GL_ENTRY_SP());
 }
 
 GC_API void *gc_aligned_alloc(size_t alignment, size_t size) {
@@ -186,8 +188,7 @@ GC_API void *gc_aligned_alloc(size_t alignment, size_t size) {
     errno = EINVAL;
     return NULL;
   }
-  struct api_request request = {size, alignment, GL_SCANNED, GL_ENTRY_SP()};
-  return api_allocate(&request);
+  return gl_api_allocate(size, alignment, GL_SCANNED, GL_ENTRY_SP());
 }
 
 static char *api_copy_string(const char *string, size_t length,
@@ -221,13 +222,12 @@ static void *api_move(const struct gl_block *block, size_t size,
   return p;
 }
 
-GC_API void *gc_realloc(void *block, size_t size) {
-  uintptr_t entry_sp = GL_ENTRY_SP();
+void *gl_api_resize(const char *function, void *block, size_t size,
+                    uintptr_t entry_sp) {
   struct gl_block found;
-  if (block == NULL) return api_allocate_slow(size, GL_SCANNED, entry_sp);
   enum gl_fault fault = api_find(block, &found);
   if (fault != GL_FAULT_NONE) {
-    gl_error_misuse("gc_realloc", block, fault, entry_sp);
+    gl_error_misuse(function, block, fault, entry_sp);
     return NULL;
   }
   if (api_cache() != NULL && gl_heap_try_resize(gl_self, &found, size))
@@ -235,13 +235,24 @@ GC_API void *gc_realloc(void *block, size_t size) {
   return api_move(&found, size, entry_sp);
 }
 
-GC_API size_t gc_size(const void *block) {
+GC_API void *gc_realloc(void *block, size_t size) {
+  uintptr_t entry_sp = GL_ENTRY_SP();
+  if (block == NULL) return gl_api_allocate(size, 0, GL_SCANNED, entry_sp);
+  return gl_api_resize("gc_realloc", block, size, entry_sp);
+}
+
+size_t gl_api_size(const char *function, const void *block,
+                   uintptr_t entry_sp) {
   struct gl_block found;
   if (block == NULL) return 0;
   enum gl_fault fault = api_find(block, &found);
   if (fault == GL_FAULT_NONE) return gl_heap_usable(&found);
-  gl_error_misuse("gc_size", block, fault, GL_ENTRY_SP());
+  gl_error_misuse(function, block, fault, entry_sp);
   return 0;
+}
+
+GC_API size_t gc_size(const void *block) {
+  return gl_api_size("gc_size", block, GL_ENTRY_SP());
 }
 
 GC_API void *gc_base(const void *address) {

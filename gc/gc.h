@@ -25,6 +25,8 @@ struct gl_options {
   unsigned markers;        /* GLEANER_MARKERS, 0 for as many as processors */
   size_t mark_stack;       /* GLEANER_MARK_STACK, entries, 0 for growing */
   int stop_signal;         /* GLEANER_SIGNAL, 0 to choose one */
+  bool preloaded;          /* as malloc: explicit, unless GLEANER_MODE is set */
+  bool lean;               /* and so without a collector: lean.c */
 };
 
 extern struct gl_options gl_options;
@@ -170,6 +172,19 @@ void gl_threads_after_fork(void);
 
 bool gl_fork_init(void);
 
+/* ----------------------------------------------------- without a collector */
+
+/* In place of gl_threads_init and gl_fork_init; of gl_threads_adopt. */
+bool gl_lean_init(void);
+bool gl_lean_adopt(void);
+
+/* After an operation of a thread that is about to end: nobody will tell of its
+   end any more, so its cache is given up at once. */
+void gl_lean_settle(void);
+
+/* Give free memory back to the system.  Returns the bytes given back. */
+size_t gl_lean_trim(void);
+
 /* -------------------------------------------------------------------- roots */
 
 extern struct gl_ranges gl_added_roots; /* under the heap lock */
@@ -295,6 +310,19 @@ void gl_text_write(const struct gl_text *text, int fd);
 void gl_error_misuse(const char *function, const void *address,
                      enum gl_fault fault, uintptr_t entry_sp);
 void gl_error_init(void);
+
+/* ---------------------------------------------- slow halves of the functions */
+
+/* What the functions of gleaner.h do where no fast path will, and what those of
+   malloc do; function is the name to report misuse under.  align is 0 for a
+   granule. */
+void *gl_api_allocate(size_t size, size_t align, enum gl_kind kind,
+                      uintptr_t entry_sp);
+void gl_api_free(const char *function, void *p, uintptr_t entry_sp);
+void *gl_api_resize(const char *function, void *block, size_t size,
+                    uintptr_t entry_sp);
+size_t gl_api_size(const char *function, const void *block,
+                   uintptr_t entry_sp);
 
 /* -------------------------------------------------------------------- state */
 

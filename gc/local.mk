@@ -11,6 +11,7 @@ libgleaner_core_la_SOURCES += \
   gc/futex.c \
   gc/gc.h \
   gc/drain.h gc/hot.h gc/mark.c gc/mark.h \
+  gc/lean.c \
   gc/markers.c \
   gc/modules.c \
   gc/options.c \

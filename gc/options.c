@@ -82,8 +82,9 @@ static int options_signal(void) {
 
 static enum gl_mode options_mode(void) {
   const char *value = getenv("GLEANER_MODE");
-  if (value == NULL || *value == '\0' || strcmp(value, "mixed") == 0)
-    return GL_MODE_MIXED;
+  if (value == NULL || *value == '\0')
+    return gl_options.preloaded ? GL_MODE_EXPLICIT : GL_MODE_MIXED;
+  if (strcmp(value, "mixed") == 0) return GL_MODE_MIXED;
   if (strcmp(value, "implicit") == 0) return GL_MODE_IMPLICIT;
   if (strcmp(value, "explicit") == 0) return GL_MODE_EXPLICIT;
   options_complain("GLEANER_MODE", value);
@@ -106,6 +107,8 @@ void gl_options_read(void) {
   gl_options.log = options_flag("GLEANER_LOG");
   gl_options.check = options_flag("GLEANER_CHECK");
   gl_options.mode = options_mode();
+  gl_options.lean =
+      gl_options.preloaded && gl_options.mode == GL_MODE_EXPLICIT;
   gl_options.heap_limit = options_size("GLEANER_HEAP_LIMIT", 0, SIZE_MAX);
   gl_options.stress_every = options_stress();
   gl_options.markers = (unsigned)options_size("GLEANER_MARKERS", 0, UINT32_MAX);

@@ -26,20 +26,25 @@ static void setup_limit(size_t bytes) {
       bytes == 0 ? SIZE_MAX : ((bytes - 1) >> GL_PAGE_SHIFT) + 1;
 }
 
+/* What only the collector needs. */
+static bool setup_collector(void) {
+  if (!gl_mark_init() || !gl_modules_reserve()) return false;
+  gl_tls_init();
+  gl_modules_init();
+  gl_pace_init();
+  return gl_threads_init() && gl_fork_init();
+}
+
 /* What an earlier try has made is used again. */
 static bool setup_run(void) {
   gl_options_read();
   if (!gl_heap.ready && !gl_heap_init()) return false;
-  if (!gl_mark_init() || !gl_modules_reserve()) return false;
   setup_limit(gl_options.heap_limit);
   if (gl_options.mode != GL_MODE_EXPLICIT) gl_heap_pad_blocks();
   gl_heap.slow_only = gl_options.stress_every != 0;
   gl_heap.slow_free = gl_options.mode == GL_MODE_IMPLICIT;
   gl_error_init();
-  gl_tls_init();
-  gl_modules_init();
-  gl_pace_init();
-  return gl_threads_init() && gl_fork_init();
+  return gl_options.lean ? gl_lean_init() : setup_collector();
 }
 
 static GL_COLD bool setup_once(void) {

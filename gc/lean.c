@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * lean.c: the library without a collector, as the malloc library sets it up: no
+ * signal handler, no thread is ever stopped, nothing is scanned.  What is left
+ * to do is to give threads their caches, to take them back, and to survive a
+ * fork.
+ *
+ * Fork.  The heap lock is held across it.  In the child the caches of all other
+ * threads are as those threads last left them: the child sees of each thread's
+ * stores some first part, in the order in which they were made.  So a cache that
+ * is not busy is whole, and free for a new thread to take; one that is busy was
+ * caught half-way, and is never touched again, nor is the memory in it.
+ */
+#include <pthread.h>
+
+#include "../alloc/cache.h"
+#include "gc.h"
+
+static struct {
+  pthread_key_t key; /* its destructor tells of the end of a thread */
+} lean GL_DATA = {.key = 0};
+
+/* Past the destructor: nobody will tell of a cache that is taken now. */
+static __thread bool lean_ending __attribute__((tls_model("initial-exec")));
+
+bool gl_lean_adopt(void) {
+  gl_heap_lock(NULL);
+  struct gl_cache *cache = gl_cache_acquire();
+  gl_heap_unlock();
+  /* Setting a key may allocate: the thread has its cache by now. */
+  if (cache != NULL && !lean_ending) pthread_setspecific(lean.key, cache);
+  return cache != NULL;
+}
+
+void gl_lean_settle(void) {
+  if (lean_ending && gl_self != &gl_cache_none) gl_cache_release(gl_self);
+}
+
+static void lean_on_exit(void *data) {
+  (void)data;
+  lean_ending = true;
+  gl_lean_settle();
+}
+
+size_t gl_lean_trim(void) {
+  gl_heap_lock(NULL);
+  size_t bytes = gl_heap_scavenge();
+  gl_heap_unlock();
+  return bytes;
+}
+
+static void lean_before_fork(void) { gl_heap_lock(NULL); }
+
+static void lean_after_fork(void) { gl_heap_unlock(); }
+
+static void lean_in_child(void) {
+  for (struct gl_cache *c = gl_heap.caches; c != NULL; c = c->next)
+    if (c != gl_self && c->busy == 0) c->in_use = false;
+  gl_heap_unlock();
+}
+
+bool gl_lean_init(void) {
+  return pthread_key_create(&lean.key, lean_on_exit) == 0 &&
+         pthread_atfork(lean_before_fork, lean_after_fork, lean_in_child) == 0;
+}
