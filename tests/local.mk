@@ -30,6 +30,7 @@ dist_check_SCRIPTS = tests/exports.sh tests/install.sh tests/live.sh
 TESTS += $(dist_check_SCRIPTS)
 
 include $(top_srcdir)/tests/threads/local.mk
+include $(top_srcdir)/tests/malloc/local.mk
 include $(top_srcdir)/tests/misuse/local.mk
 include $(top_srcdir)/tests/unit/local.mk
 include $(top_srcdir)/tests/classic/local.mk
