@@ -128,13 +128,13 @@ static bool collect_held(void *data) {
 
 /* ------------------------------------------------------------ entry points */
 
-bool gl_collect(enum gl_cause cause, uintptr_t entry_sp) {
+static GL_NOINLINE bool collect_cycle(enum gl_cause cause,
+                                      uintptr_t entry_sp) {
   struct gl_cycle cycle = {.cause = cause};
   struct collect_request request = {
       .cause = cause,
       .epoch = __atomic_load_n(&gl_heap.epoch, __ATOMIC_RELAXED),
       .cycle = &cycle};
-  if (collect_is_mine) return false;
   gl_collect_lock();
   collect_is_mine = true;
   /* Only now: libunwind waits for the dynamic linker's lock with all signals
@@ -147,6 +147,13 @@ bool gl_collect(enum gl_cause cause, uintptr_t entry_sp) {
   gl_collect_unlock();
   return done ||
          request.epoch != __atomic_load_n(&gl_heap.epoch, __ATOMIC_RELAXED);
+}
+
+bool gl_collect(enum gl_cause cause, uintptr_t entry_sp) {
+  if (collect_is_mine) return false;
+  bool done = collect_cycle(cause, entry_sp);
+  gl_stack_wipe();
+  return done;
 }
 
 bool gl_collect_stopped(void (*body)(void *data), void *data) {

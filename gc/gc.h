@@ -82,6 +82,14 @@ struct gl_entry {
  */
 void gl_stack_capture(struct gl_entry *entry, uintptr_t entry_sp);
 
+/*
+ * Wipe the dead stack below the caller.  What the program and the collector
+ * left there comes back to life where the next calls lay their frames over it
+ * and do not write every word of them (Boehm's collector clears its stack for
+ * the same reason).
+ */
+void gl_stack_wipe(void);
+
 /* Write a backtrace of the calling thread to fd, leaving out the library's own
    frames below entry_sp.  No malloc, no stdio. */
 void gl_stack_backtrace(int fd, uintptr_t entry_sp);

@@ -22,6 +22,9 @@
 #define STACK_FRAMES_MAX 64 /* of our own, at the very most */
 #define STACK_BACKTRACE_MAX 40
 
+/* Less than the 5.6 KB that a collection has used itself, so that it is there. */
+#define STACK_WIPE_BYTES 5120
+
 /* No frame information: scan everything from here, registers included. */
 static void stack_capture_here(struct gl_entry *entry,
                                const unw_context_t *context) {
@@ -59,6 +62,12 @@ void gl_stack_capture(struct gl_entry *entry, uintptr_t entry_sp) {
     return;
   }
   stack_capture_here(entry, &context);
+}
+
+GL_NOINLINE void gl_stack_wipe(void) {
+  char dead[STACK_WIPE_BYTES];
+  memset(dead, 0, sizeof dead);
+  __asm__ volatile("" : : "m"(dead)); /* or it would be left out */
 }
 
 /* --------------------------------------------------------------- backtrace */
