@@ -3,10 +3,11 @@
 # tests/api/local.mk: the Check suites that see the library as programs do.
 # GLEANER_TEST_FULL=1 asks for their long form.
 
+# tests/precision.sh: objects that are dropped are collected, at any depth.
 # tests/dl.sh: libraries come and go between collections.
-EXTRA_DIST += tests/api/dl.c
-dist_check_SCRIPTS += tests/dl.sh
-TESTS += tests/dl.sh
+EXTRA_DIST += tests/api/dl.c tests/api/precision.c
+dist_check_SCRIPTS += tests/dl.sh tests/precision.sh
+TESTS += tests/dl.sh tests/precision.sh
 
 if HAVE_CHECK
 api_tests = \
