@@ -22,11 +22,12 @@ struct api_request {
   uintptr_t entry_sp;
 };
 
+/* The handler's data is the program's, and so a root: not in GL_DATA. */
 static struct {
   gc_oom_handler *handler; /* NULL for none; under the heap lock */
   void *data;
   uint64_t allocations;    /* counted for GLEANER_STRESS only */
-} api GL_DATA = {.handler = NULL};
+} api = {.handler = NULL};
 
 /* --------------------------------------------------------------- slow halves */
 

@@ -12,10 +12,11 @@
 #include "../alloc/cache.h"
 #include "threads.h"
 
+/* The program's own, and so a root: not in GL_DATA. */
 static struct {
   gc_error_handler *handler; /* NULL for the default */
   void *data;
-} errors GL_DATA = {.handler = NULL};
+} errors = {.handler = NULL};
 
 /* ------------------------------------------------------------- what is wrong */
 
