@@ -422,6 +422,32 @@ START_TEST(error_handler_replaced) {
 }
 END_TEST
 
+static bool never_make_room(size_t size, void *data) {
+  (void)size;
+  (void)data;
+  return false;
+}
+
+static void install_handlers(void *data) {
+  uintptr_t *hidden = data;
+  void *p = gc_malloc(100), *q = gc_malloc(5000);
+  hidden[0] = api_hide(p);
+  hidden[1] = api_hide(q);
+  gc_set_oom_handler(never_make_room, p);
+  gc_set_error_handler(note_error, q);
+}
+
+/* What the program gives to the handlers' keeping is kept. */
+START_TEST(data_of_handlers_is_kept) {
+  uintptr_t hidden[2];
+  api_deep(install_handlers, hidden);
+  api_scrub();
+  gc_collect();
+  ck_assert(api_is_allocated(hidden[0]));
+  ck_assert(api_is_allocated(hidden[1]));
+}
+END_TEST
+
 int main(void) {
   TCase *tests = suite_begin("control");
   tcase_add_test(tests, added_twice_counts_twice);
@@ -440,5 +466,6 @@ int main(void) {
   tcase_add_test(tests, limit_below_the_heap);
   tcase_add_test(tests, oom_handler_makes_room);
   tcase_add_test(tests, error_handler_replaced);
+  tcase_add_test(tests, data_of_handlers_is_kept);
   return suite_end();
 }
