@@ -103,7 +103,7 @@ START_TEST(alignments) {
   static const size_t wrong[] = {0,  3,       6,           24,          48,
                                  96, 4095, SIZE_MAX, SIZE_MAX / 2, SIZE_MAX - 15};
   for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
-    expect_error(gc_aligned_alloc(wrong[i], 100), EINVAL);
+    expect_error(gc_aligned_alloc(suite_opaque(wrong[i]), 100), EINVAL);
   expect_error(gc_aligned_alloc(suite_opaque(SIZE_MAX / 2 + 1), 1), ENOMEM);
   expect_error(gc_aligned_alloc(suite_opaque((size_t)1 << 46), 1), ENOMEM);
   for (size_t alignment = 1; alignment <= 8 * MIB; alignment *= 2) {
