@@ -13,7 +13,7 @@ static struct gc_stats stats(void) {
   return stats;
 }
 
-/* --------------------------------------------------------------------- roots */
+/* -------------------------------------------------------------------- roots */
 
 #define OBJECTS 20
 
@@ -115,7 +115,7 @@ START_TEST(thousands_of_ranges) {
 }
 END_TEST
 
-/* ------------------------------------------------------- uncollectable blocks */
+/* ----------------------------------------------------- uncollectable blocks */
 
 static void make_uncollectable(void *data) {
   uintptr_t *hidden = data;
@@ -146,10 +146,11 @@ START_TEST(uncollectable_until_freed) {
 }
 END_TEST
 
-/* ---------------------------------------------------------------- off and on */
+/* --------------------------------------------------------------- off and on */
 
 static void make_garbage(size_t bytes) {
-  for (size_t done = 0; done < bytes; done += 512) expect(gc_malloc(512) != NULL);
+  for (size_t done = 0; done < bytes; done += 512)
+    expect(gc_malloc(512) != NULL);
 }
 
 START_TEST(disabling_nests) {
@@ -183,7 +184,7 @@ START_TEST(enabling_too_often) {
 }
 END_TEST
 
-/* --------------------------------------------------------------------- modes */
+/* -------------------------------------------------------------------- modes */
 
 START_TEST(explicit_mode_never_collects) {
   setenv("GLEANER_MODE", "explicit", 1);
@@ -255,7 +256,7 @@ START_TEST(implicit_mode_checks) {
 }
 END_TEST
 
-/* -------------------------------------------------------------------- limits */
+/* ------------------------------------------------------------------- limits */
 
 static size_t allocate_all(size_t size, size_t most) {
   size_t bytes = 0;
@@ -337,7 +338,7 @@ START_TEST(limit_below_the_heap) {
 }
 END_TEST
 
-/* ------------------------------------------------------------------ handlers */
+/* ----------------------------------------------------------------- handlers */
 
 static int calls, answers;
 static void *reserve;

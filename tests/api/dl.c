@@ -111,7 +111,8 @@ static void test_during_collections(void) {
   static size_t start[2] = {0, 1};
   pthread_t thread[2];
   for (int i = 0; i < 2; i++)
-    API_CHECK(pthread_create(&thread[i], NULL, load_and_unload, &start[i]) == 0);
+    API_CHECK(pthread_create(&thread[i], NULL, load_and_unload, &start[i]) ==
+              0);
   for (int i = 0; i < COLLECTIONS; i++) gc_collect();
   atomic_store(&finished, true);
   for (int i = 0; i < 2; i++) pthread_join(thread[i], NULL);

@@ -37,15 +37,15 @@ static void look_at_every_byte(enum suite_kind kind, size_t size) {
 }
 
 START_TEST(every_byte_of_a_block) {
-  static const size_t sizes[] = {0,     1,     16,    48,     1008,   1024,
-                                 4096,  20000, 32768, 32769, 262144, 3 * MIB};
+  static const size_t sizes[] = {0,    1,     16,    48,    1008,   1024,
+                                 4096, 20000, 32768, 32769, 262144, 3 * MIB};
   for (int kind = 0; kind < SUITE_KINDS; kind++)
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
       look_at_every_byte((enum suite_kind)kind, sizes[i]);
 }
 END_TEST
 
-/* ------------------------------------------------------------- garbage words */
+/* ------------------------------------------------------------ garbage words */
 
 /* Whatever the answer, it has to be the start of a block before the word. */
 static void look_at(uintptr_t word) {
@@ -73,7 +73,8 @@ static void fill_the_heap(void) {
 }
 
 START_TEST(random_words) {
-  for (int i = 0; i < 1000; i++) expect(gc_base((void *)suite_random()) == NULL);
+  for (int i = 0; i < 1000; i++)
+    expect(gc_base((void *)suite_random()) == NULL);
   fill_the_heap();
   for (int round = 0; round < 3; round++) {
     for (int i = 0; i < 100000; i++) {

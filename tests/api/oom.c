@@ -22,11 +22,11 @@ enum { FAULT_HIT = 0, FAULT_NOT_HIT = 42 };
 
 struct operation {
   const char *name;
-  bool fresh;        /* the library is not set up before it */
+  bool fresh;               /* the library is not set up before it */
   void (*run)(bool faulty); /* faulty: any step may fail */
 };
 
-/* ----------------------------------------------------------------- witnesses */
+/* ---------------------------------------------------------------- witnesses */
 
 #define WITNESSES ((size_t)300)
 
@@ -35,7 +35,7 @@ struct operation {
 static struct witness {
   char *start;
   size_t size;
-} *witnesses;
+} * witnesses;
 
 static size_t witness_size(size_t i) {
   return i % 50 == 0 ? i * 2000 : i % 9 == 0 ? 5000 + i : i;
@@ -66,7 +66,7 @@ static bool got(const void *p, bool faulty) {
   return p != NULL;
 }
 
-/* ---------------------------------------------------------------- operations */
+/* --------------------------------------------------------------- operations */
 
 static void set_up(bool faulty) {
   errno = 0;
@@ -110,7 +110,9 @@ static void allocate_scanned(bool faulty) {
   allocate_kind(SUITE_SCANNED, faulty);
 }
 
-static void allocate_atomic(bool faulty) { allocate_kind(SUITE_ATOMIC, faulty); }
+static void allocate_atomic(bool faulty) {
+  allocate_kind(SUITE_ATOMIC, faulty);
+}
 
 static void allocate_uncollectable(bool faulty) {
   allocate_kind(SUITE_UNCOLLECTABLE, faulty);
@@ -262,7 +264,7 @@ static const struct operation operations[] = {
 };
 #define OPERATIONS ((int)(sizeof operations / sizeof *operations))
 
-/* -------------------------------------------------------------------- running */
+/* ------------------------------------------------------------------ running */
 
 /* In a process of its own. */
 static int run_with_fault(const struct operation *operation, uint64_t n,

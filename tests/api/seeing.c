@@ -21,31 +21,30 @@ static void *volatile held;
 /* A list that lives, and garbage. */
 static void work(size_t live_bytes, size_t garbage_bytes) {
   for (size_t done = 0; done < live_bytes; done += 64) {
-    void **p = gc_malloc(64);
+    void **p = gc_malloc(63);
     expect(p != NULL);
     *p = held;
     held = p;
   }
   for (size_t done = 0; done < garbage_bytes; done += 128)
-    expect(gc_malloc(128) != NULL);
+    expect(gc_malloc(127) != NULL);
 }
 
-/* ---------------------------------------------------------------- statistics */
+/* --------------------------------------------------------------- statistics */
 
 START_TEST(stats_count_bytes) {
   gc_disable();
   struct gc_stats before = stats();
   void *p[100];
   for (int i = 0; i < 100; i++) p[i] = gc_malloc(1000);
-  void *large = gc_malloc(MIB);
+  void *large = gc_malloc(MIB - 1);
   struct gc_stats after = stats();
   ck_assert_uint_eq(after.allocated_bytes - before.allocated_bytes,
                     100 * 1008 + MIB);
   ck_assert_uint_eq(after.freed_bytes, before.freed_bytes);
   for (int i = 0; i < 100; i++) gc_free(p[i]);
   gc_free(large);
-  ck_assert_uint_eq(stats().freed_bytes - before.freed_bytes,
-                    100 * 1008 + MIB);
+  ck_assert_uint_eq(stats().freed_bytes - before.freed_bytes, 100 * 1008 + MIB);
   ck_assert_uint_eq(stats().allocated_bytes, after.allocated_bytes);
 }
 END_TEST
@@ -134,10 +133,10 @@ START_TEST(stats_as_json) {
 }
 END_TEST
 
-/* ---------------------------------------------------------------------- walk */
+/* --------------------------------------------------------------------- walk */
 
 struct tiles {
-  const char *end;   /* of the item before */
+  const char *end; /* of the item before */
   size_t allocated, items, gaps;
   size_t sentinel[3]; /* seen, by kind */
   const void *wanted[3];
@@ -183,7 +182,7 @@ START_TEST(walk_tiles_the_heap) {
 }
 END_TEST
 
-/* --------------------------------------------------------------- giving back */
+/* -------------------------------------------------------------- giving back */
 
 static void fill_and_drop(void *data) {
   (void)data;
@@ -222,7 +221,7 @@ START_TEST(trim_after_a_collection) {
 }
 END_TEST
 
-/* ----------------------------------------------------------------------- log */
+/* ---------------------------------------------------------------------- log */
 
 static const char *after(const char *line, const char *word) {
   const char *at = strstr(line, word);
@@ -238,8 +237,8 @@ static unsigned long number_after(const char *line, const char *word) {
 
 /* A line for each collection: the parts of the pause add up to it. */
 static void check_log_line(const char *line, unsigned long number) {
-  static const char *const words[] = {"; heap ", " -> ", " live ", " next ",
-                                      " objects ", " threads "};
+  static const char *const words[] = {"; heap ", " -> ",      " live ",
+                                      " next ",  " objects ", " threads "};
   expect(strncmp(line, "gleaner: collection ", 20) == 0);
   expect(strtoul(line + 20, NULL, 10) == number);
   unsigned long pause = number_after(line, " pause ");
@@ -301,7 +300,7 @@ START_TEST(no_log_without_asking) {
 }
 END_TEST
 
-/* ------------------------------------------------------------- stress, check */
+/* ------------------------------------------------------------ stress, check */
 
 START_TEST(stress_collects_every_nth_time) {
   setenv("GLEANER_STRESS", "every:10", 1);
@@ -337,7 +336,7 @@ START_TEST(stress_sees_what_is_hidden) {
 }
 END_TEST
 
-/* ------------------------------------------------- nonsense in the environment */
+/* ---------------------------------------------- nonsense in the environment */
 
 static const char *const nonsense[][2] = {
     {"GLEANER_HEAP_LIMIT", "lots"},

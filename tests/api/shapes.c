@@ -46,7 +46,7 @@ static void collect_and_flood(size_t size) {
   gc_collect();
 }
 
-/* ---------------------------------------------------------------------- list */
+/* --------------------------------------------------------------------- list */
 
 struct link {
   struct link *next;
@@ -78,7 +78,7 @@ START_TEST(long_list) {
 }
 END_TEST
 
-/* ---------------------------------------------------------------------- tree */
+/* --------------------------------------------------------------------- tree */
 
 struct tree {
   struct tree *left, *right;
@@ -106,7 +106,7 @@ START_TEST(full_binary_tree) {
 }
 END_TEST
 
-/* --------------------------------------------------------------------- array */
+/* -------------------------------------------------------------------- array */
 
 START_TEST(wide_array) {
   begin(_i);
@@ -123,7 +123,7 @@ START_TEST(wide_array) {
 }
 END_TEST
 
-/* ---------------------------------------------------------------------- comb */
+/* --------------------------------------------------------------------- comb */
 
 #define TOOTH 100
 
@@ -155,7 +155,7 @@ START_TEST(comb) {
 }
 END_TEST
 
-/* --------------------------------------------------------------------- graph */
+/* -------------------------------------------------------------------- graph */
 
 #define EDGES 6
 
@@ -183,8 +183,7 @@ static void build_graph(uintptr_t *hidden, size_t count) {
     allocate(48);
   }
   for (size_t i = 0; i < count; i++)
-    for (int e = 2; e < EDGES; e++)
-      all[i]->edge[e] = random_node(all, count);
+    for (int e = 2; e < EDGES; e++) all[i]->edge[e] = random_node(all, count);
   for (size_t i = 0; i < count; i++) hidden[i] = api_hide(all[i]);
   root = all[0];
   gc_free(all);
@@ -197,8 +196,8 @@ static void verify_graph(const uintptr_t *hidden, size_t count) {
     expect(node->number == i);
     for (int e = 0; e < EDGES; e++) {
       const struct node *to = node->edge[e];
-      expect(to == NULL || (to->number < count &&
-                            api_hide(to) == hidden[to->number]));
+      expect(to == NULL ||
+             (to->number < count && api_hide(to) == hidden[to->number]));
     }
   }
 }
@@ -215,7 +214,7 @@ START_TEST(random_graph) {
 }
 END_TEST
 
-/* ---------------------------------------------- arrays larger than the stack */
+/* --------------------------------------------- arrays larger than the stack */
 
 START_TEST(arrays_of_arrays) {
   begin(_i);
@@ -231,8 +230,7 @@ START_TEST(arrays_of_arrays) {
   }
   collect_and_flood(sizeof(struct link));
   for (size_t i = 0; i < outer; i++)
-    for (size_t j = 0; j < inner; j += 10)
-      expect(array[i][j]->number == i * j);
+    for (size_t j = 0; j < inner; j += 10) expect(array[i][j]->number == i * j);
 }
 END_TEST
 

@@ -71,7 +71,7 @@ uint64_t suite_random(void) {
 
 size_t suite_below(size_t n) { return (size_t)(suite_random() % n); }
 
-/* ---------------------------------------------------------------- allocating */
+/* --------------------------------------------------------------- allocating */
 
 void *suite_allocate(enum suite_kind kind, size_t size) {
   switch (kind) {

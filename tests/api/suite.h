@@ -26,7 +26,7 @@ int suite_end(void);
 #define expect(x) ((x) ? (void)0 : ck_abort_msg("%s", #x))
 
 /* NULL is the answer to x, and errno says why. */
-#define expect_error(x, code) \
+#define expect_error(x, code)                                                  \
   (errno = 0, expect((x) == NULL), expect(errno == (code)))
 
 /* n, of which the compiler knows nothing: it warns of sizes that cannot be. */
@@ -45,7 +45,7 @@ uint64_t suite_random(void);
 /* Below n, which is not 0. */
 size_t suite_below(size_t n);
 
-/* ---------------------------------------------------------------- allocating */
+/* --------------------------------------------------------------- allocating */
 
 /* What allocates, by kind. */
 enum suite_kind { SUITE_SCANNED, SUITE_ATOMIC, SUITE_UNCOLLECTABLE };
