@@ -33,6 +33,7 @@ examples_contrast_gleaner_trace_SOURCES = $(contrast_trace_sources) \
 
 # A library to preload.  With -rpath libtool makes a shared one although it is
 # not installed; -module lets its name be what it is.
+if SHARED
 noinst_LTLIBRARIES += examples/contrast/libgleaner-record.la
 examples_contrast_libgleaner_record_la_SOURCES = \
   examples/contrast/format.h \
@@ -41,6 +42,7 @@ examples_contrast_libgleaner_record_la_SOURCES = \
 examples_contrast_libgleaner_record_la_LDFLAGS = $(AM_LDFLAGS) -module \
   -avoid-version -shared -rpath $(abs_builddir)/examples/contrast
 examples_contrast_libgleaner_record_la_LIBADD = -ldl
+endif
 
 contrast_traces = \
   examples/contrast/traces/bash.trace \

@@ -7,7 +7,6 @@
 # tests/dl.sh: libraries come and go between collections.
 EXTRA_DIST += tests/api/dl.c tests/api/precision.c
 dist_check_SCRIPTS += tests/dl.sh tests/precision.sh
-TESTS += tests/dl.sh tests/precision.sh
 
 if HAVE_CHECK
 api_tests = \

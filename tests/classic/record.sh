@@ -11,6 +11,10 @@ if [ -n "${SANITIZE_CFLAGS:-}" ]; then
 fi
 
 tool=examples/contrast/gleaner-trace
+if [ ! -e examples/contrast/libgleaner-record.la ]; then
+  echo "no shared library was built (--disable-shared): nothing to preload"
+  exit 77
+fi
 directory=$(mktemp -d)
 trap 'rm -rf "$directory"' EXIT
 trace=$directory/threads.trace
