@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "heap.h"
+#include "os.h"
 #include "runs.h"
 
 /* The longest stretch of pages that were never written since they came from the
@@ -33,6 +34,10 @@ static void arena_find_clean(struct gl_arena *arena, size_t page) {
 
 /* What is soiled splits what is clean; the longer part stays clean. */
 void gl_arena_soil(struct gl_arena *arena, const char *from, const char *to) {
+  if (from == to) return;
+  for (size_t page = gl_page_of(from), last = gl_page_of(to - 1); page <= last;
+       page++)
+    gl_heap.dirty[page] = 1; /* whatever it says of pages that are in use */
   uint32_t first = (uint32_t)(from - gl_arena_start(arena));
   uint32_t last = (uint32_t)(to - gl_arena_start(arena));
   if (last <= arena->clean_from || first >= arena->clean_to) return;
@@ -139,6 +144,39 @@ size_t gl_arena_next_run(struct gl_arena *arena, size_t from, size_t *end) {
   *end = gl_tags_next_block(tags, start + 1, last);
   gl_tags_erase_free(tags, start + 1, *end);
   return start;
+}
+
+/* Discard those of the pages that are not discarded yet, in stretches. */
+static size_t arena_discard_pages(size_t page, size_t end) {
+  size_t discarded = 0;
+  while (page < end) {
+    size_t from = page;
+    while (page < end && gl_heap.dirty[page] != 0) page++;
+    size_t bytes = (page - from) << GL_PAGE_SHIFT;
+    if (bytes > 0 && gl_os_discard(gl_page_address(from), bytes)) {
+      memset(&gl_heap.dirty[from], 0, page - from);
+      discarded += page - from;
+    }
+    page++;
+  }
+  return discarded;
+}
+
+size_t gl_arena_discard(struct gl_arena *arena) {
+  struct gl_tags *tags = gl_heap.tags;
+  size_t last = gl_arena_end(arena), pages = 0;
+  size_t at = gl_tags_next_free(tags, gl_arena_first_granule(arena), last);
+  while (at < last) {
+    size_t end = gl_tags_next_block(tags, at + 1, last);
+    size_t from = gl_round_up((uintptr_t)gl_granule_address(at), GL_PAGE_BYTES);
+    size_t to = (uintptr_t)gl_granule_address(end) & ~(GL_PAGE_BYTES - 1);
+    if (from < to)
+      pages += arena_discard_pages(gl_page_of((void *)from),
+                                   gl_page_of((void *)to));
+    at = gl_tags_next_free(tags, end, last);
+  }
+  gl_heap.runs.returned_pages += pages;
+  return pages;
 }
 
 bool gl_arena_is_empty(const struct gl_arena *arena) {

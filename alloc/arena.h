@@ -39,6 +39,10 @@ GL_INLINE size_t gl_arena_end(const struct gl_arena *arena) {
   return gl_arena_first_granule(arena) + GL_ARENA_GRANULES;
 }
 
+/* Discard the whole pages within the free runs of a swept arena, none of which
+   is in a bin or open.  Returns how many pages it were. */
+size_t gl_arena_discard(struct gl_arena *arena);
+
 /* True where no block of a swept arena is allocated. */
 bool gl_arena_is_empty(const struct gl_arena *arena);
 

@@ -52,7 +52,8 @@
 
 __thread struct gl_cache *gl_self
     __attribute__((tls_model("initial-exec"))) = &gl_cache_none;
-struct gl_cache gl_cache_none GL_DATA = {0};
+/* Nothing is ever freed in it, nor found idle. */
+struct gl_cache gl_cache_none GL_DATA = {.look_at = UINT64_MAX};
 
 /* ---------------------------------------------------------------- accounting */
 
@@ -610,6 +611,7 @@ void gl_cache_release(struct gl_cache *cache) {
     gl_lane_close(cache, &cache->lane[i], true);
   gl_cache_settle(cache);
   gl_heap_lock(cache);
+  gl_cache_trim(cache, false);
   gl_self = &gl_cache_none;
   cache->pin = NULL;
   cache->thread = NULL;

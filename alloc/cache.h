@@ -37,6 +37,10 @@ GL_INLINE void gl_cache_leave(struct gl_cache *cache) {
     gl_heap.on_leave(cache);
 }
 
+/* So much was freed that it is time to look whether memory can go back; the
+   cache is not entered.  Returns result. */
+bool gl_cache_look(struct gl_cache *cache, bool result);
+
 /* Stop, as was asked for; returns p, which stays alive meanwhile. */
 void *gl_cache_stop(struct gl_cache *cache, void *p);
 
@@ -193,6 +197,8 @@ GL_INLINE bool gl_cache_free(struct gl_cache *cache, char *p) {
   gl_cache_enter(cache);
   bool done = gl_cache_free_entered(cache, p);
   gl_cache_leave(cache);
+  if (GL_UNLIKELY(cache->freed_bytes >= cache->look_at))
+    return gl_cache_look(cache, done);
   return done;
 }
 
@@ -245,6 +251,20 @@ void gl_lane_rescan(struct gl_cache *cache, struct gl_lane *lane);
    thread: extends it to the size wanted.  The cache is entered. */
 bool gl_lane_try_extend(struct gl_cache *cache, struct gl_lane *lane, char *p,
                         size_t granules, size_t wanted);
+
+/*
+ * Forget quick lists and bins, turn empty arenas into free runs, and discard
+ * free pages of the others if that is wanted.  Wants the heap lock, and a cache
+ * that is the calling thread's, entered, or nobody's.  Returns pages discarded.
+ */
+size_t gl_cache_trim(struct gl_cache *cache, bool discard);
+
+/* The same for every cache that is nobody's; where nothing is to be discarded,
+   for those that were sent something. */
+size_t gl_cache_trim_orphans(bool discard);
+
+/* Bytes of the blocks in the cache's arenas. */
+int64_t gl_cache_live_bytes(const struct gl_cache *cache);
 
 bool gl_cache_check(const struct gl_cache *cache);
 

@@ -216,6 +216,7 @@ static size_t heap_take_large(struct gl_cache *cache, size_t pages,
     gl_runs_set_large(page, pages, kind);
     cache->allocated_bytes += pages << GL_PAGE_SHIFT;
     cache->charged_bytes += pages << GL_PAGE_SHIFT;
+    cache->large_bytes += (int64_t)(pages << GL_PAGE_SHIFT);
   }
   gl_heap_unlock();
   return page;
@@ -262,6 +263,7 @@ void *gl_heap_allocate(struct gl_cache *cache, size_t size, enum gl_kind kind,
   *want = GL_WANT_ROOM;
   cache = heap_cache(cache);
   if (cache == NULL || size > gl_heap.size_bytes) return NULL;
+  if (cache->freed_bytes >= cache->look_at) gl_cache_look(cache, true);
   gl_cache_enter_slow(cache);
   void *p = heap_is_large(size)
                 ? heap_allocate_large(cache, size, 0, kind, want)
@@ -392,6 +394,7 @@ static enum gl_fault heap_free_large(struct gl_cache *cache, char *p) {
     gl_runs_free_large(gl_page_of(p));
     gl_runs_tick(gl_os_coarse_ns());
     cache->freed_bytes += block.size;
+    cache->large_bytes -= (int64_t)block.size;
   }
   gl_heap_unlock();
   return fault;
@@ -413,6 +416,7 @@ enum gl_fault gl_heap_free(struct gl_cache *cache, void *p) {
     fault = gl_cache_free_slow(cache, arena, p);
   if (fault == GL_FAULT_FREE) fault = gl_heap_find_exact(p, &block);
   gl_cache_leave(cache);
+  if (cache->freed_bytes >= cache->look_at) gl_cache_look(cache, true);
   return fault;
 }
 
@@ -431,6 +435,9 @@ static bool heap_resize_large(struct gl_cache *cache,
   } else if (resized) {
     cache->freed_bytes += (old - pages) << GL_PAGE_SHIFT;
   }
+  if (resized)
+    cache->large_bytes += (int64_t)(pages << GL_PAGE_SHIFT) -
+                          (int64_t)(old << GL_PAGE_SHIFT);
   gl_heap_unlock();
   if (resized && pages > old && gl_kind_is_zeroed(block->kind))
     gl_runs_zero(page + old, pages - old);
@@ -464,7 +471,7 @@ bool gl_heap_try_resize(struct gl_cache *cache, const struct gl_block *block,
 /* ------------------------------------------------------------ for collection */
 
 /* A chain of blocks on their way to an owner: free them, wherever they are. */
-static void heap_free_chain(struct gl_cache *cache, struct gl_quick *block) {
+static void heap_free_chain(struct gl_quick *block) {
   while (block != NULL && block != GL_CACHE_LAST) {
     struct gl_quick *next = gl_cache_next_sent(block);
     if (next == NULL) return;
@@ -473,14 +480,14 @@ static void heap_free_chain(struct gl_cache *cache, struct gl_quick *block) {
     size_t granules = heap_block_end(arena, start) - start;
     gl_tags_set_free(gl_heap.tags, start);
     arena->free_granules += (uint32_t)granules;
-    cache->freed_bytes += granules << GL_GRANULE_SHIFT;
+    arena->owner->freed_bytes += granules << GL_GRANULE_SHIFT;
     block = next;
   }
 }
 
 static void heap_free_sent(struct gl_cache *cache) {
-  heap_free_chain(cache, cache->inbox);
-  heap_free_chain(cache, cache->outbox.first);
+  heap_free_chain(cache->inbox);
+  heap_free_chain(cache->outbox.first);
   cache->inbox = NULL;
   memset(&cache->outbox, 0, sizeof cache->outbox);
 }
@@ -569,6 +576,9 @@ static void heap_relink(struct gl_arena *arena) {
 size_t gl_heap_begin_sweep(const uint32_t *live) {
   size_t live_granules = 0;
   heap_unlink_arenas();
+  /* From here on, what is alive in the arenas of a cache is what is found. */
+  for (struct gl_cache *c = gl_heap.caches; c != NULL; c = c->next)
+    c->lost_bytes += gl_cache_live_bytes(c);
   for (size_t i = 0; i < heap_arena_slots(); i++) {
     struct gl_arena *arena = &gl_heap.arenas[i];
     if (gl_heap.slots[i] == GL_SLOT_RUNS) continue;
@@ -577,6 +587,7 @@ size_t gl_heap_begin_sweep(const uint32_t *live) {
       continue;
     }
     live_granules += live[i];
+    arena->owner->lost_bytes -= (int64_t)live[i] << GL_GRANULE_SHIFT;
     arena->free_granules = (uint32_t)(GL_ARENA_GRANULES - live[i]);
     heap_set_pending(arena, false);
     heap_relink(arena);
@@ -617,6 +628,7 @@ static void heap_take_apart(bool release) {
       continue;
     }
     heap_set_pending(arena, true);
+    if (release) gl_arena_discard(arena);
     /* Too high rather than too low, which would hide the arena's room. */
     arena->free_granules = (uint32_t)GL_ARENA_GRANULES;
     heap_relink(arena);

@@ -114,7 +114,8 @@ size_t gl_heap_sweep_large(void);
    every lane starts anew from them. */
 void gl_heap_quiesce(void);
 
-/* The same, and wholly free arenas become free runs (gc_trim). */
+/* The same, and wholly free arenas become free runs, and free pages of the
+   others are discarded (gc_trim). */
 void gl_heap_release_empty(void);
 
 /* Quiesce, and let no slow path begin until the gate is open again.  The lock

@@ -11,6 +11,7 @@ libgleaner_core_la_SOURCES += \
   alloc/os.c alloc/os.h \
   alloc/runs.c alloc/runs.h \
   alloc/tags.c alloc/tags.h \
+  alloc/trim.c \
   alloc/types.h
 
 include $(top_srcdir)/alloc/classic/local.mk

@@ -72,7 +72,7 @@ struct gl_runs {
   size_t dirty_pages;   /* free, but not yet given back */
   size_t peak_pages;    /* the most that used + dirty ever was */
   size_t limit_pages;   /* used + dirty stays within; SIZE_MAX for none */
-  uint64_t returned_pages;
+  uint64_t returned_pages;  /* to the system, since the start */
   uint64_t tick_ns;     /* when the age of dirty pages last advanced */
   uint8_t tick;         /* 1..255, stamps pages as they become dirty */
 };
@@ -224,6 +224,12 @@ struct gl_cache {
   uint64_t charged_bytes;     /* taken for blocks, used or not */
   uint64_t settled_bytes;     /* charged less freed, as the budget knows it */
   uint64_t slow_allocations;  /* for GLEANER_STRESS */
+  uint64_t look_at;           /* freed_bytes at which to look what is idle */
+  int64_t large_bytes;        /* of the figures above: large blocks, net */
+  int64_t lost_bytes;         /* freed by the collector, from arenas */
+  int64_t idle_bytes;         /* the least idle since the last trim */
+  int64_t hollow_bytes;       /* the same since pages were last discarded */
+  uint64_t trimmed_ns;        /* when that was last thought of */
   const void *pin;            /* an argument that must outlive a collection */
   struct gl_quick *inbox;     /* blocks freed by other threads, a stack */
   struct gl_cache *next;      /* all caches */

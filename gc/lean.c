@@ -43,9 +43,14 @@ static void lean_on_exit(void *data) {
 }
 
 size_t gl_lean_trim(void) {
+  struct gl_cache *self = gl_self;
+  if (self != &gl_cache_none) gl_cache_enter(self);
   gl_heap_lock(NULL);
-  size_t bytes = gl_heap_scavenge();
+  size_t pages = gl_cache_trim_orphans(true);
+  if (self != &gl_cache_none) pages += gl_cache_trim(self, true);
+  size_t bytes = gl_heap_scavenge() + (pages << GL_PAGE_SHIFT);
   gl_heap_unlock();
+  if (self != &gl_cache_none) gl_cache_leave(self);
   return bytes;
 }
 

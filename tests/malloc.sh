@@ -36,6 +36,10 @@ echo "== little address space"
   preloaded "$work/unmodified"
 ) || fail "unmodified, ulimit -v: status $?"
 
+echo "== memory goes back"
+${CC:-cc} -O1 -g $cflags -o "$work/returned" "$programs/returned.c" -pthread
+preloaded "$work/returned" || fail "returned: status $?"
+
 if [ -n "${CXX:-}" ] &&
   $CXX -O1 -g -pthread -o "$work/objects" "$programs/objects.cc"; then
   preloaded "$work/objects" || fail "objects: status $?"

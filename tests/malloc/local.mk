@@ -3,8 +3,8 @@
 # tests/malloc/local.mk: malloc over this heap, in programs that know nothing of
 # it: small ones of our own, and with "make check-programs" well-known ones.
 
-EXTRA_DIST += tests/malloc/objects.cc tests/malloc/twice.c \
-  tests/malloc/unmodified.c tests/programs.sh
+EXTRA_DIST += tests/malloc/objects.cc tests/malloc/returned.c \
+  tests/malloc/twice.c tests/malloc/unmodified.c tests/programs.sh
 dist_check_SCRIPTS += tests/malloc.sh
 
 check-programs: all

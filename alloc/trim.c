@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * trim.c: memory goes back without a collection.  A cache looks, each time that
+ * a quarter of a megabyte was freed in it, how much of its arenas is idle.
+ * Where that has grown by a quarter of them, it forgets its quick lists and
+ * bins, and arenas that are wholly free become free runs, which are given back
+ * after their grace period.  Four times a second at most, where it has grown by
+ * a quarter of what is alive, it also discards the whole pages within the free
+ * runs of the other arenas: they stay the arena's, read as zero and take no
+ * memory until they are used again.
+ *
+ * What is idle when nothing more was freed than was allocated stays idle: only
+ * growth counts, so a steady program is not disturbed.
+ *
+ * Everything that changes lists is done with the heap lock held and the cache
+ * entered: so the world is not stopped meanwhile.
+ */
+#include "arena.h"
+#include "cache.h"
+#include "os.h"
+#include "runs.h"
+
+/* How often a cache looks: in bytes freed.  A look costs some ten nanoseconds,
+   a hundred of them with a clock that has advanced. */
+#define TRIM_LOOK_BYTES ((size_t)262144)
+
+/* What has to be idle more than the last time. */
+#define TRIM_MIN_BYTES ((int64_t)1 << 20)
+#define TRIM_SHARE 4
+
+/* Pages are discarded no more often than this: a page that is used again costs
+   a fault of a quarter of a microsecond a KiB. */
+#define TRIM_PERIOD_NS ((uint64_t)GL_TICK_NS)
+
+static int64_t trim_held_bytes(const struct gl_cache *cache) {
+  size_t arenas = 0;
+  for (int i = 0; i < GL_LANES; i++) arenas += cache->lane[i].arena_count;
+  return (int64_t)(arenas << GL_ARENA_SHIFT);
+}
+
+int64_t gl_cache_live_bytes(const struct gl_cache *cache) {
+  int64_t live = (int64_t)(cache->allocated_bytes + cache->reused_bytes -
+                           cache->freed_bytes) -
+                 cache->large_bytes - cache->lost_bytes;
+  for (int i = 0; i < GL_LANES; i++) {
+    const struct gl_lane *lane = &cache->lane[i];
+    if (lane->hole.cur != NULL) live += lane->accounted - lane->hole.cur;
+  }
+  return live;
+}
+
+/* ------------------------------------------------------------ empty arenas */
+
+static bool trim_is_empty(const struct gl_arena *arena) {
+  return arena->swept && gl_arena_is_empty(arena);
+}
+
+static bool trim_has_empty(const struct gl_lane *lane) {
+  for (struct gl_arena *a = lane->first; a != NULL; a = a->next)
+    if (trim_is_empty(a)) return true;
+  return false;
+}
+
+/* Give up the empty arenas of a lane that was just rescanned. */
+static void trim_release(struct gl_lane *lane) {
+  struct gl_arena **link = &lane->first, *before = NULL;
+  while (*link != NULL) {
+    struct gl_arena *arena = *link;
+    if (!trim_is_empty(arena)) {
+      before = arena;
+      link = &arena->next;
+      continue;
+    }
+    *link = arena->next;
+    lane->arena_count--;
+    gl_arena_destroy(arena);
+  }
+  lane->last = before;
+  lane->pending = lane->first;
+}
+
+/* Returns the pages discarded. */
+static size_t trim_discard(struct gl_lane *lane) {
+  size_t pages = 0;
+  for (struct gl_arena *a = lane->first; a != NULL; a = a->next)
+    if (a->swept) pages += gl_arena_discard(a);
+  return pages;
+}
+
+/* ------------------------------------------------------------------- a trim */
+
+size_t gl_cache_trim(struct gl_cache *cache, bool discard) {
+  size_t pages = 0;
+  gl_cache_flush_outbox(cache);
+  gl_cache_drain_inbox(cache);
+  for (int i = 0; i < GL_LANES; i++) {
+    struct gl_lane *lane = &cache->lane[i];
+    if (!discard && !trim_has_empty(lane)) continue;
+    gl_lane_rescan(cache, lane);
+    trim_release(lane);
+    if (discard) pages += trim_discard(lane);
+  }
+  cache->idle_bytes = trim_held_bytes(cache) - gl_cache_live_bytes(cache);
+  if (discard) cache->hollow_bytes = cache->idle_bytes;
+  return pages;
+}
+
+/* Caches whose threads have ended may have been sent blocks since. */
+size_t gl_cache_trim_orphans(bool discard) {
+  size_t pages = 0;
+  for (struct gl_cache *c = gl_heap.caches; c != NULL; c = c->next)
+    if (!c->in_use && (discard || c->inbox != NULL))
+      pages += gl_cache_trim(c, discard);
+  return pages;
+}
+
+/* -------------------------------------------------------------------- a look */
+
+/* Whether so much more is idle than it was at the least. */
+static bool trim_has_grown(int64_t *least, int64_t idle, int64_t whole) {
+  if (idle < *least) *least = idle;
+  int64_t growth = idle - *least;
+  return growth >= TRIM_MIN_BYTES && growth >= whole / TRIM_SHARE;
+}
+
+static void trim_on_look(struct gl_cache *cache, uint64_t now_ns) {
+  int64_t held = trim_held_bytes(cache), live = gl_cache_live_bytes(cache);
+  bool release = trim_has_grown(&cache->idle_bytes, held - live, held);
+  bool discard = trim_has_grown(&cache->hollow_bytes, held - live, live);
+  bool periodic = now_ns - cache->trimmed_ns >= TRIM_PERIOD_NS;
+  if (!release && !periodic) return;
+  gl_heap_lock(cache);
+  /* A collection may have come meanwhile; it leaves the same to do. */
+  if (periodic) {
+    gl_runs_tick(now_ns);
+    gl_cache_trim_orphans(false);
+    cache->trimmed_ns = now_ns;
+  }
+  if (release || discard) gl_cache_trim(cache, discard && periodic);
+  gl_heap_unlock();
+}
+
+bool gl_cache_look(struct gl_cache *cache, bool result) {
+  gl_cache_enter_slow(cache);
+  cache->look_at = cache->freed_bytes + TRIM_LOOK_BYTES;
+  if (!gl_heap.slow_free) trim_on_look(cache, gl_os_coarse_ns());
+  gl_cache_leave(cache);
+  return result;
+}
