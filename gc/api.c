@@ -94,9 +94,17 @@ static GL_NOINLINE void *api_allocate(const struct api_request *request) {
   return NULL;
 }
 
+void *gl_api_take(size_t size, size_t align, enum gl_kind kind,
+                  uintptr_t entry_sp) {
+  struct api_request request = {size, align, kind, entry_sp};
+  return api_allocate(&request);
+}
+
 GL_NOINLINE void *gl_api_allocate(size_t size, size_t align,
                                   enum gl_kind kind, uintptr_t entry_sp) {
   struct api_request request = {size, align, kind, entry_sp};
+  if (GL_UNLIKELY(gl_setup() && gl_options.debug))
+    return gl_debug_allocate(size, align, kind, entry_sp);
   return api_allocate(&request);
 }
 
@@ -129,11 +137,21 @@ static enum gl_fault api_find(const void *p, struct gl_block *block) {
   if (fault == GL_FAULT_NONE && !block->large && gl_cache_is_sent(p))
     fault = GL_FAULT_TWICE;
   gl_cache_leave(cache);
+  if (gl_options.debug && fault == GL_FAULT_NONE && gl_debug_is_freed(p)) {
+    block->start = NULL;
+    fault = GL_FAULT_TWICE;
+  }
   return fault;
 }
 
-static enum gl_fault api_free(void *p) {
+static enum gl_fault api_free(const char *function, void *p,
+                              uintptr_t entry_sp) {
   struct gl_block block;
+  if (gl_options.debug && !gl_heap.slow_free) {
+    enum gl_fault fault = api_find(p, &block);
+    return fault != GL_FAULT_NONE ? fault
+                                  : gl_debug_free(function, p, entry_sp);
+  }
   struct gl_cache *cache = api_cache();
   /* Check, and keep: by its mode, or since there is no memory to note it. */
   if (gl_heap.slow_free || cache == NULL) return api_find(p, &block);
@@ -143,7 +161,7 @@ static enum gl_fault api_free(void *p) {
 GL_NOINLINE void gl_api_free(const char *function, void *p,
                              uintptr_t entry_sp) {
   int saved = errno;
-  enum gl_fault fault = api_free(p);
+  enum gl_fault fault = api_free(function, p, entry_sp);
   if (fault != GL_FAULT_NONE) gl_error_misuse(function, p, fault, entry_sp);
   errno = saved;
 }
@@ -219,7 +237,7 @@ static void *api_move(const struct gl_block *block, size_t size,
   void *p = api_allocate_pinned(size, block->kind, block->start, entry_sp);
   if (p == NULL) return NULL;
   memcpy(p, block->start, size < block->size ? size : block->size);
-  if (!gl_heap.slow_free) gl_heap_free(gl_self, block->start);
+  if (!gl_heap.slow_free) gl_api_free("gc_realloc", block->start, entry_sp);
   return p;
 }
 
@@ -231,7 +249,9 @@ void *gl_api_resize(const char *function, void *block, size_t size,
     gl_error_misuse(function, block, fault, entry_sp);
     return NULL;
   }
-  if (api_cache() != NULL && gl_heap_try_resize(gl_self, &found, size))
+  if (gl_options.debug) found.size = gl_debug_size(block, found.size);
+  if (!gl_options.debug && api_cache() != NULL &&
+      gl_heap_try_resize(gl_self, &found, size))
     return block;
   return api_move(&found, size, entry_sp);
 }
@@ -247,7 +267,9 @@ size_t gl_api_size(const char *function, const void *block,
   struct gl_block found;
   if (block == NULL) return 0;
   enum gl_fault fault = api_find(block, &found);
-  if (fault == GL_FAULT_NONE) return gl_heap_usable(&found);
+  if (fault == GL_FAULT_NONE)
+    return gl_options.debug ? gl_debug_size(block, found.size)
+                            : gl_heap_usable(&found);
   gl_error_misuse(function, block, fault, entry_sp);
   return 0;
 }
@@ -271,17 +293,19 @@ GC_API void gc_collect(void) {
 }
 
 static void api_release(void *data) {
-  (void)data;
+  *(size_t *)data = gl_heap.runs.returned_pages;
   gl_heap_release_empty();
 }
 
 GC_API size_t gc_trim(void) {
+  size_t before = 0;
   if (!gl_setup()) return 0;
-  gl_collect_stopped(api_release, NULL);
+  gl_collect_stopped(api_release, &before);
   gl_heap_lock(NULL);
-  size_t bytes = gl_heap_scavenge();
+  gl_heap_scavenge();
+  size_t pages = gl_heap.runs.returned_pages - before;
   gl_heap_unlock();
-  return bytes;
+  return pages << GL_PAGE_SHIFT;
 }
 
 GC_API gc_oom_handler *gc_set_oom_handler(gc_oom_handler *handler,

@@ -75,6 +75,7 @@ static void collect_mark_roots(struct gl_cycle *cycle,
 
 static void collect_mark_rest(struct gl_cycle *cycle) {
   gl_mark_finish();
+  if (gl_options.debug) gl_debug_note_dead();
   cycle->marked_ns = gl_os_now_ns();
   cycle->marked_cpu_ns = gl_os_cpu_ns();
 }
@@ -135,6 +136,7 @@ static GL_NOINLINE bool collect_cycle(enum gl_cause cause,
       .cause = cause,
       .epoch = __atomic_load_n(&gl_heap.epoch, __ATOMIC_RELAXED),
       .cycle = &cycle};
+  if (gl_options.debug) gl_debug_check(entry_sp);
   gl_collect_lock();
   collect_is_mine = true;
   /* Only now: libunwind waits for the dynamic linker's lock with all signals

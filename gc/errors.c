@@ -111,6 +111,8 @@ static void errors_default(const struct gc_error *error, uintptr_t entry_sp) {
   gl_text_string(&text, "\n");
   gl_text_write(&text, STDERR_FILENO);
   if (!gl_threads_are_stopped()) gl_stack_backtrace(STDERR_FILENO, entry_sp);
+  if (gl_options.debug && !gl_threads_are_stopped())
+    gl_debug_describe(error->base != NULL ? error->base : error->address);
   abort();
 }
 
@@ -125,11 +127,29 @@ static void errors_report(const struct gc_error *error, uintptr_t entry_sp) {
     errors_default(error, entry_sp);
 }
 
+void gl_error_fault(const char *function, const void *address,
+                    const char *fault, const void *base, size_t size,
+                    uintptr_t entry_sp) {
+  char buffer[500];
+  struct gl_text text = {buffer, sizeof buffer, 0};
+  gl_text_string(&text, function);
+  gl_text_string(&text, "(");
+  gl_text_address(&text, address);
+  gl_text_string(&text, "): ");
+  gl_text_string(&text, fault);
+  struct gc_error error = {.function = function,
+                           .fault = fault,
+                           .address = address,
+                           .base = base,
+                           .size = size,
+                           .message = buffer};
+  errors_report(&error, entry_sp);
+}
+
 void gl_error_misuse(const char *function, const void *address,
                      enum gl_fault fault, uintptr_t entry_sp) {
-  char buffer[500], named[300];
+  char named[300];
   struct gl_text name = {named, sizeof named, 0};
-  struct gl_text text = {buffer, sizeof buffer, 0};
   struct errors_misuse misuse = {function, address, fault, {.start = NULL},
                                  entry_sp};
   gl_cache_enter_slow(gl_self);
@@ -138,18 +158,8 @@ void gl_error_misuse(const char *function, const void *address,
     misuse.fault = GL_FAULT_TWICE;
   gl_cache_leave(gl_self);
   errors_name_fault(&name, &misuse);
-  gl_text_string(&text, function);
-  gl_text_string(&text, "(");
-  gl_text_address(&text, address);
-  gl_text_string(&text, "): ");
-  gl_text_string(&text, named);
-  struct gc_error error = {.function = function,
-                           .fault = named,
-                           .address = address,
-                           .base = misuse.block.start,
-                           .size = gl_heap_usable(&misuse.block),
-                           .message = buffer};
-  errors_report(&error, entry_sp);
+  gl_error_fault(function, address, named, misuse.block.start,
+                 gl_heap_usable(&misuse.block), entry_sp);
 }
 
 /* The program wrote to memory that is free: what was there can no longer be

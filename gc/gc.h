@@ -19,6 +19,7 @@ enum gl_mode { GL_MODE_MIXED, GL_MODE_IMPLICIT, GL_MODE_EXPLICIT };
 struct gl_options {
   bool log;                /* GLEANER_LOG */
   bool check;              /* GLEANER_CHECK */
+  bool debug;              /* GLEANER_DEBUG */
   enum gl_mode mode;       /* GLEANER_MODE */
   size_t heap_limit;       /* GLEANER_HEAP_LIMIT, bytes, 0 for none */
   uint64_t stress_every;   /* GLEANER_STRESS=every:N, 0 for never */
@@ -93,6 +94,11 @@ void gl_stack_wipe(void);
 /* Write a backtrace of the calling thread to fd, leaving out the library's own
    frames below entry_sp.  No malloc, no stdio. */
 void gl_stack_backtrace(int fd, uintptr_t entry_sp);
+
+/* Note who called, at most count frames, ended by 0 where there are fewer; and
+   write such a note to fd. */
+void gl_stack_trace(uintptr_t *frames, size_t count, uintptr_t entry_sp);
+void gl_stack_write_trace(int fd, const uintptr_t *frames, size_t count);
 
 /* Where the calling function's caller has its stack pointer, in a public
    function or one that such a function tail-calls. */
@@ -319,11 +325,43 @@ void gl_error_misuse(const char *function, const void *address,
                      enum gl_fault fault, uintptr_t entry_sp);
 void gl_error_init(void);
 
+/* Report any other fault of the program: function(address): fault.  size is
+   that of the block at base, which may be NULL. */
+void gl_error_fault(const char *function, const void *address,
+                    const char *fault, const void *base, size_t size,
+                    uintptr_t entry_sp);
+
+/* ---------------------------------------------------------------- debugging */
+
+/* In place of gl_api_take; of freeing a block that is known to be one. */
+void *gl_debug_allocate(size_t size, size_t align, enum gl_kind kind,
+                        uintptr_t entry_sp);
+enum gl_fault gl_debug_free(const char *function, void *p,
+                            uintptr_t entry_sp);
+
+/* Whether the block at p is freed, though the heap does not know it yet; the
+   size that was asked for, or usable where that is not known. */
+bool gl_debug_is_freed(const void *p);
+size_t gl_debug_size(const void *p, size_t usable);
+
+/* Look at every block; before a collection. */
+void gl_debug_check(uintptr_t entry_sp);
+
+/* During one: what waits in the queue is alive; after marking, what is white is
+   dead. */
+void gl_debug_mark_roots(void);
+void gl_debug_note_dead(void);
+
+/* Write where a block was allocated, and first freed, if that is known. */
+void gl_debug_describe(const void *block);
+
 /* ---------------------------------------------- slow halves of the functions */
 
 /* What the functions of gleaner.h do where no fast path will, and what those of
    malloc do; function is the name to report misuse under.  align is 0 for a
    granule. */
+void *gl_api_take(size_t size, size_t align, enum gl_kind kind,
+                  uintptr_t entry_sp); /* without debugging */
 void *gl_api_allocate(size_t size, size_t align, enum gl_kind kind,
                       uintptr_t entry_sp);
 void gl_api_free(const char *function, void *p, uintptr_t entry_sp);

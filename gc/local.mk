@@ -6,6 +6,7 @@ libgleaner_core_la_SOURCES += \
   gc/api.c \
   gc/collect.c \
   gc/context.c \
+  gc/debug.c \
   gc/errors.c \
   gc/fork.c \
   gc/futex.c \

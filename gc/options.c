@@ -106,6 +106,7 @@ static uint64_t options_stress(void) {
 void gl_options_read(void) {
   gl_options.log = options_flag("GLEANER_LOG");
   gl_options.check = options_flag("GLEANER_CHECK");
+  gl_options.debug = options_flag("GLEANER_DEBUG");
   gl_options.mode = options_mode();
   gl_options.lean =
       gl_options.preloaded && gl_options.mode == GL_MODE_EXPLICIT;

@@ -28,6 +28,7 @@ static void roots_scan_pins(size_t *bytes) {
 }
 
 size_t gl_roots_scan(const struct gl_entry *entry) {
+  if (gl_options.debug) gl_debug_mark_roots();
   size_t bytes = 0;
   gl_threads_scan(entry, roots_scan_range, &bytes);
   roots_scan_ranges(&gl_modules.data, &bytes);

@@ -41,7 +41,7 @@ static bool setup_run(void) {
   if (!gl_heap.ready && !gl_heap_init()) return false;
   setup_limit(gl_options.heap_limit);
   if (gl_options.mode != GL_MODE_EXPLICIT) gl_heap_pad_blocks();
-  gl_heap.slow_only = gl_options.stress_every != 0;
+  gl_heap.slow_only = gl_options.stress_every != 0 || gl_options.debug;
   gl_heap.slow_free = gl_options.mode == GL_MODE_IMPLICIT;
   gl_error_init();
   return gl_options.lean ? gl_lean_init() : setup_collector();

@@ -110,3 +110,31 @@ void gl_stack_backtrace(int fd, uintptr_t entry_sp) {
     stack_write_frame(fd, number++, &cursor);
   }
 }
+
+void gl_stack_trace(uintptr_t *frames, size_t count, uintptr_t entry_sp) {
+  unw_context_t context;
+  unw_cursor_t cursor;
+  unw_word_t sp = 0, ip = 0;
+  size_t found = 0;
+  memset(frames, 0, count * sizeof *frames);
+  unw_getcontext(&context);
+  if (unw_init_local(&cursor, &context) != 0) return;
+  while (found < count && unw_step(&cursor) > 0) {
+    unw_get_reg(&cursor, UNW_REG_SP, &sp);
+    unw_get_reg(&cursor, UNW_REG_IP, &ip);
+    if (sp >= entry_sp) frames[found++] = (uintptr_t)ip;
+  }
+}
+
+/* A cursor that is at the frame in nothing but its instruction: enough to name
+   the function. */
+void gl_stack_write_trace(int fd, const uintptr_t *frames, size_t count) {
+  unw_context_t context;
+  unw_cursor_t cursor;
+  unw_getcontext(&context);
+  for (size_t i = 0; i < count && frames[i] != 0; i++) {
+    if (unw_init_local(&cursor, &context) != 0) return;
+    unw_set_reg(&cursor, UNW_REG_IP, (unw_word_t)frames[i]);
+    stack_write_frame(fd, (int)i, &cursor);
+  }
+}

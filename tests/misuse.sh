@@ -23,9 +23,10 @@ check() {
   ${CC:-cc} -O1 -g -w $cflags -o "$work/program" "$misuse/$1.c" $libs ||
     fail "$1 does not compile"
   status=0
+  case $1 in debug-*) debug=1 ;; *) debug=0 ;; esac
   # A shell of its own says "Aborted", to nobody.
   (
-    timeout 60 "$work/program" > /dev/null 2> "$work/stderr"
+    GLEANER_DEBUG=$debug timeout 60 "$work/program" > /dev/null 2> "$work/stderr"
     exit $?
   ) 2> /dev/null || status=$?
   pattern=$(printf '%s' "$3" | sed 's/ADDRESS/0x[0-9a-f]+/g')
@@ -35,6 +36,8 @@ check() {
     complain "$1: the first line is not as expected: $pattern"
   elif ! grep -q "^  #[0-9]* 0x[0-9a-f]* $2+[0-9]*\$" "$work/stderr"; then
     complain "$1: $2 is not in the backtrace"
+  elif [ $debug = 1 ] && ! grep -q '^allocated by$' "$work/stderr"; then
+    complain "$1: it is not said where the block was allocated"
   fi
 }
 
@@ -58,6 +61,8 @@ if [ $# -eq 0 ]; then
   timeout 60 "$work/handler" || fail "handler: status $?"
   timeout 300 "$work/valid" "${VALID_PROGRAMS:-10000}" ||
     fail "valid: status $?"
+  GLEANER_DEBUG=1 timeout 300 "$work/valid" 200 ||
+    fail "valid, debug: status $?"
   GLEANER_MODE=explicit timeout 300 "$work/valid" 1000 ||
     fail "valid, explicit: status $?"
 fi

@@ -2,7 +2,10 @@
 #
 # tests/misuse/local.mk: every way to misuse the library is caught and named.
 
-EXTRA_DIST += tests/misuse/global.c tests/misuse/handler.c \
+EXTRA_DIST += tests/misuse/debug-overrun-collect.c \
+  tests/misuse/debug-overrun-realloc.c tests/misuse/debug-overrun.c \
+  tests/misuse/debug-size.c tests/misuse/debug-twice.c \
+  tests/misuse/debug-write.c tests/misuse/global.c tests/misuse/handler.c \
   tests/misuse/interior-large.c tests/misuse/interior.c \
   tests/misuse/library.c tests/misuse/malloc-large.c tests/misuse/malloc.c \
   tests/misuse/misaligned.c tests/misuse/misuse.h \

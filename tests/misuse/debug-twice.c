@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: MIT */
+/* A block is freed twice, long after; both places are told. */
+#include "misuse.h"
+
+int main(void) {
+  char *block = gc_malloc(50);
+  free_it(block);
+  for (int i = 0; i < 1000; i++) gc_free(gc_malloc(50));
+  gc_free(block);
+  return 0;
+}
