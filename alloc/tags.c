@@ -10,12 +10,15 @@
 
 enum tags_want { TAGS_ANY, TAGS_SHARED, TAGS_BLOCK, TAGS_FREE };
 
-/* A tag that changes from 10 to 01 reads 11 in between, and so does one that
-   changes from 01 to 10: one of these three loads sees a bit of it. */
+/* Both words at once.  A tag that changes from 10 to 01 reads 11 in between, so
+   at any moment there is one; but word by word, between two loads it may change
+   there and back.  (x86: an aligned load of 16 bytes is atomic where there is
+   AVX, by the word of both makers, and in practice wherever there is SSE.) */
 GL_INLINE uint64_t tags_any_shared(const struct gl_tags *line) {
-  uint64_t block = __atomic_load_n(&line->block, __ATOMIC_ACQUIRE);
-  uint64_t mark = __atomic_load_n(&line->mark, __ATOMIC_ACQUIRE);
-  return block | mark | __atomic_load_n(&line->block, __ATOMIC_ACQUIRE);
+  typedef uint64_t pair __attribute__((vector_size(16)));
+  pair words;
+  __asm__ volatile("movdqa %1, %0" : "=x"(words) : "m"(*line) : "memory");
+  return words[0] | words[1];
 }
 
 GL_INLINE uint64_t tags_wanted(const struct gl_tags *line,
