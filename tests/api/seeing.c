@@ -167,7 +167,7 @@ START_TEST(walk_tiles_the_heap) {
     p[i] = suite_allocate((enum suite_kind)(i % SUITE_KINDS),
                           suite_below(i % 40 == 0 ? 200000 : 300));
   for (size_t i = 0; i < 4000; i += 2) gc_free(p[i]);
-  struct tiles tiles = {.wanted = {gc_malloc(100), gc_malloc_atomic(50000 / 2),
+  struct tiles tiles = {.wanted = {gc_malloc(100), gc_malloc_atomic(2000),
                                    gc_malloc_uncollectable(MIB)}};
   gc_heap_walk(lay_tile, &tiles);
   struct gc_stats s = stats();
