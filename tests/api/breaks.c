@@ -112,7 +112,7 @@ END_TEST
 static atomic_bool finished;
 
 #define LINKS 200
-#define SECONDS_MOST 4u
+#define SECONDS_MOST 2u
 
 /* A list, built over and over, whose only reference is in this thread. */
 static void *build_lists(void *data) {

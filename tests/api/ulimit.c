@@ -59,14 +59,14 @@ static void make_garbage(size_t bytes) {
 static void run_under(size_t limit) {
   static const size_t sizes[] = {32, 500, 9000, 200000};
   if (!limit_address_space(limit)) return;
-  make_garbage(4 * limit);
+  make_garbage(2 * limit);
   uint64_t collections = stats().collections;
   ck_assert_uint_gt(collections, 3);
   for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
     size_t bytes = exhaust(sizes[i]);
     ck_assert_uint_ge(bytes, limit / 5);
     api_scrub();
-    make_garbage(limit);
+    make_garbage(limit / 4);
     ck_assert(gc_heap_check());
   }
   ck_assert_uint_gt(stats().collections, collections + 3);
