@@ -30,11 +30,8 @@ static __thread bool collect_is_mine __attribute__((tls_model("initial-exec")));
 /* Of the thread that holds it: whether it may be cancelled. */
 static int collect_cancel_state GL_DATA = PTHREAD_CANCEL_ENABLE;
 
-/* Much of what is done under the lock is a point of cancellation, as open and
-   read are; but gc_malloc is none. */
 void gl_collect_lock(void) {
-  int state;
-  pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
+  int state = gl_cancel_forbid();
   pthread_mutex_lock(&collect_mutex);
   collect_cancel_state = state;
 }
@@ -42,7 +39,7 @@ void gl_collect_lock(void) {
 void gl_collect_unlock(void) {
   int state = collect_cancel_state;
   pthread_mutex_unlock(&collect_mutex);
-  pthread_setcancelstate(state, NULL);
+  gl_cancel_restore(state);
 }
 
 struct collect_request {

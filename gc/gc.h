@@ -8,6 +8,7 @@
 #define GL_GC_H
 
 #include <gleaner.h>
+#include <pthread.h>
 
 #include "../alloc/heap.h"
 
@@ -317,6 +318,21 @@ void gl_text_number(struct gl_text *text, uint64_t number);
 void gl_text_address(struct gl_text *text, const void *address);
 void gl_text_megabytes(struct gl_text *text, uint64_t bytes);
 void gl_text_write(const struct gl_text *text, int fd);
+
+/* ------------------------------------------------------------- cancellation */
+
+/* No function of the library is a point of cancellation, though it calls some
+   that are, as open, read and write: a thread must not end with a lock held.
+   Nests. */
+static inline int gl_cancel_forbid(void) {
+  int state;
+  pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
+  return state;
+}
+
+static inline void gl_cancel_restore(int state) {
+  pthread_setcancelstate(state, NULL);
+}
 
 /* ------------------------------------------------------------------- errors */
 

@@ -48,6 +48,7 @@ static bool setup_run(void) {
 }
 
 static GL_COLD bool setup_once(void) {
+  int cancel_state = gl_cancel_forbid();
   pthread_mutex_lock(&setup.mutex);
   if (!setup.ready && !setup.running) {
     setup.running = true;
@@ -57,6 +58,7 @@ static GL_COLD bool setup_once(void) {
   }
   bool ready = setup.ready;
   pthread_mutex_unlock(&setup.mutex);
+  gl_cancel_restore(cancel_state);
   if (!ready) errno = ENOMEM;
   return ready;
 }

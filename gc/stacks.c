@@ -119,9 +119,11 @@ static struct gl_range stacks_mapping(uintptr_t address) {
 }
 
 bool gl_stacks_share(const void *one, const void *other) {
+  int cancel_state = gl_cancel_forbid();
   gl_heap_lock(NULL);
   struct gl_range range = stacks_read_maps((uintptr_t)one);
   gl_heap_unlock();
+  gl_cancel_restore(cancel_state);
   return (const char *)other >= range.low && (const char *)other < range.high;
 }
 

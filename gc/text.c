@@ -52,7 +52,7 @@ void gl_text_megabytes(struct gl_text *text, uint64_t bytes) {
 void gl_text_write(const struct gl_text *text, int fd) {
   size_t length = text->length < text->size ? text->length : text->size - 1;
   const char *at = text->buffer;
-  int saved = errno;
+  int saved = errno, cancel_state = gl_cancel_forbid();
   while (length > 0) {
     ssize_t written = write(fd, at, length);
     if (written < 0 && errno == EINTR) continue;
@@ -60,5 +60,6 @@ void gl_text_write(const struct gl_text *text, int fd) {
     at += written;
     length -= (size_t)written;
   }
+  gl_cancel_restore(cancel_state);
   errno = saved;
 }

@@ -5,6 +5,8 @@
  */
 #include "suite.h"
 
+#include <pthread.h>
+
 #define MIB ((size_t)1 << 20)
 
 static struct gc_stats stats(void) {
@@ -449,6 +451,44 @@ START_TEST(data_of_handlers_is_kept) {
 }
 END_TEST
 
+/* A request to end that waits for a point of cancellation: no function of the
+   library is one, or it would leave its locks held. */
+static void *call_everything(void *data) {
+  int *reached = data;
+  struct gc_stats stats;
+  char json[2048];
+  pthread_cancel(pthread_self());
+  gc_init(); /* and no assertion of Check's here: those write */
+  void *p = gc_malloc(100);
+  gc_set_error_handler(note_error, &errors);
+  gc_collect();
+  gc_heap_check();
+  gc_get_stats(&stats);
+  gc_stats_json(json, sizeof json);
+  gc_free((char *)p + 16);
+  gc_free(reached);
+  gc_free(gc_realloc(p, 1 << 20));
+  gc_free(gc_malloc_atomic(4 << 20));
+  gc_trim();
+  *reached = 1;
+  pthread_testcancel();
+  return NULL;
+}
+
+START_TEST(nothing_is_a_point_of_cancellation) {
+  pthread_t thread;
+  void *result;
+  int reached = 0;
+  setenv("GLEANER_LOG", "1", 1);
+  ck_assert_int_eq(pthread_create(&thread, NULL, call_everything, &reached), 0);
+  ck_assert_int_eq(pthread_join(thread, &result), 0);
+  ck_assert_ptr_eq(result, PTHREAD_CANCELED);
+  ck_assert_int_eq(reached, 1);
+  ck_assert_ptr_nonnull(gc_malloc(100));
+  gc_collect();
+}
+END_TEST
+
 int main(void) {
   TCase *tests = suite_begin("control");
   tcase_add_test(tests, added_twice_counts_twice);
@@ -468,5 +508,6 @@ int main(void) {
   tcase_add_test(tests, oom_handler_makes_room);
   tcase_add_test(tests, error_handler_replaced);
   tcase_add_test(tests, data_of_handlers_is_kept);
+  tcase_add_test(tests, nothing_is_a_point_of_cancellation);
   return suite_end();
 }
