@@ -8,21 +8,33 @@
  *    hot_filter_words(h, f, word, granules)  appends those of the words that
  *                                            point into the heap to h's ring
  *
- * The loop works in turns: scan objects until there are some dozens of
- * candidates, fetch the tags of all, blacken those that were fetched a turn
- * ago.  So the loops inside it run long, and a processor predicts them well;
- * with an object and a candidate in turn, each of which may or may not be
- * followed by another, a tree took a third more time.
+ * The loop works in turns:
+ *
+ *   1. scan the newest objects of the mark stack, until there are some dozens
+ *      of candidates, and fetch the tags of those;
+ *   2. fetch the objects that are now on top of the stack;
+ *   3. blacken candidates, but for the youngest, whose tags are still on the
+ *      way; push what they point to, and fetch it.
+ *
+ * So the loops inside it run long, and a processor predicts them well; with an
+ * object and a candidate in turn, each of which may or may not be followed by
+ * another, a tree took a third more time.  Nothing is copied on its way: a
+ * turn's objects are scanned where they lie on the stack, and the next turn's
+ * are pushed over them.
  */
 #include "hot.h"
 
-/* Candidates that end the scanning of a turn, and how many of them wait for
-   the next turn.  Found by trying 8 to 128 on trees and a random graph. */
+/* Objects scanned in a turn at most; candidates that end it, and how many of
+   them wait for the next turn.  Found by trying 8 to 128 on trees and a random
+   graph. */
+#define DRAIN_OBJECTS 32
 #define DRAIN_CANDIDATES 48
 #define DRAIN_TAGS_AHEAD 16
 
-/* With fewer objects on the way the stack is asked for more. */
-#define DRAIN_OBJECTS_AHEAD 16
+/* Of the stack's entries the newest `warm` were fetched not long ago; with fewer
+   of them than a turn takes, some more are fetched. */
+#define DRAIN_WARM_MAX 256
+#define DRAIN_WARM_MORE 32
 
 /* Granules scanned at a time. */
 #define DRAIN_PIECE_GRANULES ((size_t)64)
@@ -34,48 +46,31 @@
    2 * DRAIN_PIECE_GRANULES)
 
 _Static_assert(DRAIN_RING_START_MAX > DRAIN_TAGS_AHEAD, "the ring is long");
-_Static_assert(DRAIN_OBJECTS_AHEAD <= GL_MARK_FIFO, "the fifo holds them");
-
-GL_INLINE void hot_push(struct hot *h, gl_mark_entry entry) {
-  if (GL_LIKELY(h->top < h->limit)) {
-    *h->top++ = entry;
-    return;
-  }
-  hot_save(h);
-  gl_marker_push(h->m, entry);
-  hot_load(h);
-}
 
 GL_INLINE bool hot_has_entries(const struct hot *h) {
-  return h->top > h->m->stack + h->m->bottom;
+  return h->top > h->bottom;
 }
 
 GL_INLINE size_t hot_candidates(const struct hot *h) {
   return h->ring_end - h->ring_start;
 }
 
-/* Fetch the memory of an entry; it is scanned when it has had time to come. */
-GL_INLINE void hot_send(struct hot *h, gl_mark_entry entry) {
+/* Of a longer block the first lines; then the processor sees where it goes. */
+GL_INLINE void hot_fetch(gl_mark_entry entry) {
   const char *p = (const char *)gl_mark_entry_address(entry);
   __builtin_prefetch(p);
-  /* Of a longer block the first lines; then the processor sees where it goes. */
-  if ((entry & GL_MARK_COUNT_MAX) > 4) {
+  if (gl_mark_entry_granules(entry) > 4) {
     __builtin_prefetch(p + 64);
     __builtin_prefetch(p + 128);
   }
-  h->m->fifo[(h->fifo_head + h->fifo_count++) % GL_MARK_FIFO] = entry;
 }
 
-GL_INLINE gl_mark_entry hot_receive(struct hot *h) {
-  h->fifo_count--;
-  return h->m->fifo[h->fifo_head++ % GL_MARK_FIFO];
-}
-
-/* Scan the first piece of an entry, leave the rest on the stack. */
+/* Scan the first piece of an entry, leave the rest on the stack.  The entry
+   was taken off it, so there is room. */
 GL_INLINE void hot_scan(struct hot *h, const struct hot_filter *f,
                         gl_mark_entry entry) {
   const uintptr_t *words = (const uintptr_t *)gl_mark_entry_address(entry);
-  size_t count = entry & GL_MARK_COUNT_MAX;
+  size_t count = gl_mark_entry_granules(entry);
   if (GL_UNLIKELY(count > DRAIN_PIECE_GRANULES)) {
     hot_save(h);
     gl_marker_push_rest(h->m, entry, DRAIN_PIECE_GRANULES);
@@ -93,45 +88,81 @@ GL_INLINE void hot_rewind(struct hot *h) {
   h->ring_end = count;
 }
 
-/* Scan objects until there are many candidates, or no more objects. */
-GL_INLINE void hot_scan_some(struct hot *h, const struct hot_filter *f) {
-  while (h->fifo_count < DRAIN_OBJECTS_AHEAD && hot_has_entries(h))
-    hot_send(h, *--h->top);
-  if (h->ring_start > DRAIN_RING_START_MAX) hot_rewind(h);
-  size_t fetched = h->ring_end;
-  size_t enough = h->ring_start + DRAIN_CANDIDATES;
-  while (h->ring_end < enough && h->fifo_count > 0) 
-    hot_scan(h, f, hot_receive(h));
-  for (size_t i = fetched; i < h->ring_end; i++) hot_fetch_tags(h, h->ring[i]);
+/* Scan the newest objects, the oldest of them first: it has been on its way
+   the longest.  What is pushed meanwhile, the rests of long ones, goes where
+   entries were read already. */
+static GL_NOINLINE void hot_scan_some(struct hot *hot) {
+  struct hot h = *hot;
+  const struct hot_filter f = hot_filter_begin(&h);
+  const gl_mark_entry *end = h.top;
+  h.top = h.top - h.bottom > DRAIN_OBJECTS ? h.top - DRAIN_OBJECTS : h.bottom;
+  const gl_mark_entry *at = h.top;
+  if (h.ring_start > DRAIN_RING_START_MAX) hot_rewind(&h);
+  size_t fetched = h.ring_end;
+  size_t enough = h.ring_start + DRAIN_CANDIDATES;
+  while (at < end && h.ring_end < enough) hot_scan(&h, &f, *at++);
+  while (at < end) *h.top++ = *at++;
+  for (size_t i = fetched; i < h.ring_end; i++) hot_fetch_tags(&h, h.ring[i]);
+  *hot = h;
+}
+
+/* Fetch what the next turns will scan, where it was pushed long ago.  Returns
+   where the entries begin that are warm now. */
+GL_INLINE gl_mark_entry *hot_warm(const struct hot *h, gl_mark_entry *warm) {
+  if (h->top - warm > DRAIN_WARM_MAX) return h->top - DRAIN_WARM_MAX;
+  if (h->top - warm >= DRAIN_OBJECTS) return warm;
+  if (warm > h->top || warm < h->bottom) warm = h->top;
+  for (int i = 0; i < DRAIN_WARM_MORE && warm > h->bottom; i++)
+    hot_fetch(*--warm);
+  return warm;
 }
 
 /* Blacken the oldest candidates; all of them where there is nothing else to do
    until the tags of the youngest come. */
-GL_INLINE void hot_blacken_some(struct hot *h, bool shared) {
-  size_t end = h->ring_end;
-  if (hot_candidates(h) >= DRAIN_CANDIDATES ||
-      (hot_candidates(h) > DRAIN_TAGS_AHEAD &&
-       (h->fifo_count > 0 || hot_has_entries(h))))
+GL_INLINE void hot_blacken_some(struct hot *hot, bool shared) {
+  struct hot h = *hot;
+  size_t end = h.ring_end;
+  if (hot_candidates(&h) >= DRAIN_CANDIDATES ||
+      (hot_candidates(&h) > DRAIN_TAGS_AHEAD && hot_has_entries(&h)))
     end -= DRAIN_TAGS_AHEAD;
-  while (h->ring_start < end) {
-    gl_mark_entry entry = hot_blacken(h, h->ring[h->ring_start++], shared);
-    if (entry == 0) continue;
-    if (h->fifo_count < GL_MARK_FIFO)
-      hot_send(h, entry);
-    else
-      hot_push(h, entry);
+  if (GL_UNLIKELY((size_t)(h.limit - h.top) < end - h.ring_start)) {
+    hot_save(&h);
+    gl_marker_blacken_slowly(h.m, h.ring + h.ring_start, end - h.ring_start);
+    hot_load(&h);
+    h.ring_start = end;
   }
+  while (h.ring_start < end) {
+    gl_mark_entry entry = hot_blacken(&h, h.ring[h.ring_start++], shared);
+    if (entry == 0) continue;
+    hot_fetch(entry);
+    *h.top++ = entry;
+    h.objects++;
+  }
+  *hot = h;
+}
+
+static GL_NOINLINE void hot_blacken_shared(struct hot *h) {
+  hot_blacken_some(h, true);
+}
+
+static GL_NOINLINE void hot_blacken_alone(struct hot *h) {
+  hot_blacken_some(h, false);
 }
 
 /* A list: one candidate, and nothing else to do.  Nothing to wait for but the
    memory itself. */
-GL_INLINE void hot_follow(struct hot *h, const struct hot_filter *f,
-                          bool shared) {
-  while (hot_candidates(h) == 1 && h->fifo_count == 0 && !hot_has_entries(h)) {
-    gl_mark_entry entry = hot_blacken(h, h->ring[h->ring_start], shared);
-    h->ring_start = h->ring_end = 0;
-    if (entry != 0) hot_scan(h, f, entry);
+static GL_NOINLINE void hot_follow(struct hot *hot) {
+  struct hot h = *hot;
+  const struct hot_filter f = hot_filter_begin(&h);
+  while (hot_candidates(&h) == 1 && !hot_has_entries(&h)) {
+    gl_mark_entry entry =
+        hot_blacken(&h, h.ring[h.ring_start], h.m->shared);
+    h.ring_start = h.ring_end = 0;
+    if (entry == 0) break;
+    h.objects++;
+    hot_scan(&h, &f, entry);
   }
+  *hot = h;
 }
 
 GL_INLINE void hot_feed(struct hot *h) {
@@ -142,16 +173,20 @@ GL_INLINE void hot_feed(struct hot *h) {
   hot_load(h);
 }
 
-GL_INLINE void hot_drain(struct gl_marker *m, bool shared) {
+GL_INLINE void hot_drain(struct gl_marker *m) {
   struct hot h = hot_begin(m);
-  const struct hot_filter f = hot_filter_begin(&h);
+  gl_mark_entry *warm = h.top;
   for (;;) {
-    hot_scan_some(&h, &f);
-    if (hot_candidates(&h) == 1) hot_follow(&h, &f, shared);
-    if (hot_candidates(&h) == 0 && h.fifo_count == 0 && !hot_has_entries(&h))
-      break;
-    hot_blacken_some(&h, shared);
-    if (shared) hot_feed(&h);
+    hot_scan_some(&h);
+    if (hot_candidates(&h) == 1) hot_follow(&h);
+    if (hot_candidates(&h) == 0 && !hot_has_entries(&h)) break;
+    warm = hot_warm(&h, warm);
+    if (m->shared) {
+      hot_blacken_shared(&h);
+      hot_feed(&h);
+    } else {
+      hot_blacken_alone(&h);
+    }
   }
   hot_save(&h);
 }

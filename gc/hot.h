@@ -21,13 +21,11 @@ struct hot {
   uintptr_t base;
   size_t extent;
   uintptr_t tags_bias;
-  uintptr_t slots_bias;
-  uintptr_t live_bias;
-  gl_mark_entry *top, *limit; /* of the mark stack */
+  uintptr_t accounts_bias;
+  gl_mark_entry *bottom, *top, *limit; /* of the mark stack */
   uint64_t objects;
   uintptr_t *ring;
   size_t ring_start, ring_end; /* candidates are in between */
-  size_t fifo_head, fifo_count;
 };
 
 GL_INLINE void hot_save(struct hot *h) {
@@ -36,6 +34,7 @@ GL_INLINE void hot_save(struct hot *h) {
 }
 
 GL_INLINE void hot_load(struct hot *h) {
+  h->bottom = h->m->stack + h->m->bottom;
   h->top = h->m->stack + h->m->depth;
   h->limit = h->m->stack + h->m->capacity;
   h->objects = h->m->objects;
@@ -48,9 +47,8 @@ GL_INLINE struct hot hot_begin(struct gl_marker *m) {
       .base = base,
       .extent = gl_marking.extent_bytes,
       .tags_bias = gl_heap.tags_bias,
-      .slots_bias = (uintptr_t)gl_heap.slots - (base >> GL_ARENA_SHIFT),
-      .live_bias = (uintptr_t)m->live -
-                   (base >> GL_ARENA_SHIFT) * sizeof *m->live,
+      .accounts_bias = (uintptr_t)m->accounts -
+                       (base >> GL_ARENA_SHIFT) * sizeof *m->accounts,
       .ring = m->ring};
   hot_load(&h);
   return h;
@@ -78,37 +76,48 @@ GL_INLINE size_t hot_count_to_end(const struct hot *h, uintptr_t head) {
   return gl_marker_find_end(granule) - granule;
 }
 
+/* Bit n of x, counted modulo 64, as processors shift. */
+GL_INLINE bool hot_bit(uint64_t x, uintptr_t n) { return x >> (n & 63) & 1; }
+
 /*
  * The word pointed into the heap, and its line of tags has been fetched.
  * Returns the entry of the block that it blackened, or 0 where there is nothing
- * to scan: no block, a black one, a pointer-free one.
+ * to scan: no block, a black one, a pointer-free one.  Whoever gets an entry
+ * counts the object.
  */
 GL_INLINE gl_mark_entry hot_blacken(struct hot *h, uintptr_t word,
                                     bool shared) {
-  unsigned slot = *(const uint8_t *)(h->slots_bias + (word >> GL_ARENA_SHIFT));
-  if (GL_UNLIKELY(slot == GL_SLOT_RUNS)) {
+  uint32_t *account =
+      (uint32_t *)(h->accounts_bias +
+                   (word >> GL_ARENA_SHIFT) * sizeof(uint32_t));
+  if (GL_UNLIKELY((*account & GL_ACCOUNT_RUNS) != 0)) {
     hot_save(h);
     gl_marker_mark_large(h->m, word);
     hot_load(h);
     return 0;
   }
   struct gl_tags *line = hot_tags(h, word);
-  if (GL_UNLIKELY((line->block >> (word >> GL_GRANULE_SHIFT & 63) & 1) == 0)) {
-    word = hot_head(h, word);
+  uint64_t block = line->block, mark = gl_mark_load(line);
+  if (!hot_bit(block & ~mark, word >> GL_GRANULE_SHIFT)) {
+    if (GL_LIKELY(hot_bit(block, word >> GL_GRANULE_SHIFT))) return 0;
+    word = hot_head(h, word); /* it is interior, or in free memory */
     if (word == 0) return 0;
     line = hot_tags(h, word);
+    block = line->block;
+    mark = gl_mark_load(line);
+    if (!hot_bit(block & ~mark, word >> GL_GRANULE_SHIFT)) return 0;
   }
   size_t bit = word >> GL_GRANULE_SHIFT & 63;
-  if (!gl_mark_set(line, (uint64_t)1 << bit, shared)) return 0;
-  uint64_t above = (line->block | line->mark) >> bit >> 1;
+  if (!gl_mark_set(line, mark, (uint64_t)1 << bit, shared)) return 0;
+  uint64_t above = (block | mark) >> bit >> 1;
   size_t granules = GL_LIKELY(above != 0) ? gl_lowest(above) + 1
                                           : hot_count_to_end(h, word);
-  *(uint32_t *)(h->live_bias + (word >> GL_ARENA_SHIFT) * sizeof(uint32_t)) +=
-      (uint32_t)granules;
-  h->objects++;
-  return slot == GL_SLOT_ATOMIC
-             ? 0
-             : gl_mark_entry_of(word & ~(GL_GRANULE_BYTES - 1), granules);
+  *account += (uint32_t)granules << GL_ACCOUNT_BITS;
+  if ((*account & GL_ACCOUNT_ATOMIC) != 0) {
+    h->objects++;
+    return 0;
+  }
+  return gl_mark_entry_of(word & ~(GL_GRANULE_BYTES - 1), granules);
 }
 
 #endif

@@ -101,7 +101,7 @@ static void mark_push_large(struct gl_marker *m, size_t page) {
 void gl_marker_push_rest(struct gl_marker *m, gl_mark_entry entry,
                          size_t piece) {
   uintptr_t address = gl_mark_entry_address(entry);
-  size_t count = entry & GL_MARK_COUNT_MAX;
+  size_t count = gl_mark_entry_granules(entry);
   uintptr_t head = address;
   size_t page = gl_runs_find_large(gl_page_of((void *)address));
   if (page != 0) head = (uintptr_t)gl_page_address(page);
@@ -117,8 +117,9 @@ GL_NOINLINE void gl_marker_mark_large(struct gl_marker *m, uintptr_t address) {
   size_t page = gl_runs_find_large(gl_page_of((void *)address));
   if (page == 0) return;
   size_t granule = mark_page_granule(page);
-  if (!gl_mark_set(gl_tags_line(gl_heap.tags, granule), gl_tags_bit(granule),
-                   true))
+  struct gl_tags *line = gl_tags_line(gl_heap.tags, granule);
+  if (gl_tags_is_marked(gl_heap.tags, granule) ||
+      !gl_mark_set(line, gl_mark_load(line), gl_tags_bit(granule), m->shared))
     return;
   m->objects++;
   if (gl_heap.pages[page].kind != GL_ATOMIC) mark_push_large(m, page);
@@ -165,23 +166,28 @@ GL_MARK_UNCHECKED GL_INLINE void hot_filter_words(struct hot *h,
 
 #include "drain.h"
 
-void gl_marker_drain(struct gl_marker *m) {
-  if (gl_marking.has_avx2)
-    gl_marker_drain_avx2(m);
-  else if (m->shared)
-    hot_drain(m, true);
-  else
-    hot_drain(m, false);
-}
-
-/* ------------------------------------------------------------------- roots */
-
 static void mark_candidate(struct gl_marker *m, uintptr_t word) {
   struct hot h = hot_begin(m);
-  gl_mark_entry entry = hot_blacken(&h, word, true);
+  gl_mark_entry entry = hot_blacken(&h, word, m->shared);
+  if (entry != 0) h.objects++;
   hot_save(&h);
   if (entry != 0) gl_marker_push(m, entry);
 }
+
+GL_NOINLINE void gl_marker_blacken_slowly(struct gl_marker *m,
+                                          const uintptr_t *candidates,
+                                          size_t count) {
+  for (size_t i = 0; i < count; i++) mark_candidate(m, candidates[i]);
+}
+
+void gl_marker_drain(struct gl_marker *m) {
+  if (gl_marking.has_avx2)
+    gl_marker_drain_avx2(m);
+  else
+    hot_drain(m);
+}
+
+/* ------------------------------------------------------------------- roots */
 
 static GL_NOINLINE void mark_root(struct gl_marker *m, uintptr_t word) {
   size_t offset = word - gl_heap.base;
@@ -206,7 +212,7 @@ GL_MARK_UNCHECKED void gl_mark_roots(const void *low, const void *high) {
   gl_marker_drain(m);
 }
 
-static size_t mark_slots(void) {
+size_t gl_mark_slots(void) {
   return (gl_marking.extent_bytes + GL_ARENA_BYTES - 1) >> GL_ARENA_SHIFT;
 }
 
@@ -222,7 +228,7 @@ static void mark_all_of_arena(struct gl_marker *m, size_t slot) {
 
 void gl_mark_uncollectable(void) {
   struct gl_marker *m = &gl_marker_main;
-  for (size_t slot = 0; slot < mark_slots(); slot++)
+  for (size_t slot = 0; slot < gl_mark_slots(); slot++)
     if (gl_heap.slots[slot] == GL_SLOT_UNCOLLECTABLE) mark_all_of_arena(m, slot);
   for (uint32_t page = gl_heap.runs.large; page != 0;
        page = gl_heap.pages[page].next)
@@ -265,7 +271,7 @@ static void mark_rescan_runs(struct gl_marker *m, size_t slot) {
 static void mark_recover(struct gl_marker *m) {
   while (gl_marking.overflowed) {
     gl_marking.overflowed = false;
-    for (size_t slot = 0; slot < mark_slots(); slot++) {
+    for (size_t slot = 0; slot < gl_mark_slots(); slot++) {
       if (!gl_marking.flags[slot]) continue;
       gl_marking.flags[slot] = 0;
       if (gl_heap.slots[slot] == GL_SLOT_RUNS)
@@ -283,8 +289,9 @@ bool gl_marker_init(struct gl_marker *m) {
   m->capacity =
       gl_marking.fixed ? gl_options.mark_stack : MARK_STACK_FIRST_ENTRIES;
   if (m->stack == NULL) m->stack = gl_os_map(m->capacity * sizeof *m->stack);
-  if (m->live == NULL) m->live = gl_os_map(slots * sizeof *m->live);
-  return m->stack != NULL && m->live != NULL;
+  if (m->accounts == NULL)
+    m->accounts = gl_os_map(slots * sizeof *m->accounts);
+  return m->stack != NULL && m->accounts != NULL;
 }
 
 bool gl_mark_init(void) {
@@ -305,11 +312,22 @@ static void mark_shrink_stack(struct gl_marker *m) {
   m->capacity = MARK_STACK_FIRST_ENTRIES;
 }
 
+static void mark_open_accounts(struct gl_marker *m) {
+  static const uint8_t kinds[] = {
+      [GL_SLOT_RUNS] = GL_ACCOUNT_RUNS,
+      [GL_SLOT_SCANNED] = GL_ACCOUNT_SCANNED,
+      [GL_SLOT_ATOMIC] = GL_ACCOUNT_ATOMIC,
+      [GL_SLOT_UNCOLLECTABLE] = GL_ACCOUNT_SCANNED,
+  };
+  for (size_t i = 0; i < gl_mark_slots(); i++)
+    m->accounts[i] = kinds[gl_heap.slots[i]];
+}
+
 void gl_marker_begin(struct gl_marker *m) {
   mark_shrink_stack(m);
   m->bottom = m->depth = 0;
   m->objects = 0;
-  memset(m->live, 0, mark_slots() * sizeof *m->live);
+  mark_open_accounts(m);
 }
 
 void gl_mark_begin(void) {
@@ -323,15 +341,17 @@ void gl_mark_finish(void) {
   gl_markers_finish();
   gl_marker_main.shared = false;
   mark_recover(&gl_marker_main);
+  for (size_t i = 0; i < gl_mark_slots(); i++)
+    gl_marker_main.accounts[i] >>= GL_ACCOUNT_BITS;
 }
 
-const uint32_t *gl_mark_live(void) { return gl_marker_main.live; }
+const uint32_t *gl_mark_live(void) { return gl_marker_main.accounts; }
 
 uint64_t gl_mark_objects(void) { return gl_marker_main.objects; }
 
 size_t gl_mark_metadata_bytes(void) {
   size_t slots = gl_heap.extent_bytes >> GL_ARENA_SHIFT;
   size_t marker = gl_marker_main.capacity * sizeof(gl_mark_entry) +
-                  slots * sizeof *gl_marker_main.live;
+                  slots * sizeof *gl_marker_main.accounts;
   return marker * (1 + gl_markers_helpers()) + slots;
 }

@@ -11,29 +11,45 @@
 /*
  * A range of granules that is to be scanned, of one block:
  *
- *     63                            21 20                  0
- *    | address / 16 (43 bits)         | granules (21 bits)  |
+ *     63                 48 47                                0
+ *    | granules (16 bits)  | address                           |
  *
  * The largest count stands for all that is left of a large block.
  */
 typedef uint64_t gl_mark_entry;
-#define GL_MARK_COUNT_BITS 21
-#define GL_MARK_COUNT_MAX (((size_t)1 << GL_MARK_COUNT_BITS) - 1)
+#define GL_MARK_ADDRESS_BITS 48
+#define GL_MARK_COUNT_MAX (((size_t)1 << (64 - GL_MARK_ADDRESS_BITS)) - 1)
+
+_Static_assert(GL_ARENA_GRANULES < GL_MARK_COUNT_MAX, "an arena's block fits");
 
 GL_INLINE gl_mark_entry gl_mark_entry_of(uintptr_t address, size_t granules) {
-  return (uint64_t)address << (GL_MARK_COUNT_BITS - GL_GRANULE_SHIFT) |
-         granules;
+  return (uint64_t)granules << GL_MARK_ADDRESS_BITS | address;
 }
 
 GL_INLINE uintptr_t gl_mark_entry_address(gl_mark_entry entry) {
-  return (uintptr_t)(entry >> GL_MARK_COUNT_BITS << GL_GRANULE_SHIFT);
+  return (uintptr_t)(entry << (64 - GL_MARK_ADDRESS_BITS) >>
+                     (64 - GL_MARK_ADDRESS_BITS));
 }
 
-/* Room for candidates, and behind it for what a vector store writes too much;
-   for objects on their way, a power of two. */
+GL_INLINE size_t gl_mark_entry_granules(gl_mark_entry entry) {
+  return (size_t)(entry >> GL_MARK_ADDRESS_BITS);
+}
+
+/*
+ * A marker's account of a slot: what it is, and the granules it blackened
+ * there.  Both in one word, since both are wanted for every candidate.
+ */
+#define GL_ACCOUNT_BITS 2
+enum gl_account {
+  GL_ACCOUNT_SCANNED, /* an arena whose blocks are scanned */
+  GL_ACCOUNT_ATOMIC,  /* an arena whose blocks are not */
+  GL_ACCOUNT_RUNS     /* look into the page table */
+};
+
+/* Room for candidates, and behind it for what a vector store writes too
+   much. */
 #define GL_MARK_RING 512
 #define GL_MARK_RING_SLACK 4
-#define GL_MARK_FIFO 64
 
 /* Code that reads all of memory, word by word, as it is: no sanitizer can
    judge it. */
@@ -49,12 +65,10 @@ GL_INLINE uintptr_t gl_mark_entry_address(gl_mark_entry entry) {
 struct gl_marker {
   gl_mark_entry *stack;
   size_t bottom, depth, capacity;
-  uint32_t *live;      /* granules that it blackened, for each arena */
+  uint32_t *accounts;  /* for each slot, granules << bits | enum gl_account */
   uint64_t objects;    /* blocks that it blackened */
   bool shared;         /* others mark at the same time: atomics are needed */
-  uintptr_t ring[GL_MARK_RING];      /* candidates: words that point into the
-                                        heap */
-  gl_mark_entry fifo[GL_MARK_FIFO];  /* entries whose memory is on the way */
+  uintptr_t ring[GL_MARK_RING]; /* candidates: words that point into the heap */
 } __attribute__((aligned(64)));
 
 /* What all markers share. */
@@ -80,10 +94,14 @@ void gl_marker_drain(struct gl_marker *marker);
 void gl_marker_drain_avx2(struct gl_marker *marker);
 bool gl_marker_has_avx2(void);
 
-/* Black a block; false where it was.  Test first: most are. */
-GL_INLINE bool gl_mark_set(struct gl_tags *line, uint64_t bit, bool shared) {
-  uint64_t mark = __atomic_load_n(&line->mark, __ATOMIC_RELAXED);
-  if ((mark & bit) != 0) return false;
+GL_INLINE uint64_t gl_mark_load(const struct gl_tags *line) {
+  return __atomic_load_n(&line->mark, __ATOMIC_RELAXED);
+}
+
+/* Black a block that was white when the marks of its line were read; false
+   where another marker was faster. */
+GL_INLINE bool gl_mark_set(struct gl_tags *line, uint64_t mark, uint64_t bit,
+                           bool shared) {
   if (shared)
     return (__atomic_fetch_or(&line->mark, bit, __ATOMIC_RELAXED) & bit) == 0;
   line->mark = mark | bit;
@@ -91,11 +109,13 @@ GL_INLINE bool gl_mark_set(struct gl_tags *line, uint64_t bit, bool shared) {
 }
 
 /* The rare cases of draining: an entry of the block at head that finds the
-   stack full; an entry that is longer than a piece, of which the piece is left
+   stack full; candidates for whose blocks it may have no room; an entry that is longer than a piece, of which the piece is left
    to the caller; a candidate that is in no arena; one that is interior, or a
    block whose end is in another line of tags. */
 void gl_marker_push_slow(struct gl_marker *marker, uintptr_t head,
                          gl_mark_entry entry);
+void gl_marker_blacken_slowly(struct gl_marker *marker,
+                              const uintptr_t *candidates, size_t count);
 void gl_marker_push_rest(struct gl_marker *marker, gl_mark_entry entry,
                          size_t piece_granules);
 void gl_marker_mark_large(struct gl_marker *marker, uintptr_t address);
@@ -126,6 +146,9 @@ void gl_markers_finish(void);
 /* Threads of the process that are helpers: they are not stopped. */
 bool gl_markers_is_helper(pid_t tid);
 size_t gl_markers_helpers(void);
+
+/* Slots below the top of the heap, as of the start of the marking. */
+size_t gl_mark_slots(void);
 
 /* In the child of a fork there are none. */
 void gl_markers_after_fork(void);

@@ -81,12 +81,7 @@ GL_MARK_UNCHECKED GL_INLINE void hot_filter_words(struct hot *h,
 
 #include "drain.h"
 
-void gl_marker_drain_avx2(struct gl_marker *m) {
-  if (m->shared)
-    hot_drain(m, true);
-  else
-    hot_drain(m, false);
-}
+void gl_marker_drain_avx2(struct gl_marker *m) { hot_drain(m); }
 
 bool gl_marker_has_avx2(void) {
   return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi2");

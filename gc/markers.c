@@ -224,9 +224,9 @@ void gl_markers_start(void) {
 }
 
 static void markers_add_up(const struct gl_marker *m) {
-  size_t slots =
-      (gl_marking.extent_bytes + GL_ARENA_BYTES - 1) >> GL_ARENA_SHIFT;
-  for (size_t i = 0; i < slots; i++) gl_marker_main.live[i] += m->live[i];
+  for (size_t i = 0; i < gl_mark_slots(); i++)
+    gl_marker_main.accounts[i] += m->accounts[i] >> GL_ACCOUNT_BITS
+                                                        << GL_ACCOUNT_BITS;
   gl_marker_main.objects += m->objects;
 }
 
