@@ -25,7 +25,7 @@
 /* How far ahead of the bump pointer a hole is made ready: zeroed where it is
    dirty (more would push live data out of the first level cache), or just
    charged to the budget. */
-#define LANE_ZERO_STEP_BYTES ((size_t)4096)
+#define LANE_ZERO_STEP_BYTES ((size_t)2048)
 #define LANE_CHARGE_STEP_BYTES ((size_t)32768)
 
 /* Small blocks take a run of this size from the bins, if there is one, rather
@@ -71,6 +71,17 @@ static void lane_account(struct gl_cache *cache, struct gl_lane *lane) {
 
 /* --------------------------------------------------------------- the hole */
 
+/* Memory that was written before will be in the cache when it is zeroed next;
+   by then the program has used up what is ready now. */
+static void lane_fetch_next(const struct gl_lane *lane,
+                            const struct gl_arena *arena) {
+  const char *limit = lane->hole.limit;
+  if ((size_t)(limit - lane->hole.start) <= LANE_ZERO_STEP_BYTES) return;
+  if (limit <= gl_arena_start(arena) + arena->clean_to) return;
+  for (size_t i = 64; i <= LANE_ZERO_STEP_BYTES; i += 64)
+    __builtin_prefetch(limit - i, 1);
+}
+
 /* Make [to, limit) ready for allocation. */
 static void lane_ready(struct gl_cache *cache, struct gl_lane *lane, char *to) {
   char *from = lane->hole.limit;
@@ -81,6 +92,7 @@ static void lane_ready(struct gl_cache *cache, struct gl_lane *lane, char *to) {
     gl_arena_soil(arena, to, from);
   cache->charged_bytes += (size_t)(from - to);
   lane->hole.limit = to;
+  if (gl_kind_is_zeroed(lane->kind)) lane_fetch_next(lane, arena);
 }
 
 /* Move the limit so that bytes fit, and some more; but leave the granule at the
