@@ -22,7 +22,7 @@
  * turn's objects are scanned where they lie on the stack, and the next turn's
  * are pushed over them.
  */
-#include "hot.h"
+#include "share.h"
 
 /* Objects scanned in a turn at most; candidates that end it, and how many of
    them wait for the next turn.  Found by trying 8 to 128 on trees and a random
@@ -46,14 +46,6 @@
    2 * DRAIN_PIECE_GRANULES)
 
 _Static_assert(DRAIN_RING_START_MAX > DRAIN_TAGS_AHEAD, "the ring is long");
-
-GL_INLINE bool hot_has_entries(const struct hot *h) {
-  return h->top > h->bottom;
-}
-
-GL_INLINE size_t hot_candidates(const struct hot *h) {
-  return h->ring_end - h->ring_start;
-}
 
 /* Of a longer block the first lines; then the processor sees where it goes. */
 GL_INLINE void hot_fetch(gl_mark_entry entry) {
@@ -80,14 +72,6 @@ GL_INLINE void hot_scan(struct hot *h, const struct hot_filter *f,
   hot_filter_words(h, f, words, count);
 }
 
-/* Move the candidates to the start of the ring. */
-GL_INLINE void hot_rewind(struct hot *h) {
-  size_t count = hot_candidates(h);
-  for (size_t i = 0; i < count; i++) h->ring[i] = h->ring[h->ring_start + i];
-  h->ring_start = 0;
-  h->ring_end = count;
-}
-
 /* Scan the newest objects, the oldest of them first: it has been on its way
    the longest.  What is pushed meanwhile, the rests of long ones, goes where
    entries were read already. */
@@ -102,6 +86,7 @@ static GL_NOINLINE void hot_scan_some(struct hot *hot) {
   size_t enough = h.ring_start + DRAIN_CANDIDATES;
   while (at < end && h.ring_end < enough) hot_scan(&h, &f, *at++);
   while (at < end) *h.top++ = *at++;
+  if (h.m->shared) hot_sort(&h, fetched);
   for (size_t i = fetched; i < h.ring_end; i++) hot_fetch_tags(&h, h.ring[i]);
   *hot = h;
 }
@@ -119,7 +104,7 @@ GL_INLINE gl_mark_entry *hot_warm(const struct hot *h, gl_mark_entry *warm) {
 
 /* Blacken the oldest candidates; all of them where there is nothing else to do
    until the tags of the youngest come. */
-GL_INLINE void hot_blacken_some(struct hot *hot, bool shared) {
+static GL_NOINLINE void hot_blacken_some(struct hot *hot) {
   struct hot h = *hot;
   size_t end = h.ring_end;
   if (hot_candidates(&h) >= DRAIN_CANDIDATES ||
@@ -132,7 +117,7 @@ GL_INLINE void hot_blacken_some(struct hot *hot, bool shared) {
     h.ring_start = end;
   }
   while (h.ring_start < end) {
-    gl_mark_entry entry = hot_blacken(&h, h.ring[h.ring_start++], shared);
+    gl_mark_entry entry = hot_blacken(&h, h.ring[h.ring_start++]);
     if (entry == 0) continue;
     hot_fetch(entry);
     *h.top++ = entry;
@@ -141,36 +126,20 @@ GL_INLINE void hot_blacken_some(struct hot *hot, bool shared) {
   *hot = h;
 }
 
-static GL_NOINLINE void hot_blacken_shared(struct hot *h) {
-  hot_blacken_some(h, true);
-}
-
-static GL_NOINLINE void hot_blacken_alone(struct hot *h) {
-  hot_blacken_some(h, false);
-}
-
 /* A list: one candidate, and nothing else to do.  Nothing to wait for but the
    memory itself. */
 static GL_NOINLINE void hot_follow(struct hot *hot) {
   struct hot h = *hot;
   const struct hot_filter f = hot_filter_begin(&h);
   while (hot_candidates(&h) == 1 && !hot_has_entries(&h)) {
-    gl_mark_entry entry =
-        hot_blacken(&h, h.ring[h.ring_start], h.m->shared);
+    gl_mark_entry entry = hot_blacken(&h, h.ring[h.ring_start]);
     h.ring_start = h.ring_end = 0;
     if (entry == 0) break;
     h.objects++;
     hot_scan(&h, &f, entry);
+    if (h.m->shared) hot_sort(&h, 0);
   }
   *hot = h;
-}
-
-GL_INLINE void hot_feed(struct hot *h) {
-  if (GL_LIKELY(__atomic_load_n(&gl_markers_hungry, __ATOMIC_RELAXED) <= 0))
-    return;
-  hot_save(h);
-  gl_markers_feed(h->m);
-  hot_load(h);
 }
 
 GL_INLINE void hot_drain(struct gl_marker *m) {
@@ -179,14 +148,11 @@ GL_INLINE void hot_drain(struct gl_marker *m) {
   for (;;) {
     hot_scan_some(&h);
     if (hot_candidates(&h) == 1) hot_follow(&h);
-    if (hot_candidates(&h) == 0 && !hot_has_entries(&h)) break;
+    if (hot_candidates(&h) == 0 && !hot_has_entries(&h))
+      if (!m->shared || !hot_share(&h)) break;
     warm = hot_warm(&h, warm);
-    if (m->shared) {
-      hot_blacken_shared(&h);
-      hot_feed(&h);
-    } else {
-      hot_blacken_alone(&h);
-    }
+    hot_blacken_some(&h);
+    if (m->shared) hot_share(&h);
   }
   hot_save(&h);
 }

@@ -54,6 +54,22 @@ GL_INLINE struct hot hot_begin(struct gl_marker *m) {
   return h;
 }
 
+GL_INLINE bool hot_has_entries(const struct hot *h) {
+  return h->top > h->bottom;
+}
+
+GL_INLINE size_t hot_candidates(const struct hot *h) {
+  return h->ring_end - h->ring_start;
+}
+
+/* Move the candidates to the start of the ring. */
+GL_INLINE void hot_rewind(struct hot *h) {
+  size_t count = hot_candidates(h);
+  for (size_t i = 0; i < count; i++) h->ring[i] = h->ring[h->ring_start + i];
+  h->ring_start = 0;
+  h->ring_end = count;
+}
+
 GL_INLINE struct gl_tags *hot_tags(const struct hot *h, uintptr_t word) {
   return (struct gl_tags *)(h->tags_bias +
                             (word >> GL_LINE_SHIFT) * sizeof(struct gl_tags));
@@ -85,8 +101,7 @@ GL_INLINE bool hot_bit(uint64_t x, uintptr_t n) { return x >> (n & 63) & 1; }
  * to scan: no block, a black one, a pointer-free one.  Whoever gets an entry
  * counts the object.
  */
-GL_INLINE gl_mark_entry hot_blacken(struct hot *h, uintptr_t word,
-                                    bool shared) {
+GL_INLINE gl_mark_entry hot_blacken(struct hot *h, uintptr_t word) {
   uint32_t *account =
       (uint32_t *)(h->accounts_bias +
                    (word >> GL_ARENA_SHIFT) * sizeof(uint32_t));
@@ -97,21 +112,21 @@ GL_INLINE gl_mark_entry hot_blacken(struct hot *h, uintptr_t word,
     return 0;
   }
   struct gl_tags *line = hot_tags(h, word);
-  uint64_t block = line->block, mark = gl_mark_load(line);
+  uint64_t block = line->block, mark = line->mark;
   if (!hot_bit(block & ~mark, word >> GL_GRANULE_SHIFT)) {
     if (GL_LIKELY(hot_bit(block, word >> GL_GRANULE_SHIFT))) return 0;
     word = hot_head(h, word); /* it is interior, or in free memory */
     if (word == 0) return 0;
     line = hot_tags(h, word);
     block = line->block;
-    mark = gl_mark_load(line);
+    mark = line->mark;
     if (!hot_bit(block & ~mark, word >> GL_GRANULE_SHIFT)) return 0;
   }
   size_t bit = word >> GL_GRANULE_SHIFT & 63;
-  if (!gl_mark_set(line, mark, (uint64_t)1 << bit, shared)) return 0;
+  line->mark = mark | (uint64_t)1 << bit;
   uint64_t above = (block | mark) >> bit >> 1;
-  size_t granules = GL_LIKELY(above != 0) ? gl_lowest(above) + 1
-                                          : hot_count_to_end(h, word);
+  size_t granules =
+      GL_LIKELY(above != 0) ? gl_lowest(above) + 1 : hot_count_to_end(h, word);
   *account += (uint32_t)granules << GL_ACCOUNT_BITS;
   if ((*account & GL_ACCOUNT_ATOMIC) != 0) {
     h->objects++;

@@ -11,7 +11,7 @@ libgleaner_core_la_SOURCES += \
   gc/fork.c \
   gc/futex.c \
   gc/gc.h \
-  gc/drain.h gc/hot.h gc/mark.c gc/mark.h \
+  gc/drain.h gc/hot.h gc/mark.c gc/mark.h gc/share.h \
   gc/lean.c \
   gc/markers.c \
   gc/modules.c \

@@ -30,6 +30,9 @@
 
 #define MARK_STACK_FIRST_ENTRIES ((size_t)8192)
 
+/* Entries of this length are cut in half to be shared. */
+#define MARK_SPLIT_GRANULES ((size_t)512)
+
 /* Blocks found from roots before what they reach is marked. */
 #define MARK_ROOTS_AT_ONCE 64
 
@@ -98,19 +101,35 @@ static void mark_push_large(struct gl_marker *m, size_t page) {
                                       mark_large_granules(page)));
 }
 
-void gl_marker_push_rest(struct gl_marker *m, gl_mark_entry entry,
-                         size_t piece) {
+/* Granules of an entry, and the head of its block. */
+static size_t mark_entry_granules(gl_mark_entry entry, uintptr_t *head) {
   uintptr_t address = gl_mark_entry_address(entry);
   size_t count = gl_mark_entry_granules(entry);
-  uintptr_t head = address;
   size_t page = gl_runs_find_large(gl_page_of((void *)address));
-  if (page != 0) head = (uintptr_t)gl_page_address(page);
+  *head = page != 0 ? (uintptr_t)gl_page_address(page) : address;
   if (count == GL_MARK_COUNT_MAX)
-    count = mark_large_granules(page) -
-            ((address - head) >> GL_GRANULE_SHIFT);
+    count = mark_large_granules(page) - ((address - *head) >> GL_GRANULE_SHIFT);
+  return count;
+}
+
+void gl_marker_push_rest(struct gl_marker *m, gl_mark_entry entry,
+                         size_t piece) {
+  uintptr_t head, address = gl_mark_entry_address(entry);
+  size_t count = mark_entry_granules(entry, &head);
   gl_marker_push_slow(
       m, head,
       mark_entry_of_run(address + (piece << GL_GRANULE_SHIFT), count - piece));
+}
+
+gl_mark_entry gl_marker_split(gl_mark_entry *entry) {
+  uintptr_t head, address = gl_mark_entry_address(*entry);
+  if (gl_mark_entry_granules(*entry) < MARK_SPLIT_GRANULES) return 0;
+  size_t count = mark_entry_granules(*entry, &head);
+  size_t lower = count / 2;
+  if (lower >= GL_MARK_COUNT_MAX) lower = GL_MARK_COUNT_MAX - 1;
+  *entry = gl_mark_entry_of(address, lower);
+  return mark_entry_of_run(address + (lower << GL_GRANULE_SHIFT),
+                           count - lower);
 }
 
 GL_NOINLINE void gl_marker_mark_large(struct gl_marker *m, uintptr_t address) {
@@ -118,8 +137,10 @@ GL_NOINLINE void gl_marker_mark_large(struct gl_marker *m, uintptr_t address) {
   if (page == 0) return;
   size_t granule = mark_page_granule(page);
   struct gl_tags *line = gl_tags_line(gl_heap.tags, granule);
-  if (gl_tags_is_marked(gl_heap.tags, granule) ||
-      !gl_mark_set(line, gl_mark_load(line), gl_tags_bit(granule), m->shared))
+  uint64_t bit = gl_tags_bit(granule);
+  if ((__atomic_load_n(&line->mark, __ATOMIC_RELAXED) & bit) != 0) return;
+  /* Its interior may be in anybody's territory. */
+  if ((__atomic_fetch_or(&line->mark, bit, __ATOMIC_RELAXED) & bit) != 0)
     return;
   m->objects++;
   if (gl_heap.pages[page].kind != GL_ATOMIC) mark_push_large(m, page);
@@ -166,9 +187,9 @@ GL_MARK_UNCHECKED GL_INLINE void hot_filter_words(struct hot *h,
 
 #include "drain.h"
 
-static void mark_candidate(struct gl_marker *m, uintptr_t word) {
+void gl_marker_blacken(struct gl_marker *m, uintptr_t word) {
   struct hot h = hot_begin(m);
-  gl_mark_entry entry = hot_blacken(&h, word, m->shared);
+  gl_mark_entry entry = hot_blacken(&h, word);
   if (entry != 0) h.objects++;
   hot_save(&h);
   if (entry != 0) gl_marker_push(m, entry);
@@ -177,7 +198,7 @@ static void mark_candidate(struct gl_marker *m, uintptr_t word) {
 GL_NOINLINE void gl_marker_blacken_slowly(struct gl_marker *m,
                                           const uintptr_t *candidates,
                                           size_t count) {
-  for (size_t i = 0; i < count; i++) mark_candidate(m, candidates[i]);
+  for (size_t i = 0; i < count; i++) gl_marker_blacken(m, candidates[i]);
 }
 
 void gl_marker_drain(struct gl_marker *m) {
@@ -188,6 +209,15 @@ void gl_marker_drain(struct gl_marker *m) {
 }
 
 /* ------------------------------------------------------------------- roots */
+
+static void mark_candidate(struct gl_marker *m, uintptr_t word) {
+  if ((m->held >> gl_territory_bit(word) & 1) != 0) {
+    gl_marker_blacken(m, word);
+    return;
+  }
+  m->away[m->away_count++] = word;
+  if (m->away_count >= GL_PACKET_WORDS) gl_markers_send(m);
+}
 
 static GL_NOINLINE void mark_root(struct gl_marker *m, uintptr_t word) {
   size_t offset = word - gl_heap.base;
@@ -229,7 +259,8 @@ static void mark_all_of_arena(struct gl_marker *m, size_t slot) {
 void gl_mark_uncollectable(void) {
   struct gl_marker *m = &gl_marker_main;
   for (size_t slot = 0; slot < gl_mark_slots(); slot++)
-    if (gl_heap.slots[slot] == GL_SLOT_UNCOLLECTABLE) mark_all_of_arena(m, slot);
+    if (gl_heap.slots[slot] == GL_SLOT_UNCOLLECTABLE)
+      mark_all_of_arena(m, slot);
   for (uint32_t page = gl_heap.runs.large; page != 0;
        page = gl_heap.pages[page].next)
     if (gl_heap.pages[page].kind == GL_UNCOLLECTABLE) {
@@ -246,8 +277,8 @@ static void mark_rescan_arena(struct gl_marker *m, size_t slot) {
   while ((at = gl_tags_next_block(tags, at, end)) < end) {
     size_t next = gl_tags_next(tags, at + 1, end);
     if (gl_tags_is_marked(tags, at)) {
-      gl_marker_push(m, gl_mark_entry_of((uintptr_t)gl_granule_address(at),
-                                         next - at));
+      gl_marker_push(
+          m, gl_mark_entry_of((uintptr_t)gl_granule_address(at), next - at));
       gl_marker_drain(m);
     }
     at = next;
@@ -327,6 +358,8 @@ void gl_marker_begin(struct gl_marker *m) {
   mark_shrink_stack(m);
   m->bottom = m->depth = 0;
   m->objects = 0;
+  m->away_count = m->unsent = 0;
+  m->coming = NULL;
   mark_open_accounts(m);
 }
 
@@ -339,7 +372,6 @@ void gl_mark_begin(void) {
 void gl_mark_finish(void) {
   gl_marker_drain(&gl_marker_main);
   gl_markers_finish();
-  gl_marker_main.shared = false;
   mark_recover(&gl_marker_main);
   for (size_t i = 0; i < gl_mark_slots(); i++)
     gl_marker_main.accounts[i] >>= GL_ACCOUNT_BITS;
@@ -353,5 +385,5 @@ size_t gl_mark_metadata_bytes(void) {
   size_t slots = gl_heap.extent_bytes >> GL_ARENA_SHIFT;
   size_t marker = gl_marker_main.capacity * sizeof(gl_mark_entry) +
                   slots * sizeof *gl_marker_main.accounts;
-  return marker * (1 + gl_markers_helpers()) + slots;
+  return marker * (1 + gl_markers_helpers()) + slots + gl_markers_pool_bytes();
 }

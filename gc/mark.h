@@ -56,6 +56,29 @@ enum gl_account {
 #define GL_MARK_UNCHECKED __attribute__((no_sanitize("address", "thread")))
 
 /*
+ * Territories: the arenas, dealt out to markers, so that no word of tags is
+ * written by two of them and marks need no atomic instruction.  A marker holds
+ * some; a mask has a bit for each of 32 neighbouring arenas, and a territory is
+ * every n-th bit.
+ */
+#define GL_TERRITORIES_MAX 32
+#define GL_TERRITORIES_ALL UINT32_MAX
+
+GL_INLINE unsigned gl_territory_bit(uintptr_t address) {
+  return address >> GL_ARENA_SHIFT & (GL_TERRITORIES_MAX - 1);
+}
+
+/* Candidates, or entries, sent together from one marker to another.  Of 16 to
+   512 this size was as good as any above 64. */
+#define GL_PACKET_WORDS 126
+
+struct gl_packet {
+  struct gl_packet *next;
+  size_t count;
+  uint64_t words[GL_PACKET_WORDS];
+};
+
+/*
  * One marker.  Equation while it marks: a block that it blackened is scanned,
  * or one of its entries, or its slot is flagged as overflowed.
  *
@@ -65,19 +88,26 @@ enum gl_account {
 struct gl_marker {
   gl_mark_entry *stack;
   size_t bottom, depth, capacity;
-  uint32_t *accounts;  /* for each slot, granules << bits | enum gl_account */
-  uint64_t objects;    /* blocks that it blackened */
-  bool shared;         /* others mark at the same time: atomics are needed */
+  uint32_t *accounts; /* for each slot, granules << bits | enum gl_account */
+  uint64_t objects;   /* blocks that it blackened */
+  bool shared;        /* others mark at the same time */
+  uint32_t held;      /* territories in which it alone blackens */
+  size_t away_count;  /* candidates that are not in them, */
+  size_t unsent;      /* and those already sorted into packets */
+  struct gl_packet *out[GL_TERRITORIES_MAX];
+  struct gl_packet *coming; /* sent to it, and how much of that is taken in */
+  size_t taken;
   uintptr_t ring[GL_MARK_RING]; /* candidates: words that point into the heap */
+  uintptr_t away[GL_MARK_RING + GL_PACKET_WORDS];
 } __attribute__((aligned(64)));
 
 /* What all markers share. */
 struct gl_marking {
   size_t extent_bytes; /* of the heap, at the start of this marking */
-  uint8_t *flags;      /* for each slot: blocks in it found no room on a stack */
-  bool overflowed;     /* some slot is flagged */
-  bool fixed;          /* stacks may not grow */
-  bool has_avx2;       /* the processor does, and BMI2 */
+  uint8_t *flags;  /* for each slot: blocks in it found no room on a stack */
+  bool overflowed; /* some slot is flagged */
+  bool fixed;      /* stacks may not grow */
+  bool has_avx2;   /* the processor does, and BMI2 */
 };
 
 extern struct gl_marking gl_marking;
@@ -93,20 +123,6 @@ void gl_marker_drain(struct gl_marker *marker);
 /* The same for a processor with AVX2 and BMI2, and whether this is one. */
 void gl_marker_drain_avx2(struct gl_marker *marker);
 bool gl_marker_has_avx2(void);
-
-GL_INLINE uint64_t gl_mark_load(const struct gl_tags *line) {
-  return __atomic_load_n(&line->mark, __ATOMIC_RELAXED);
-}
-
-/* Black a block that was white when the marks of its line were read; false
-   where another marker was faster. */
-GL_INLINE bool gl_mark_set(struct gl_tags *line, uint64_t mark, uint64_t bit,
-                           bool shared) {
-  if (shared)
-    return (__atomic_fetch_or(&line->mark, bit, __ATOMIC_RELAXED) & bit) == 0;
-  line->mark = mark | bit;
-  return true;
-}
 
 /* The rare cases of draining: an entry of the block at head that finds the
    stack full; candidates for whose blocks it may have no room; an entry that is longer than a piece, of which the piece is left
@@ -125,17 +141,35 @@ size_t gl_marker_find_end(size_t head);
 /* Take an entry in from another marker. */
 void gl_marker_push(struct gl_marker *marker, gl_mark_entry entry);
 
+/* Cut a long entry in half, and return the upper one; 0 where it is short. */
+gl_mark_entry gl_marker_split(gl_mark_entry *entry);
+
+/* Blacken the block that a word points into, in a territory that is held. */
+void gl_marker_blacken(struct gl_marker *marker, uintptr_t word);
+
 /* ------------------------------------------------------- sharing (markers.c) */
 
 /* The marker of the collecting thread. */
 extern struct gl_marker gl_marker_main;
 
-/* How many markers wait for work, less the packets that wait for them: where
-   it is positive, a marker with entries to spare gives some of them away. */
-extern int32_t gl_markers_hungry;
+/* What markers that work should know: in the lower half the territories to
+   which candidates were sent, and whether somebody waits for work for whom none
+   is there.  Changes rarely, and has a cache line to itself. */
+#define GL_NEWS_HUNGRY ((uint64_t)1 << 32)
+struct gl_markers_news {
+  uint64_t word;
+} __attribute__((aligned(64)));
+extern struct gl_markers_news gl_markers_news;
 
-/* Give away older entries; called by gl_marker_drain. */
-void gl_markers_feed(struct gl_marker *marker);
+/* Send the candidates that were put aside. */
+void gl_markers_send(struct gl_marker *marker);
+
+/* Let what was sent to this marker, if anything was, be what is coming.  Where
+   somebody is hungry give work away, and perhaps territory. */
+void gl_markers_share(struct gl_marker *marker);
+
+/* All of a packet has been taken in. */
+void gl_markers_return(struct gl_packet *packet);
 
 /* Make the helpers that this marking wants, before any lock is taken;
    wake them; let them work until all is marked; put them to sleep. */
@@ -149,6 +183,9 @@ size_t gl_markers_helpers(void);
 
 /* Slots below the top of the heap, as of the start of the marking. */
 size_t gl_mark_slots(void);
+
+/* Memory of packets that was ever used. */
+size_t gl_markers_pool_bytes(void);
 
 /* In the child of a fork there are none. */
 void gl_markers_after_fork(void);

@@ -2,16 +2,24 @@
 /*
  * markers.c: several threads mark together.
  *
- * The collecting thread marks, and so do helpers, which sleep between
- * collections.  A marker that runs dry says that it is hungry; one that has
- * entries then puts some, the oldest it has, into the pool, as a packet; a
- * hungry one takes a packet.  When all are hungry and the pool is empty, all is
- * marked.  (Work packets: Ossia et al. 2002, A Parallel, Incremental and
- * Concurrent GC for Servers.)
+ * The heap is divided into territories, arena by arena, and a territory is held
+ * by one marker at a time, which alone blackens there: so marks are plain
+ * stores, and a line of tags is in one processor's cache.  (Marks by locked
+ * instructions cost 3.5 to 4 ns each where an object takes 10 to 15, and lines
+ * went to and fro.)  A marker that finds a candidate elsewhere puts it aside and
+ * sends it, in packets, to whoever holds that territory or comes to hold it.
+ *
+ * The collecting thread begins with the whole heap.  One who runs dry gives up
+ * what it holds and is hungry.  One who sees that, and has entries to spare,
+ * gives up half of its territories, and gives entries: its oldest, or half of a
+ * long one.  Who finds work takes all that nobody holds.  So a list, where there
+ * is never anything to spare, stays with one marker.  When all are hungry and no
+ * packet waits, all is marked.  (Packets: Ossia et al. 2002, A Parallel,
+ * Incremental and Concurrent GC for Servers.)
  *
  * Helpers are made on first need, block all signals, never touch the heap but
  * to mark, and are gone in the child of a fork.  With one marker none of this
- * runs, and marking uses no atomic operation.
+ * runs.
  */
 #include <pthread.h>
 #include <sched.h>
@@ -26,9 +34,16 @@
 
 #define MARKERS_MAX 32
 
-/* Entries given away at once, and packets that may wait. */
-#define MARKERS_PACKET 64
-#define MARKERS_PACKETS 64
+/* Entries given away at once: they fit any stack. */
+#define MARKERS_ENTRIES 64
+
+/* With fewer, territory is not given up. */
+#define MARKERS_SPARE 16
+
+/* Memory for packets, touched as it is used: a million candidates, which a
+   marker finds in 20 ms and another may be kept from taking for so long.  Every
+   marker may hold one packet, and then there must be another. */
+#define MARKERS_POOL_PACKETS ((size_t)(GL_TORTURE ? 48 : 8192))
 
 /* No help for less than this: to wake a helper takes some 50 us, in which one
    marker marks about so much. */
@@ -39,21 +54,21 @@
 #define MARKERS_SPINS 64
 #define MARKERS_PAUSES 16
 
-struct markers_packet {
-  gl_mark_entry entries[MARKERS_PACKET];
-  size_t count;
-};
-
 struct markers_helper {
   struct gl_marker marker;
   uint32_t round; /* the marking that the marker was last used in */
   pid_t tid;      /* 0 until the thread is ready */
 };
 
+/* First in, first out: neighbours in memory stay together in time. */
+struct markers_list {
+  struct gl_packet *first, *last;
+};
+
 /*
- * Equation: hungry + markers that have work = working + 1.  A helper counts as
- * hungry until it takes a packet, so one that the system never lets run holds
- * nobody up.
+ * Equations: hungry + markers that have work = working + 1; every territory is
+ * unheld or held by one of those that have work.  A helper counts as hungry
+ * until it finds work, so one that the system never lets run holds nobody up.
  */
 static struct {
   struct markers_helper *helpers[MARKERS_MAX];
@@ -61,16 +76,31 @@ static struct {
   size_t wanted;  /* of them, by the options and the machine */
   bool asked;     /* wanted is known */
   size_t working; /* helpers in this marking */
-  uint32_t round; /* number of the marking; helpers sleep on it */
-  bool open;      /* not all is marked yet */
-  uint32_t lock;  /* of what follows */
+  uint32_t round; /* number of the marking */
+  struct gl_packet *pool;
+  unsigned territories;                       /* a power of two */
+  uint32_t masks[GL_TERRITORIES_MAX];         /* of each */
+  uint32_t lock __attribute__((aligned(64))); /* of what follows */
+  bool open;                                  /* not all is marked yet */
   size_t hungry;
-  size_t packet_count;
-  struct markers_packet packets[MARKERS_PACKETS];
+  uint32_t unheld;                            /* territories */
+  struct markers_list entries;                /* packets of entries */
+  struct markers_list in[GL_TERRITORIES_MAX]; /* of candidates */
+  size_t packet_count;                        /* in all these lists */
+  uint32_t waiting;       /* territories that have packets */
+  uint64_t may_begin;     /* what markers_may_begin_locked last said */
+  uint32_t gifts;         /* that sleepers were woken for; they sleep on it */
+  bool asleep;            /* somebody may */
+  struct gl_packet *free; /* used before */
+  size_t used, most;      /* of the pool, now and ever */
 } markers GL_DATA = {.count = 0};
 
-struct gl_marker gl_marker_main GL_DATA = {.depth = 0};
-int32_t gl_markers_hungry GL_DATA = 0;
+struct gl_marker gl_marker_main GL_DATA = {.held = GL_TERRITORIES_ALL};
+struct gl_markers_news gl_markers_news GL_DATA = {0};
+
+_Static_assert(MARKERS_MAX <= GL_TERRITORIES_MAX, "a territory for each");
+_Static_assert(MARKERS_POOL_PACKETS > MARKERS_MAX, "a packet for each");
+_Static_assert(MARKERS_ENTRIES <= GL_PACKET_WORDS, "they fit a packet");
 
 /* ------------------------------------------------------------------- the pool */
 
@@ -79,34 +109,254 @@ static void markers_lock(void) {
     sched_yield();
 }
 
+/* Whether a hungry marker could do something: take up work, or see that there
+   is none. */
+static bool markers_may_begin_locked(void) {
+  return markers.entries.first != NULL ||
+         (markers.waiting & markers.unheld) != 0 ||
+         (markers.open && markers.hungry == markers.working + 1);
+}
+
+/* Written only where it differs: others look at it all the time. */
+static void markers_tell(uint64_t *word, uint64_t value) {
+  if (*word != value) __atomic_store_n(word, value, __ATOMIC_RELAXED);
+}
+
 static void markers_unlock(void) {
-  /* For the others' peeping: markers that no packet waits for. */
-  __atomic_store_n(&gl_markers_hungry,
-                   (int32_t)markers.hungry - (int32_t)markers.packet_count,
-                   __ATOMIC_RELAXED);
+  bool hungry = markers.hungry > markers.packet_count;
+  bool may_begin = markers_may_begin_locked();
+  bool wake = markers.asleep && may_begin;
+  markers_tell(&gl_markers_news.word,
+               markers.waiting | (hungry ? GL_NEWS_HUNGRY : 0));
+  markers_tell(&markers.may_begin, may_begin);
+  if (wake) {
+    markers.asleep = false;
+    __atomic_add_fetch(&markers.gifts, 1, __ATOMIC_RELAXED);
+  }
   __atomic_store_n(&markers.lock, 0, __ATOMIC_RELEASE);
+  if (wake) gl_futex_wake(&markers.gifts, INT32_MAX);
 }
 
-static bool markers_are_open(void) {
-  return __atomic_load_n(&markers.open, __ATOMIC_ACQUIRE);
+static struct gl_packet *markers_new_locked(void) {
+  struct gl_packet *packet = markers.free;
+  if (packet != NULL) {
+    markers.free = packet->next;
+  } else {
+    if (markers.used == MARKERS_POOL_PACKETS) return NULL;
+    packet = &markers.pool[markers.used++];
+  }
+  packet->count = 0;
+  return packet;
 }
 
-void gl_markers_feed(struct gl_marker *m) {
-  size_t entries = m->depth - m->bottom;
-  size_t count = entries / 2 < MARKERS_PACKET ? entries / 2 : MARKERS_PACKET;
-  if (count == 0) return;
+static unsigned markers_territory(uintptr_t word) {
+  return gl_territory_bit(word) & (markers.territories - 1);
+}
+
+static void markers_put_locked(struct markers_list *list,
+                               struct gl_packet *packet) {
+  packet->next = NULL;
+  if (list->first == NULL)
+    list->first = packet;
+  else
+    list->last->next = packet;
+  list->last = packet;
+  markers.packet_count++;
+}
+
+static struct gl_packet *markers_get_locked(struct markers_list *list) {
+  struct gl_packet *packet = list->first;
+  list->first = packet->next;
+  markers.packet_count--;
+  return packet;
+}
+
+/* Candidates that were sent to one of these territories; NULL for none. */
+static struct gl_packet *markers_receive_locked(uint32_t held) {
+  if ((markers.waiting & held) == 0) return NULL;
+  unsigned t = 0;
+  while ((markers.waiting & held & markers.masks[t]) == 0) t++;
+  struct gl_packet *packet = markers_get_locked(&markers.in[t]);
+  if (markers.in[t].first == NULL) markers.waiting &= ~markers.masks[t];
+  return packet;
+}
+
+static void markers_send_locked(struct gl_packet *packet) {
+  unsigned t = markers_territory(packet->words[0]);
+  markers_put_locked(&markers.in[t], packet);
+  markers.waiting |= markers.masks[t];
+}
+
+void gl_markers_return(struct gl_packet *packet) {
   markers_lock();
-  if (markers.packet_count < MARKERS_PACKETS) {
-    struct markers_packet *packet = &markers.packets[markers.packet_count++];
-    memcpy(packet->entries, m->stack + m->bottom,
-           count * sizeof packet->entries[0]);
-    packet->count = count;
-    m->bottom += count;
+  packet->next = markers.free;
+  markers.free = packet;
+  markers_unlock();
+}
+
+/* ------------------------------------------------------------------- sending */
+
+static void markers_publish(struct gl_marker *m, unsigned t) {
+  struct gl_packet *packet = m->out[t];
+  m->out[t] = NULL;
+  m->unsent -= packet->count;
+  markers_lock();
+  markers_send_locked(packet);
+  markers_unlock();
+}
+
+static void markers_publish_all(struct gl_marker *m) {
+  for (unsigned t = 0; m->unsent > 0 && t < markers.territories; t++)
+    if (m->out[t] != NULL) markers_publish(m, t);
+}
+
+/*
+ * The pool is full: take a packet out of it, of a territory that this marker
+ * holds or can have, and blacken what it can.  That finds no new candidates, so
+ * there is always somebody who can go on.  What is left of a packet is sent on.
+ * Returns it where nothing is.
+ */
+static GL_COLD struct gl_packet *markers_relieve(struct gl_marker *m) {
+  markers_lock();
+  m->held |= markers.unheld;
+  markers.unheld = 0;
+  struct gl_packet *packet = markers_receive_locked(m->held);
+  markers_unlock();
+  if (packet == NULL) {
+    markers_publish_all(m); /* or they might lack in the pool */
+    sched_yield();
+    return NULL;
+  }
+  size_t count = packet->count;
+  packet->count = 0;
+  for (size_t i = 0; i < count; i++)
+    if ((m->held >> gl_territory_bit(packet->words[i]) & 1) != 0)
+      gl_marker_blacken(m, packet->words[i]);
+    else
+      packet->words[packet->count++] = packet->words[i];
+  if (packet->count == 0) return packet;
+  markers_lock();
+  markers_send_locked(packet);
+  markers_unlock();
+  return NULL;
+}
+
+static struct gl_packet *markers_new(struct gl_marker *m) {
+  for (;;) {
+    markers_lock();
+    struct gl_packet *packet = markers_new_locked();
+    markers_unlock();
+    if (packet == NULL) packet = markers_relieve(m);
+    if (packet != NULL) return packet;
+  }
+}
+
+static void markers_send_packet(struct gl_marker *m, const uintptr_t *words,
+                                size_t count) {
+  struct gl_packet *packet = markers_new(m);
+  memcpy(packet->words, words, count * sizeof *words);
+  packet->count = count;
+  markers_lock();
+  markers_send_locked(packet);
+  markers_unlock();
+}
+
+/* Between two markers there is one other to send to.  (Should one hold nothing
+   it may find candidates for both; who receives them sends them on.) */
+static void markers_send_to_other(struct gl_marker *m) {
+  size_t count = m->away_count, at = 0;
+  m->away_count = 0;
+  for (size_t n; at < count; at += n) {
+    n = count - at < GL_PACKET_WORDS ? count - at : GL_PACKET_WORDS;
+    markers_send_packet(m, m->away + at, n);
+  }
+}
+
+/* Sort candidates into packets; those that are full are sent. */
+static void markers_send_to_others(struct gl_marker *m) {
+  size_t count = m->away_count;
+  m->away_count = 0;
+  m->unsent += count;
+  for (size_t i = 0; i < count; i++) {
+    unsigned t = markers_territory(m->away[i]);
+    struct gl_packet *packet = m->out[t];
+    if (packet == NULL) packet = m->out[t] = markers_new(m);
+    packet->words[packet->count++] = m->away[i];
+    if (packet->count == GL_PACKET_WORDS) markers_publish(m, t);
+  }
+}
+
+void gl_markers_send(struct gl_marker *m) {
+  if (markers.territories == 2)
+    markers_send_to_other(m);
+  else
+    markers_send_to_others(m);
+}
+
+static void markers_send_all(struct gl_marker *m) {
+  gl_markers_send(m);
+  markers_publish_all(m);
+}
+
+/* --------------------------------------------------------------------- giving */
+
+/* Move some entries to a packet: half of them, the oldest, or half of one. */
+static void markers_move_entries(struct gl_marker *m,
+                                 struct gl_packet *packet) {
+  size_t count = (m->depth - m->bottom) / 2;
+  if (count > MARKERS_ENTRIES - 1) count = MARKERS_ENTRIES - 1;
+  memcpy(packet->words, m->stack + m->bottom, count * sizeof *packet->words);
+  m->bottom += count;
+  gl_mark_entry half = gl_marker_split(&m->stack[m->bottom]);
+  if (half != 0) packet->words[count++] = half;
+  packet->count = count;
+}
+
+/* Every other one of the territories in a mask. */
+static uint32_t markers_half(uint32_t held) {
+  uint32_t half = 0;
+  bool odd = false;
+  for (unsigned t = 0; t < markers.territories; t++) {
+    if ((held & markers.masks[t]) == 0) continue;
+    if (odd) half |= markers.masks[t];
+    odd = !odd;
+  }
+  return half;
+}
+
+static bool markers_has_spare(const struct gl_marker *m) {
+  gl_mark_entry oldest = m->stack[m->bottom];
+  return m->depth - m->bottom >= MARKERS_SPARE || gl_marker_split(&oldest) != 0;
+}
+
+static void markers_give(struct gl_marker *m) {
+  if (m->depth == m->bottom || !markers_has_spare(m)) return;
+  markers_lock();
+  uint32_t half = markers_half(m->held);
+  m->held &= ~half;
+  markers.unheld |= half;
+  struct gl_packet *packet = markers_new_locked();
+  if (packet != NULL) {
+    markers_move_entries(m, packet);
+    markers_put_locked(&markers.entries, packet);
   }
   markers_unlock();
 }
 
-/* A helper's first packet in a marking: what it holds is of the last one. */
+void gl_markers_share(struct gl_marker *m) {
+  markers_lock();
+  m->coming = markers_receive_locked(m->held);
+  m->taken = 0;
+  bool hungry = markers.hungry > markers.packet_count;
+  markers_unlock();
+  if (!hungry) return;
+  markers_send_all(m);
+  markers_give(m);
+}
+
+/* -------------------------------------------------------------------- hunger */
+
+/* A helper's first work in a marking: what it holds is of the last one. */
 static void markers_join(struct gl_marker *m) {
   struct markers_helper *helper = (struct markers_helper *)m;
   if (m == &gl_marker_main || helper->round == markers.round) return;
@@ -114,38 +364,73 @@ static void markers_join(struct gl_marker *m) {
   gl_marker_begin(m);
 }
 
-/* Take a packet.  Where there is none and nobody could make one, all is
-   marked. */
-static bool markers_try_take(struct gl_marker *m) {
+static void markers_take_entries(struct gl_marker *m,
+                                 struct gl_packet *packet) {
+  m->bottom = m->depth = 0; /* empty, so they fit, however small it is */
+  for (size_t i = 0; i < packet->count; i++)
+    gl_marker_push(m, packet->words[i]);
+  gl_markers_return(packet);
+}
+
+/* Take up work: entries, or a territory that has been sent candidates. */
+static bool markers_try_begin(struct gl_marker *m) {
+  struct gl_packet *packet = NULL;
   markers_lock();
-  bool taken = markers.packet_count > 0;
-  if (taken) {
-    const struct markers_packet *packet =
-        &markers.packets[--markers.packet_count];
+  bool found = (markers.waiting & markers.unheld) != 0;
+  if (!found && markers.entries.first != NULL) {
+    packet = markers_get_locked(&markers.entries);
+    found = true;
+  }
+  if (found) {
     markers.hungry--;
+    m->held = markers.unheld;
+    markers.unheld = 0;
     markers_join(m);
-    m->bottom = m->depth = 0; /* empty; so a packet fits, however small it is */
-    for (size_t i = 0; i < packet->count; i++)
-      gl_marker_push(m, packet->entries[i]);
-  } else if (markers.hungry == markers.working + 1) {
-    __atomic_store_n(&markers.open, false, __ATOMIC_RELEASE);
   }
   markers_unlock();
-  return taken;
+  if (packet != NULL) markers_take_entries(m, packet);
+  return found;
 }
 
-/* Look for work; false when there is none left anywhere. */
-static bool markers_find_work(struct gl_marker *m) {
-  for (unsigned turn = 1; markers_are_open(); turn++) {
-    if (markers_try_take(m)) return true;
-    if (turn % MARKERS_SPINS == 0) sched_yield();
-    for (int i = 0; i < MARKERS_PAUSES; i++) __builtin_ia32_pause();
-  }
-  return false;
-}
-
-static void markers_become_hungry(void) {
+/* All are hungry, and no packet waits: all is marked. */
+static bool markers_try_close(void) {
   markers_lock();
+  bool all = markers.hungry == markers.working + 1 && markers.packet_count == 0;
+  if (all) markers.open = false;
+  markers_unlock();
+  return all;
+}
+
+/* Sleep until work is given away: a marker that only looks for it takes the
+   processor from others that have something to do. */
+static void markers_sleep(void) {
+  markers_lock();
+  uint32_t gifts = markers.gifts;
+  bool sleeps = !markers_may_begin_locked();
+  markers.asleep |= sleeps;
+  markers_unlock();
+  while (sleeps && __atomic_load_n(&markers.gifts, __ATOMIC_RELAXED) == gifts)
+    gl_futex_wait(&markers.gifts, gifts, 0);
+}
+
+/* Look for work; false when all is marked, which is for the collecting thread
+   alone to see. */
+static bool markers_find_work(struct gl_marker *m) {
+  for (unsigned turn = 1;; turn++) {
+    if (__atomic_load_n(&markers.may_begin, __ATOMIC_RELAXED) != 0) {
+      if (markers_try_begin(m)) return true;
+      if (m == &gl_marker_main && markers_try_close()) return false;
+    }
+    for (int i = 0; i < MARKERS_PAUSES; i++) __builtin_ia32_pause();
+    if (turn % MARKERS_SPINS == 0) markers_sleep();
+  }
+}
+
+static void markers_become_hungry(struct gl_marker *m) {
+  markers_send_all(m);
+  markers_lock();
+  markers.unheld |= m->held;
+  m->held = 0;
   markers.hungry++;
   markers_unlock();
 }
@@ -154,17 +439,11 @@ static void markers_become_hungry(void) {
 
 static void *markers_main(void *data) {
   struct markers_helper *helper = data;
-  uint32_t round = __atomic_load_n(&markers.round, __ATOMIC_ACQUIRE);
   __atomic_store_n(&helper->tid, (pid_t)syscall(SYS_gettid), __ATOMIC_RELEASE);
   gl_futex_wake((uint32_t *)&helper->tid, 1);
-  for (;;) {
-    while (__atomic_load_n(&markers.round, __ATOMIC_ACQUIRE) == round)
-      gl_futex_wait(&markers.round, round, 0);
-    round = __atomic_load_n(&markers.round, __ATOMIC_ACQUIRE);
-    while (markers_find_work(&helper->marker)) {
-      gl_marker_drain(&helper->marker);
-      markers_become_hungry();
-    }
+  while (markers_find_work(&helper->marker)) {
+    gl_marker_drain(&helper->marker);
+    markers_become_hungry(&helper->marker);
   }
   return NULL;
 }
@@ -205,22 +484,37 @@ void gl_markers_prepare(void) {
   if (!markers.asked) markers.wanted = markers_wanted();
   markers.asked = true;
   if (gl_heap_held_bytes() < MARKERS_MIN_BYTES) return;
+  if (markers.wanted > 0 && markers.pool == NULL)
+    markers.pool = gl_os_map(MARKERS_POOL_PACKETS * sizeof *markers.pool);
+  if (markers.pool == NULL) return;
   while (markers.count < markers.wanted)
     if (!markers_add_helper()) markers.wanted = markers.count;
+}
+
+/* As many territories as markers, or a few more. */
+static void markers_divide(void) {
+  markers.territories = 1;
+  while (markers.territories < markers.working + 1) markers.territories *= 2;
+  memset(markers.masks, 0, sizeof markers.masks);
+  for (unsigned bit = 0; bit < GL_TERRITORIES_MAX; bit++)
+    markers.masks[bit % markers.territories] |= (uint32_t)1 << bit;
 }
 
 void gl_markers_start(void) {
   bool wanted = gl_heap_held_bytes() >= MARKERS_MIN_BYTES;
   markers.working = wanted ? markers.count : 0;
   gl_marker_main.shared = markers.working > 0;
+  gl_marker_main.held = GL_TERRITORIES_ALL;
   if (markers.working == 0) return;
   markers_lock();
+  markers_divide();
   markers.hungry = markers.working;
-  markers.packet_count = 0;
-  __atomic_store_n(&markers.open, true, __ATOMIC_RELEASE);
-  __atomic_add_fetch(&markers.round, 1, __ATOMIC_RELEASE);
+  markers.unheld = 0;
+  markers.free = NULL;
+  markers.used = 0;
+  markers.open = true;
+  markers.round++;
   markers_unlock();
-  gl_futex_wake(&markers.round, INT32_MAX);
 }
 
 static void markers_add_up(const struct gl_marker *m) {
@@ -234,11 +528,14 @@ void gl_markers_finish(void) {
   if (markers.working == 0) return;
   do {
     gl_marker_drain(&gl_marker_main);
-    markers_become_hungry();
+    markers_become_hungry(&gl_marker_main);
   } while (markers_find_work(&gl_marker_main));
   for (size_t i = 0; i < markers.working; i++)
     if (markers.helpers[i]->round == markers.round)
       markers_add_up(&markers.helpers[i]->marker);
+  gl_marker_main.shared = false;
+  gl_marker_main.held = GL_TERRITORIES_ALL;
+  if (markers.most < markers.used) markers.most = markers.used;
 }
 
 bool gl_markers_is_helper(pid_t tid) {
@@ -248,6 +545,10 @@ bool gl_markers_is_helper(pid_t tid) {
 }
 
 size_t gl_markers_helpers(void) { return markers.count; }
+
+size_t gl_markers_pool_bytes(void) {
+  return markers.most * sizeof *markers.pool;
+}
 
 /* A helper may have held the lock, on its way to sleep. */
 void gl_markers_after_fork(void) {

@@ -3,7 +3,7 @@
  * shapes.c: structures that are hard on a mark stack: long, deep, wide, ragged,
  * and without any order.  Each is built, with garbage between its parts,
  * collected, flooded, and verified to the last node; with the normal mark
- * stack and one of 64 entries, with one marker and with two.
+ * stack and one of 64 entries, with one marker, with two, and with three.
  *
  * Under GLEANER_TEST_FULL every shape has its full size in every setting;
  * otherwise the settings after the first take a tenth of it.
@@ -15,7 +15,7 @@ struct setting {
 };
 
 static const struct setting settings[] = {
-    {"1", NULL}, {"1", "64"}, {"2", NULL}, {"2", "64"}};
+    {"1", NULL}, {"1", "64"}, {"2", NULL}, {"2", "64"}, {"3", NULL}};
 #define SETTINGS ((int)(sizeof settings / sizeof *settings))
 
 static void *volatile root;

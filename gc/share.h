@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * share.h: what a marker does while others mark too: it keeps the candidates
+ * that lie in territories it holds, puts the others aside to be sent, and looks
+ * for news once a turn.  Part of drain.h; markers.c has the slow halves.
+ */
+#ifndef GL_SHARE_H
+#define GL_SHARE_H
+
+#include "hot.h"
+
+/* Candidates of a packet taken in at a time: what a turn works on. */
+#define SHARE_TAKE ((size_t)48)
+
+/* Sort the candidates from an index on.  Without a branch for each: at random
+   half of them are another marker's. */
+GL_INLINE void hot_sort(struct hot *h, size_t from) {
+  struct gl_marker *m = h->m;
+  uint32_t held = m->held;
+  if (held == GL_TERRITORIES_ALL) return;
+  size_t kept = from, away = m->away_count;
+  for (size_t i = from; i < h->ring_end; i++) {
+    uintptr_t word = h->ring[i];
+    size_t mine = held >> gl_territory_bit(word) & 1;
+    h->ring[kept] = word;
+    m->away[away] = word;
+    kept += mine;
+    away += mine ^ 1;
+  }
+  h->ring_end = kept;
+  m->away_count = away;
+  if (GL_LIKELY(away < GL_PACKET_WORDS)) return;
+  hot_save(h);
+  gl_markers_send(m);
+  hot_load(h);
+}
+
+/* Whether this marker has anything to do with the news. */
+GL_INLINE bool hot_is_concerned(const struct hot *h, uint64_t news) {
+  const struct gl_marker *m = h->m;
+  if (((uint32_t)news & m->held) != 0) return true;
+  return (news & GL_NEWS_HUNGRY) != 0 &&
+         (hot_has_entries(h) || m->away_count + m->unsent > 0);
+}
+
+/* Take in some of the packet that is coming, and fetch their tags. */
+GL_INLINE void hot_take(struct hot *h) {
+  struct gl_packet *packet = h->m->coming;
+  size_t from = h->ring_end, at = h->m->taken;
+  size_t left = packet->count - at;
+  size_t count = left < SHARE_TAKE ? left : SHARE_TAKE;
+  for (size_t i = 0; i < count; i++) {
+    h->ring[h->ring_end++] = packet->words[at + i];
+    hot_fetch_tags(h, packet->words[at + i]);
+  }
+  h->m->taken = at + count;
+  if (count == left) {
+    h->m->coming = NULL;
+    gl_markers_return(packet);
+  }
+  /* It may hold less now than when they were sent. */
+  hot_sort(h, from);
+}
+
+/* Look for what others have sent, and give where somebody is hungry. */
+GL_INLINE void hot_heed(struct hot *h) {
+  uint64_t news = __atomic_load_n(&gl_markers_news.word, __ATOMIC_RELAXED);
+  if (GL_LIKELY(news == 0) || !hot_is_concerned(h, news)) return;
+  hot_save(h);
+  gl_markers_share(h->m);
+  hot_load(h);
+  hot_sort(h, h->ring_start); /* it may have given up territory */
+}
+
+/* Between two turns, when few candidates are in the ring.  Returns whether
+   anything came in. */
+GL_INLINE bool hot_share(struct hot *h) {
+  if (h->m->coming == NULL) hot_heed(h);
+  if (h->m->coming == NULL) return false;
+  hot_rewind(h); /* so there is room */
+  hot_take(h);
+  return true;
+}
+
+#endif
