@@ -19,6 +19,7 @@ libgleaner_core_la_SOURCES += \
   gc/pace.c \
   gc/processors.c \
   gc/ranges.c \
+  gc/restart.c \
   gc/roots.c \
   gc/setup.c \
   gc/stack.c \

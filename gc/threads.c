@@ -241,10 +241,9 @@ static void threads_set_signal_stack(struct gl_thread *thread,
 
 /* The signal: stop here, or at the end of the allocation that it hit. */
 static void threads_on_signal(int number, siginfo_t *info, void *data) {
-  const ucontext_t *context = data;
+  ucontext_t *context = data;
   struct gl_cache *cache = gl_self;
   int saved = errno;
-  (void)number;
   (void)info;
   struct gl_thread *thread = gl_threads_find(threads_tid());
   uint32_t before;
@@ -258,6 +257,7 @@ static void threads_on_signal(int number, siginfo_t *info, void *data) {
     threads_set_signal_stack(thread, &context->uc_stack);
     threads_answer(thread, stop, before);
   }
+  gl_restart_interrupted(context, number);
   errno = saved;
 }
 

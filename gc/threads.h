@@ -30,15 +30,15 @@ struct gl_thread {
   struct gl_thread *next_free;
   /* the stack that the thread was started on, found when it is first asked
      for; of the main thread, low moves */
-  const void *stack_tp;   /* the thread pointer it was found for */
+  const void *stack_tp; /* the thread pointer it was found for */
   uintptr_t stack_low, stack_high;
   /* -- while stopped -- */
-  uint32_t acked;         /* the stop that it answered */
-  const void *tp;         /* thread pointer */
-  uintptr_t sp;           /* stack pointer, the red zone not counted */
-  const ucontext_t *context; /* where it was interrupted; NULL: it stopped by
+  uint32_t acked;              /* the stop that it answered */
+  const void *tp;              /* thread pointer */
+  uintptr_t sp;                /* stack pointer, the red zone not counted */
+  const ucontext_t *context;   /* where it was interrupted; NULL: it stopped by
                                 itself, and has its registers on its stack */
-  struct gl_tracee *tracee;  /* its registers, where tracing has stopped it */
+  struct gl_tracee *tracee;    /* its registers, where tracing has stopped it */
   uintptr_t alt_low, alt_high; /* its alternate signal stack; 0 for none */
 };
 
@@ -62,8 +62,8 @@ void gl_threads_restore_signals(const uint64_t *before);
  * instead.  number: of the stop; stop_signal: the one that it holds back.
  * False where the system does not let us.
  */
-bool gl_tracer_add(struct gl_thread *thread, uint32_t number,
-                              uint32_t *answers, int stop_signal);
+bool gl_tracer_add(struct gl_thread *thread, uint32_t number, uint32_t *answers,
+                   int stop_signal);
 
 /* Let all go on that were stopped so. */
 void gl_tracer_finish(void);
@@ -88,6 +88,19 @@ void gl_context_scan(const ucontext_t *context, gl_scan_range *scan,
    at sp.  NULL where it is not to be found. */
 const ucontext_t *gl_context_find_beneath(uintptr_t sp, uintptr_t low,
                                           uintptr_t high);
+
+/* The last thing that the handler of the stop signal does: let a system call
+   that it has interrupted go on.  May not return. */
+void gl_restart_interrupted(ucontext_t *context, int stop_signal);
+
+/* Whether registers, as a tracer sees them, are those of a system call that has
+   failed with EINTR and should be made again.  Called by the tracer's helper. */
+struct user_regs_struct;
+bool gl_restart_may_repeat(const struct user_regs_struct *registers);
+
+/* Runs on the thread pointer of another thread: no sanitizer can follow. */
+#define GL_TRACER_UNCHECKED                                                    \
+  __attribute__((no_sanitize("address", "thread", "undefined")))
 
 /* -------------------------------------------------------------------- stacks */
 

@@ -51,10 +51,6 @@
 #define TRACER_FIRST_WAIT_NS 20000
 #define TRACER_LAST_WAIT_NS 1000000
 
-/* Runs on the thread pointer of another thread: no sanitizer can follow. */
-#define TRACER_UNCHECKED                                                       \
-  __attribute__((no_sanitize("address", "thread", "undefined")))
-
 enum tracee_state {
   TRACEE_UNUSED,
   TRACEE_WANTED,  /* by the collecting thread, to be stopped */
@@ -90,8 +86,8 @@ static struct {
 /* -------------------------------------------------------------- the helper */
 
 /* A system call that touches no errno; the result is negative on failure. */
-TRACER_UNCHECKED static long tracer_call(long number, long a, long b, long c,
-                                         long d) {
+GL_TRACER_UNCHECKED static long tracer_call(long number, long a, long b, long c,
+                                            long d) {
   long result;
   register long fourth __asm__("r10") = d;
   __asm__ volatile("syscall"
@@ -101,23 +97,24 @@ TRACER_UNCHECKED static long tracer_call(long number, long a, long b, long c,
   return result;
 }
 
-TRACER_UNCHECKED static long tracer_ptrace(long request,
-                                           const struct gl_tracee *tracee,
-                                           long address, long data) {
+GL_TRACER_UNCHECKED static long tracer_ptrace(long request,
+                                              const struct gl_tracee *tracee,
+                                              long address, long data) {
   return tracer_call(SYS_ptrace, request, tracee->tid, address, data);
 }
 
-TRACER_UNCHECKED static void tracer_set(struct gl_tracee *tracee,
-                                        enum tracee_state state) {
+GL_TRACER_UNCHECKED static void tracer_set(struct gl_tracee *tracee,
+                                           enum tracee_state state) {
   /* Release: the collecting thread reads what was found of a tracee. */
   __atomic_store_n(&tracee->state, (uint32_t)state, __ATOMIC_RELEASE);
 }
 
-TRACER_UNCHECKED static uint32_t tracer_state(const struct gl_tracee *tracee) {
+GL_TRACER_UNCHECKED static uint32_t tracer_state(
+    const struct gl_tracee *tracee) {
   return __atomic_load_n(&tracee->state, __ATOMIC_ACQUIRE);
 }
 
-TRACER_UNCHECKED static void tracer_seize(struct gl_tracee *tracee) {
+GL_TRACER_UNCHECKED static void tracer_seize(struct gl_tracee *tracee) {
   tracee->signal = 0;
   if (tracer_ptrace(PTRACE_SEIZE, tracee, 0, 0) < 0) {
     tracer_set(tracee, TRACEE_REFUSED);
@@ -127,12 +124,23 @@ TRACER_UNCHECKED static void tracer_seize(struct gl_tracee *tracee) {
   tracer_set(tracee, TRACEE_SEIZED);
 }
 
-TRACER_UNCHECKED static void tracer_let_go(struct gl_tracee *tracee) {
+/* A system call that has come to an end by the stop alone is made again. */
+GL_TRACER_UNCHECKED static void tracer_repeat_call(struct gl_tracee *tracee) {
+  struct user_regs_struct *r = &tracee->registers;
+  struct iovec general = {r, sizeof *r};
+  if (tracee->signal != 0 || !gl_restart_may_repeat(r)) return;
+  r->rax = r->orig_rax;
+  r->orig_rax = (unsigned long long)-1;
+  r->rip -= 2; /* the length of a syscall instruction */
+  tracer_ptrace(PTRACE_SETREGSET, tracee, NT_PRSTATUS, (long)&general);
+}
+
+GL_TRACER_UNCHECKED static void tracer_let_go(struct gl_tracee *tracee) {
   tracer_ptrace(PTRACE_DETACH, tracee, 0, tracee->signal);
   tracer_set(tracee, TRACEE_LET_GO);
 }
 
-TRACER_UNCHECKED static bool tracer_read(struct gl_tracee *tracee) {
+GL_TRACER_UNCHECKED static bool tracer_read(struct gl_tracee *tracee) {
   struct iovec general = {&tracee->registers, sizeof tracee->registers};
   struct iovec extended = {tracee->extended, sizeof tracee->extended};
   if (tracer_ptrace(PTRACE_GETREGSET, tracee, NT_PRSTATUS, (long)&general) < 0)
@@ -145,7 +153,7 @@ TRACER_UNCHECKED static bool tracer_read(struct gl_tracee *tracee) {
 }
 
 /* It has stopped outside of the allocator: answer for it. */
-TRACER_UNCHECKED static void tracer_answer(struct gl_tracee *tracee) {
+GL_TRACER_UNCHECKED static void tracer_answer(struct gl_tracee *tracee) {
   struct gl_thread *thread = tracee->thread;
   thread->context = NULL;
   thread->tracee = tracee;
@@ -159,8 +167,8 @@ TRACER_UNCHECKED static void tracer_answer(struct gl_tracee *tracee) {
   tracer_call(SYS_futex, (long)tracer.answers, FUTEX_WAKE_PRIVATE, 1, 0);
 }
 
-TRACER_UNCHECKED static void tracer_on_stop(struct gl_tracee *tracee,
-                                            int status) {
+GL_TRACER_UNCHECKED static void tracer_on_stop(struct gl_tracee *tracee,
+                                               int status) {
   struct gl_thread *thread = tracee->thread;
   struct gl_cache *cache = thread->cache;
   bool by_request = status >> 16 == PTRACE_EVENT_STOP;
@@ -179,7 +187,7 @@ TRACER_UNCHECKED static void tracer_on_stop(struct gl_tracee *tracee,
 }
 
 /* Take note of one tracee that has stopped or ended; false where none has. */
-TRACER_UNCHECKED static bool tracer_wait(void) {
+GL_TRACER_UNCHECKED static bool tracer_wait(void) {
   int status = 0;
   long tid = tracer_call(SYS_wait4, -1, (long)&status, __WALL | WNOHANG, 0);
   if (tid <= 0) return false;
@@ -194,7 +202,7 @@ TRACER_UNCHECKED static bool tracer_wait(void) {
 }
 
 /* Returns how many are on their way to a stop. */
-TRACER_UNCHECKED static size_t tracer_seize_wanted(void) {
+GL_TRACER_UNCHECKED static size_t tracer_seize_wanted(void) {
   size_t seized = 0;
   struct gl_tracee *t = __atomic_load_n(&tracer.tracees, __ATOMIC_ACQUIRE);
   for (; t != NULL; t = t->next) {
@@ -204,19 +212,22 @@ TRACER_UNCHECKED static size_t tracer_seize_wanted(void) {
   return seized;
 }
 
-TRACER_UNCHECKED static void tracer_sleep(uint32_t commands, long ns) {
+GL_TRACER_UNCHECKED static void tracer_sleep(uint32_t commands, long ns) {
   struct timespec timeout = {0, ns};
   tracer_call(SYS_futex, (long)&tracer.commands, FUTEX_WAIT_PRIVATE,
               (long)commands, ns == 0 ? 0 : (long)&timeout);
 }
 
 /* Those that have not stopped yet go on as the helper ends. */
-TRACER_UNCHECKED static void tracer_let_all_go(void) {
+GL_TRACER_UNCHECKED static void tracer_let_all_go(void) {
   for (struct gl_tracee *t = tracer.tracees; t != NULL; t = t->next)
-    if (tracer_state(t) == TRACEE_STOPPED) tracer_let_go(t);
+    if (tracer_state(t) == TRACEE_STOPPED) {
+      tracer_repeat_call(t);
+      tracer_let_go(t);
+    }
 }
 
-TRACER_UNCHECKED static int tracer_main(void *data) {
+GL_TRACER_UNCHECKED static int tracer_main(void *data) {
   long wait_ns = TRACER_FIRST_WAIT_NS;
   (void)data;
   /* Gone with the process, whatever ends that. */

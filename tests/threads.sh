@@ -20,7 +20,8 @@ failed=0
 passed=0
 
 ${CC:-cc} -O2 -g $cflags -o "$work/stress" "$threads/stress.c" \
-  "$threads/heaps.c" "$threads/process.c" "$threads/signals.c" $libs
+  "$threads/calls.c" "$threads/heaps.c" "$threads/process.c" \
+  "$threads/signals.c" $libs
 ${CC:-cc} -O2 -fPIC -shared -o "$work/plugin.so" "$srcdir/tests/live/plugin.c"
 LIVE_PLUGIN=$work/plugin.so
 export LIVE_PLUGIN

@@ -5,7 +5,7 @@
 # under its load, and with a hundred thousand short threads.
 
 dist_check_SCRIPTS += tests/threads.sh
-EXTRA_DIST += tests/threads/heaps.c tests/threads/process.c \
+EXTRA_DIST += tests/threads/calls.c tests/threads/heaps.c tests/threads/process.c \
   tests/threads/signals.c tests/threads/stress.c tests/threads/stress.h
 
 check-stress: libgleaner.la

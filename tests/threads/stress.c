@@ -173,7 +173,7 @@ void stress_allocate(size_t number) {
 
 static const struct stress_case *find(const char *name) {
   const struct stress_case *tables[] = {stress_heaps, stress_process,
-                                        stress_signals};
+                                        stress_signals, stress_calls};
   for (size_t i = 0; i < sizeof tables / sizeof *tables; i++)
     for (const struct stress_case *c = tables[i]; c->name != NULL; c++) {
       if (name == NULL) puts(c->name);

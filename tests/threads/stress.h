@@ -22,6 +22,7 @@ struct stress_case {
   void (*run)(void);
 };
 
+extern const struct stress_case stress_calls[];   /* calls.c */
 extern const struct stress_case stress_heaps[];   /* heaps.c */
 extern const struct stress_case stress_process[]; /* process.c */
 extern const struct stress_case stress_signals[]; /* signals.c */
