@@ -35,6 +35,7 @@
 #define GL_GRANULE_SHIFT 4
 #define GL_GRANULE_BYTES ((size_t)1 << GL_GRANULE_SHIFT)
 #define GL_LINE_SHIFT 10
+#define GL_LINE_BYTES ((size_t)1 << GL_LINE_SHIFT)
 #define GL_PAGE_SHIFT 12
 #define GL_PAGE_BYTES ((size_t)1 << GL_PAGE_SHIFT)
 #define GL_HUGE_BYTES ((size_t)1 << 21)

@@ -425,6 +425,47 @@ void *gl_cache_allocate_slow(struct gl_cache *cache, size_t granules,
 
 /* -------------------------------------------------------------------- free */
 
+/*
+ * Free the block at p, or return false where the slow path must: not the
+ * calling thread's, not swept, not a block, large.  The cache is entered.
+ */
+static bool cache_free_entered(struct gl_cache *cache, char *p) {
+  uintptr_t offset = (uintptr_t)p - gl_heap.base;
+  if (GL_UNLIKELY(offset >= gl_heap.extent_bytes || offset % GL_GRANULE_BYTES))
+    return false;
+  struct gl_arena *arena = &gl_heap.arenas[offset >> GL_ARENA_SHIFT];
+  size_t granule = offset >> GL_GRANULE_SHIFT;
+  struct gl_tags *line = gl_tags_line(gl_heap.tags, granule);
+  uint64_t bit = gl_tags_bit(granule);
+  if (GL_UNLIKELY(arena->owner != cache || (uintptr_t)p >= arena->bound ||
+                  (line->block & bit) == 0))
+    return false;
+  struct gl_lane *lane = &cache->lane[arena->lane];
+  size_t granules = gl_cache_tagged_size(line, granule);
+  size_t bytes = granules << GL_GRANULE_SHIFT;
+  /* The first block of an arena is not the newest: the hole it seems to be cut
+     from is the arena's before. */
+  if (GL_UNLIKELY(p == lane->hole.cur) && granule % GL_ARENA_GRANULES != 0) {
+    line->block ^= bit;
+    gl_cache_unbump(cache, lane, p, bytes);
+    return true;
+  }
+  line->mark |= bit;
+  GL_STORE_FENCE();
+  line->block ^= bit;
+  cache->freed_bytes += bytes;
+  arena->free_granules += (uint32_t)granules;
+  gl_lane_push(lane, p, granules);
+  return true;
+}
+
+bool gl_cache_free_rest(struct gl_cache *cache, char *p) {
+  bool done = cache_free_entered(cache, p);
+  gl_cache_leave(cache);
+  if (cache->freed_bytes >= cache->look_at) gl_cache_look(cache);
+  return done;
+}
+
 /* Free a block of the calling thread that no quick list may take: it lies
    ahead of the cursor, where its tag is all that is needed. */
 static void cache_free_here(struct gl_cache *cache, struct gl_arena *arena,
@@ -517,7 +558,7 @@ enum gl_fault gl_cache_free_slow(struct gl_cache *cache, struct gl_arena *arena,
 /* One block from the inbox.  Its arena may be anybody's by now. */
 static void cache_take_in(struct gl_cache *cache, char *p) {
   struct gl_arena *arena = gl_arena_of(p);
-  if (!gl_cache_free_entered(cache, p)) gl_cache_free_slow(cache, arena, p);
+  if (!cache_free_entered(cache, p)) gl_cache_free_slow(cache, arena, p);
 }
 
 void gl_cache_drain_inbox(struct gl_cache *cache) {

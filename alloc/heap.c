@@ -263,7 +263,7 @@ void *gl_heap_allocate(struct gl_cache *cache, size_t size, enum gl_kind kind,
   *want = GL_WANT_ROOM;
   cache = heap_cache(cache);
   if (cache == NULL || size > gl_heap.size_bytes) return NULL;
-  if (cache->freed_bytes >= cache->look_at) gl_cache_look(cache, true);
+  if (cache->freed_bytes >= cache->look_at) gl_cache_look(cache);
   gl_cache_enter_slow(cache);
   void *p = heap_is_large(size)
                 ? heap_allocate_large(cache, size, 0, kind, want)
@@ -416,7 +416,7 @@ enum gl_fault gl_heap_free(struct gl_cache *cache, void *p) {
     fault = gl_cache_free_slow(cache, arena, p);
   if (fault == GL_FAULT_FREE) fault = gl_heap_find_exact(p, &block);
   gl_cache_leave(cache);
-  if (cache->freed_bytes >= cache->look_at) gl_cache_look(cache, true);
+  if (cache->freed_bytes >= cache->look_at) gl_cache_look(cache);
   return fault;
 }
 

@@ -140,10 +140,9 @@ static void trim_on_look(struct gl_cache *cache, uint64_t now_ns) {
   gl_heap_unlock();
 }
 
-bool gl_cache_look(struct gl_cache *cache, bool result) {
+void gl_cache_look(struct gl_cache *cache) {
   gl_cache_enter_slow(cache);
   cache->look_at = cache->freed_bytes + TRIM_LOOK_BYTES;
   if (!gl_heap.slow_free) trim_on_look(cache, gl_os_coarse_ns());
   gl_cache_leave(cache);
-  return result;
 }

@@ -166,6 +166,12 @@ GL_NOINLINE void gl_api_free(const char *function, void *p,
   errno = saved;
 }
 
+GL_NOINLINE void gl_api_finish_free(const char *function, void *p,
+                                    enum gl_freed freed, uintptr_t entry_sp) {
+  if (!gl_cache_finish_free(gl_self, p, freed) && p != NULL)
+    gl_api_free(function, p, entry_sp);
+}
+
 /* ----------------------------------------------------------------- Fast path */
 
 GC_API void *gc_malloc(size_t size) {
@@ -181,8 +187,9 @@ GC_API void *gc_malloc_atomic(size_t size) {
 }
 
 GC_API void gc_free(void *block) {
-  if (GL_LIKELY(gl_cache_free(gl_self, block))) return;
-  if (block != NULL) gl_api_free("gc_free", block, GL_ENTRY_SP());
+  enum gl_freed freed = gl_cache_try_free(gl_self, block);
+  if (GL_LIKELY(freed == GL_FREED_DONE)) return;
+  gl_api_finish_free("gc_free", block, freed, GL_ENTRY_SP());
 }
 
 /* ------------------------------------------------------- other allocations */

@@ -381,6 +381,10 @@ void *gl_api_take(size_t size, size_t align, enum gl_kind kind,
 void *gl_api_allocate(size_t size, size_t align, enum gl_kind kind,
                       uintptr_t entry_sp);
 void gl_api_free(const char *function, void *p, uintptr_t entry_sp);
+/* After gl_cache_try_free, where that was not all. */
+enum gl_freed;
+void gl_api_finish_free(const char *function, void *p, enum gl_freed freed,
+                        uintptr_t entry_sp);
 void *gl_api_resize(const char *function, void *block, size_t size,
                     uintptr_t entry_sp);
 size_t gl_api_size(const char *function, const void *block,

@@ -119,12 +119,16 @@ static bool malloc_is_ours(const void *p) {
   return gl_in_heap(p) || (!bootstrap_has(p) && !malloc_is_libc(p));
 }
 
-static GL_NOINLINE void malloc_free_slow(void *block, const char *function,
+static GL_NOINLINE void malloc_free_slow(void *block, enum gl_freed freed,
                                          uintptr_t entry_sp) {
   int saved = errno;
+  if (gl_cache_finish_free(gl_self, block, freed) || block == NULL) {
+    errno = saved;
+    return;
+  }
   if (bootstrap_has(block) || !malloc_is_ready()) return;
   if (malloc_is_ours(block))
-    gl_api_free(function, block, entry_sp);
+    gl_api_free("free", block, entry_sp);
   else
     __libc_free(block);
   gl_lean_settle();
@@ -158,8 +162,9 @@ MALLOC_API void *malloc(size_t size) {
 }
 
 MALLOC_API void free(void *block) {
-  if (GL_LIKELY(gl_cache_free(gl_self, block))) return;
-  if (block != NULL) malloc_free_slow(block, "free", GL_ENTRY_SP());
+  enum gl_freed freed = gl_cache_try_free(gl_self, block);
+  if (GL_LIKELY(freed == GL_FREED_DONE)) return;
+  malloc_free_slow(block, freed, GL_ENTRY_SP());
 }
 
 /* ------------------------------------------------------------- the others */
