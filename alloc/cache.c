@@ -43,8 +43,9 @@
    of a megabyte is not to hold two more for the sake of order. */
 #define LANE_APART_ARENAS 16
 
-/* A lane rescans its arenas when an eighth of them was freed, and no less than
-   this: a rescan of an arena costs about a microsecond. */
+/* A lane rescans its arenas when an eighth of them was freed and not taken from
+   quick lists again, and no less than this: a rescan of an arena costs about a
+   microsecond. */
 #define LANE_RESCAN_MIN_BYTES ((size_t)65536)
 
 /* Frees gathered for another cache before they are sent. */
@@ -241,10 +242,11 @@ static bool lane_open_binned(struct gl_lane *lane, size_t granules) {
 
 static bool lane_rescan_is_due(const struct gl_cache *cache,
                                const struct gl_lane *lane) {
-  uint64_t freed = cache->freed_bytes - lane->rescanned_at;
+  int64_t freed = (int64_t)(cache->freed_bytes - cache->reused_bytes -
+                            lane->rescanned_at);
   size_t threshold = lane->arena_count * GL_ARENA_BYTES / 8;
   if (threshold < LANE_RESCAN_MIN_BYTES) threshold = LANE_RESCAN_MIN_BYTES;
-  return freed >= threshold;
+  return freed >= (int64_t)threshold;
 }
 
 void gl_lane_rescan(struct gl_cache *cache, struct gl_lane *lane) {
@@ -252,7 +254,7 @@ void gl_lane_rescan(struct gl_cache *cache, struct gl_lane *lane) {
   memset(lane->quick, 0, sizeof lane->quick);
   gl_bins_reset(lane);
   lane->arena = NULL;
-  lane->rescanned_at = cache->freed_bytes;
+  lane->rescanned_at = cache->freed_bytes - cache->reused_bytes;
   for (struct gl_arena *arena = lane->first; arena != NULL; arena = arena->next) {
     if (arena->free_granules < LANE_MIN_FREE_GRANULES) {
       /* The one that was current may have blocks in quick lists from now on,

@@ -508,7 +508,7 @@ static void heap_close_lanes(struct gl_cache *cache) {
     memset(lane->quick, 0, sizeof lane->quick);
     gl_bins_reset(lane);
     lane->arena = NULL;
-    lane->rescanned_at = cache->freed_bytes;
+    lane->rescanned_at = cache->freed_bytes - cache->reused_bytes;
   }
   gl_cache_settle(cache);
 }

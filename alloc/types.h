@@ -199,7 +199,7 @@ struct gl_lane {
   uint64_t bin_epoch;        /* drawn anew when the bins are forgotten */
   struct gl_free_run *bins[GL_BINS];
   size_t arena_count;
-  uint64_t rescanned_at;     /* the cache's freed_bytes at the last rescan */
+  uint64_t rescanned_at;     /* freed less reused bytes, at the last rescan */
   enum gl_kind kind;
 };
 
