@@ -5,8 +5,9 @@
  *
  *    struct hot_filter                       what its filter needs, in registers
  *    hot_filter_begin(h)                     returns one
- *    hot_filter_words(h, f, word, granules)  appends those of the words that
+ *    hot_filter_four(h, f, word)             appends those of four words that
  *                                            point into the heap to h's ring
+ *    hot_filter_words(h, f, word, granules)  the same for any number
  *
  * The loop works in turns:
  *
@@ -48,10 +49,10 @@
 _Static_assert(DRAIN_RING_START_MAX > DRAIN_TAGS_AHEAD, "the ring is long");
 
 /* Of a longer block the first lines; then the processor sees where it goes. */
-GL_INLINE void hot_fetch(gl_mark_entry entry) {
-  const char *p = (const char *)gl_mark_entry_address(entry);
+GL_INLINE void hot_fetch(uintptr_t address, size_t granules) {
+  const char *p = (const char *)address;
   __builtin_prefetch(p);
-  if (gl_mark_entry_granules(entry) > 4) {
+  if (granules > 4) {
     __builtin_prefetch(p + 64);
     __builtin_prefetch(p + 128);
   }
@@ -63,6 +64,10 @@ GL_INLINE void hot_scan(struct hot *h, const struct hot_filter *f,
                         gl_mark_entry entry) {
   const uintptr_t *words = (const uintptr_t *)gl_mark_entry_address(entry);
   size_t count = gl_mark_entry_granules(entry);
+  if (GL_LIKELY(count == 2)) { /* what most blocks have */
+    hot_filter_four(h, f, words);
+    return;
+  }
   if (GL_UNLIKELY(count > DRAIN_PIECE_GRANULES)) {
     hot_save(h);
     gl_marker_push_rest(h->m, entry, DRAIN_PIECE_GRANULES);
@@ -97,8 +102,10 @@ GL_INLINE gl_mark_entry *hot_warm(const struct hot *h, gl_mark_entry *warm) {
   if (h->top - warm > DRAIN_WARM_MAX) return h->top - DRAIN_WARM_MAX;
   if (h->top - warm >= DRAIN_OBJECTS) return warm;
   if (warm > h->top || warm < h->bottom) warm = h->top;
-  for (int i = 0; i < DRAIN_WARM_MORE && warm > h->bottom; i++)
-    hot_fetch(*--warm);
+  for (int i = 0; i < DRAIN_WARM_MORE && warm > h->bottom; i++) {
+    gl_mark_entry entry = *--warm;
+    hot_fetch(gl_mark_entry_address(entry), gl_mark_entry_granules(entry));
+  }
   return warm;
 }
 
@@ -116,13 +123,24 @@ static GL_NOINLINE void hot_blacken_some(struct hot *hot) {
     hot_load(&h);
     h.ring_start = end;
   }
+  const gl_mark_entry *pushed = h.top;
   while (h.ring_start < end) {
-    gl_mark_entry entry = hot_blacken(&h, h.ring[h.ring_start++]);
-    if (entry == 0) continue;
-    hot_fetch(entry);
-    *h.top++ = entry;
-    h.objects++;
+    uintptr_t word = h.ring[h.ring_start++];
+    uint32_t *account = hot_account(&h, word), held = *account;
+    if (GL_UNLIKELY((held & GL_ACCOUNT_KINDS) != GL_ACCOUNT_SCANNED)) {
+      h.m->objects += (uint64_t)(h.top - pushed);
+      hot_blacken_other(&h, word);
+      pushed = h.top;
+      continue;
+    }
+    size_t granules;
+    uintptr_t head = hot_blacken(&h, word, &granules);
+    if (head == 0) continue;
+    *account = held + ((uint32_t)granules << GL_ACCOUNT_BITS);
+    hot_fetch(head, granules);
+    *h.top++ = gl_mark_entry_of(head, granules);
   }
+  h.m->objects += (uint64_t)(h.top - pushed);
   *hot = h;
 }
 
@@ -132,11 +150,16 @@ static GL_NOINLINE void hot_follow(struct hot *hot) {
   struct hot h = *hot;
   const struct hot_filter f = hot_filter_begin(&h);
   while (hot_candidates(&h) == 1 && !hot_has_entries(&h)) {
-    gl_mark_entry entry = hot_blacken(&h, h.ring[h.ring_start]);
+    uintptr_t word = h.ring[h.ring_start];
+    uint32_t *account = hot_account(&h, word);
+    if ((*account & GL_ACCOUNT_KINDS) != GL_ACCOUNT_SCANNED) break;
+    size_t granules;
+    uintptr_t head = hot_blacken(&h, word, &granules);
     h.ring_start = h.ring_end = 0;
-    if (entry == 0) break;
-    h.objects++;
-    hot_scan(&h, &f, entry);
+    if (head == 0) break;
+    *account += (uint32_t)granules << GL_ACCOUNT_BITS;
+    h.m->objects++;
+    hot_scan(&h, &f, gl_mark_entry_of(head, granules));
     if (h.m->shared) hot_sort(&h, 0);
   }
   *hot = h;

@@ -23,21 +23,18 @@ struct hot {
   uintptr_t tags_bias;
   uintptr_t accounts_bias;
   gl_mark_entry *bottom, *top, *limit; /* of the mark stack */
-  uint64_t objects;
   uintptr_t *ring;
   size_t ring_start, ring_end; /* candidates are in between */
 };
 
 GL_INLINE void hot_save(struct hot *h) {
   h->m->depth = (size_t)(h->top - h->m->stack);
-  h->m->objects = h->objects;
 }
 
 GL_INLINE void hot_load(struct hot *h) {
   h->bottom = h->m->stack + h->m->bottom;
   h->top = h->m->stack + h->m->depth;
   h->limit = h->m->stack + h->m->capacity;
-  h->objects = h->m->objects;
 }
 
 GL_INLINE struct hot hot_begin(struct gl_marker *m) {
@@ -96,21 +93,12 @@ GL_INLINE size_t hot_count_to_end(const struct hot *h, uintptr_t head) {
 GL_INLINE bool hot_bit(uint64_t x, uintptr_t n) { return x >> (n & 63) & 1; }
 
 /*
- * The word pointed into the heap, and its line of tags has been fetched.
- * Returns the entry of the block that it blackened, or 0 where there is nothing
- * to scan: no block, a black one, a pointer-free one.  Whoever gets an entry
- * counts the object.
+ * Blacken the block that a word points into, in an arena of territory that is
+ * held; its line of tags has been fetched.  Returns the block's start and
+ * granules, or 0 where there is no block, or a black one.
  */
-GL_INLINE gl_mark_entry hot_blacken(struct hot *h, uintptr_t word) {
-  uint32_t *account =
-      (uint32_t *)(h->accounts_bias +
-                   (word >> GL_ARENA_SHIFT) * sizeof(uint32_t));
-  if (GL_UNLIKELY((*account & GL_ACCOUNT_RUNS) != 0)) {
-    hot_save(h);
-    gl_marker_mark_large(h->m, word);
-    hot_load(h);
-    return 0;
-  }
+GL_INLINE uintptr_t hot_blacken(const struct hot *h, uintptr_t word,
+                                size_t *granules) {
   struct gl_tags *line = hot_tags(h, word);
   uint64_t block = line->block, mark = line->mark;
   if (!hot_bit(block & ~mark, word >> GL_GRANULE_SHIFT)) {
@@ -125,14 +113,30 @@ GL_INLINE gl_mark_entry hot_blacken(struct hot *h, uintptr_t word) {
   size_t bit = word >> GL_GRANULE_SHIFT & 63;
   line->mark = mark | (uint64_t)1 << bit;
   uint64_t above = (block | mark) >> bit >> 1;
-  size_t granules =
+  *granules =
       GL_LIKELY(above != 0) ? gl_lowest(above) + 1 : hot_count_to_end(h, word);
-  *account += (uint32_t)granules << GL_ACCOUNT_BITS;
-  if ((*account & GL_ACCOUNT_ATOMIC) != 0) {
-    h->objects++;
-    return 0;
+  return word & ~(GL_GRANULE_BYTES - 1);
+}
+
+GL_INLINE uint32_t *hot_account(const struct hot *h, uintptr_t word) {
+  return (uint32_t *)(h->accounts_bias +
+                      (word >> GL_ARENA_SHIFT) * sizeof(uint32_t));
+}
+
+/* The rest of a candidate where nothing in its slot is scanned for now: a block
+   of a pointer-free arena, or one of pages, which mark.c knows more about. */
+GL_INLINE void hot_blacken_other(struct hot *h, uintptr_t word) {
+  uint32_t *account = hot_account(h, word);
+  if ((*account & GL_ACCOUNT_RUNS) != 0) {
+    hot_save(h);
+    gl_marker_mark_large(h->m, word);
+    hot_load(h);
+    return;
   }
-  return gl_mark_entry_of(word & ~(GL_GRANULE_BYTES - 1), granules);
+  size_t granules;
+  if (hot_blacken(h, word, &granules) == 0) return;
+  *account += (uint32_t)granules << GL_ACCOUNT_BITS;
+  h->m->objects++;
 }
 
 #endif

@@ -185,14 +185,27 @@ GL_MARK_UNCHECKED GL_INLINE void hot_filter_words(struct hot *h,
   h->ring_end = at;
 }
 
+GL_MARK_UNCHECKED GL_INLINE void hot_filter_four(struct hot *h,
+                                                 const struct hot_filter *f,
+                                                 const uintptr_t *word) {
+  hot_filter_words(h, f, word, 2);
+}
+
 #include "drain.h"
 
 void gl_marker_blacken(struct gl_marker *m, uintptr_t word) {
   struct hot h = hot_begin(m);
-  gl_mark_entry entry = hot_blacken(&h, word);
-  if (entry != 0) h.objects++;
-  hot_save(&h);
-  if (entry != 0) gl_marker_push(m, entry);
+  uint32_t *account = hot_account(&h, word);
+  if ((*account & GL_ACCOUNT_KINDS) != GL_ACCOUNT_SCANNED) {
+    hot_blacken_other(&h, word);
+    return;
+  }
+  size_t granules;
+  uintptr_t head = hot_blacken(&h, word, &granules);
+  if (head == 0) return;
+  *account += (uint32_t)granules << GL_ACCOUNT_BITS;
+  m->objects++;
+  gl_marker_push(m, gl_mark_entry_of(head, granules));
 }
 
 GL_NOINLINE void gl_marker_blacken_slowly(struct gl_marker *m,

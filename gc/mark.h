@@ -40,6 +40,7 @@ GL_INLINE size_t gl_mark_entry_granules(gl_mark_entry entry) {
  * there.  Both in one word, since both are wanted for every candidate.
  */
 #define GL_ACCOUNT_BITS 2
+#define GL_ACCOUNT_KINDS (((uint32_t)1 << GL_ACCOUNT_BITS) - 1)
 enum gl_account {
   GL_ACCOUNT_SCANNED, /* an arena whose blocks are scanned */
   GL_ACCOUNT_ATOMIC,  /* an arena whose blocks are not */

@@ -63,18 +63,12 @@ GL_MARK_UNCHECKED GL_INLINE void hot_filter_one(struct hot *h,
   h->ring_end += word - h->base < h->extent;
 }
 
-/* Two granules is what most blocks have: no loop for those. */
 GL_MARK_UNCHECKED GL_INLINE void hot_filter_words(struct hot *h,
                                                   const struct hot_filter *f,
                                                   const uintptr_t *word,
                                                   size_t granules) {
-  if (GL_LIKELY(granules >= 2)) {
-    hot_filter_four(h, f, word);
-    if (GL_LIKELY(granules == 2)) return;
-    for (word += 4, granules -= 2; granules >= 2; granules -= 2, word += 4)
-      hot_filter_four(h, f, word);
-    if (granules == 0) return;
-  }
+  for (; granules >= 2; granules -= 2, word += 4) hot_filter_four(h, f, word);
+  if (granules == 0) return;
   hot_filter_one(h, word[0]);
   hot_filter_one(h, word[1]);
 }
