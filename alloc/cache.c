@@ -41,7 +41,7 @@
 
 /* With fewer arenas of small blocks the medium ones live there too: a program
    of a megabyte is not to hold two more for the sake of order. */
-#define LANE_APART_ARENAS 16
+#define LANE_APART_ARENAS 8
 
 /* A lane rescans its arenas when an eighth of them was freed and not taken from
    quick lists again, and no less than this: a rescan of an arena costs about a
