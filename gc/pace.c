@@ -34,7 +34,7 @@
 
 /* No collection for less than this, which a marking of an empty heap costs in
    allocation time many times over. */
-#define PACE_FLOOR_BYTES ((int64_t)1 << 20)
+#define PACE_FLOOR_BYTES ((int64_t)1 << 19)
 
 /*
  * Memory that is free and still held (a phase with much alive is over) may be
