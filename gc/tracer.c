@@ -51,6 +51,9 @@
 #define TRACER_FIRST_WAIT_NS 20000
 #define TRACER_LAST_WAIT_NS 1000000
 
+/* Looks at tracees that have not stopped when the stop is over: some 10 ms. */
+#define TRACER_LAST_TRIES 200
+
 enum tracee_state {
   TRACEE_UNUSED,
   TRACEE_WANTED,  /* by the collecting thread, to be stopped */
@@ -128,7 +131,7 @@ GL_TRACER_UNCHECKED static void tracer_seize(struct gl_tracee *tracee) {
 GL_TRACER_UNCHECKED static void tracer_repeat_call(struct gl_tracee *tracee) {
   struct user_regs_struct *r = &tracee->registers;
   struct iovec general = {r, sizeof *r};
-  if (tracee->signal != 0 || !gl_restart_may_repeat(r)) return;
+  if (!gl_restart_may_repeat(r)) return;
   r->rax = r->orig_rax;
   r->orig_rax = (unsigned long long)-1;
   r->rip -= 2; /* the length of a syscall instruction */
@@ -172,6 +175,7 @@ GL_TRACER_UNCHECKED static void tracer_on_stop(struct gl_tracee *tracee,
   struct gl_thread *thread = tracee->thread;
   struct gl_cache *cache = thread->cache;
   bool by_request = status >> 16 == PTRACE_EVENT_STOP;
+  bool known = tracer_read(tracee);
   tracee->signal = by_request ? 0 : WSTOPSIG(status);
   bool answers_itself =
       tracee->signal == tracer.stop_signal ||
@@ -180,10 +184,12 @@ GL_TRACER_UNCHECKED static void tracer_on_stop(struct gl_tracee *tracee,
               __atomic_load_n(&cache->busy, __ATOMIC_RELAXED) != 0;
   /* It reads this as it leaves the allocator. */
   if (busy) __atomic_store_n(&cache->stop_wanted, 1, __ATOMIC_RELAXED);
-  if (answers_itself || busy || !tracer_read(tracee))
-    tracer_let_go(tracee);
-  else
+  if (known && !answers_itself && !busy) {
     tracer_answer(tracee);
+    return;
+  }
+  if (known && by_request) tracer_repeat_call(tracee);
+  tracer_let_go(tracee);
 }
 
 /* Take note of one tracee that has stopped or ended; false where none has. */
@@ -218,23 +224,37 @@ GL_TRACER_UNCHECKED static void tracer_sleep(uint32_t commands, long ns) {
               (long)commands, ns == 0 ? 0 : (long)&timeout);
 }
 
-/* Those that have not stopped yet go on as the helper ends. */
-GL_TRACER_UNCHECKED static void tracer_let_all_go(void) {
+GL_TRACER_UNCHECKED static size_t tracer_count_seized(void) {
+  size_t seized = 0;
   for (struct gl_tracee *t = tracer.tracees; t != NULL; t = t->next)
-    if (tracer_state(t) == TRACEE_STOPPED) {
-      tracer_repeat_call(t);
+    seized += tracer_state(t) == TRACEE_SEIZED;
+  return seized;
+}
+
+/* Also those that are about to stop, having answered by themselves meanwhile:
+   should the helper be gone by then, their system calls fail.  Those that are
+   in a wait for a disk are not waited for. */
+GL_TRACER_UNCHECKED static void tracer_let_all_go(uint32_t commands) {
+  for (int tries = 0; tries < TRACER_LAST_TRIES; tries++) {
+    for (struct gl_tracee *t = tracer.tracees; t != NULL; t = t->next) {
+      if (tracer_state(t) != TRACEE_STOPPED) continue;
+      if (t->signal == 0) tracer_repeat_call(t);
       tracer_let_go(t);
     }
+    if (tracer_count_seized() == 0) return;
+    if (!tracer_wait()) tracer_sleep(commands, TRACER_FIRST_WAIT_NS);
+  }
 }
 
 GL_TRACER_UNCHECKED static int tracer_main(void *data) {
   long wait_ns = TRACER_FIRST_WAIT_NS;
+  uint32_t commands;
   (void)data;
   /* Gone with the process, whatever ends that. */
   tracer_call(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0);
   if (tracer_call(SYS_getppid, 0, 0, 0, 0) != tracer.parent) return 1;
   for (;;) {
-    uint32_t commands = __atomic_load_n(&tracer.commands, __ATOMIC_ACQUIRE);
+    commands = __atomic_load_n(&tracer.commands, __ATOMIC_ACQUIRE);
     /* Acquire: the command came with a change of state. */
     if (__atomic_load_n(&tracer.finish, __ATOMIC_ACQUIRE)) break;
     size_t seized = tracer_seize_wanted();
@@ -245,7 +265,7 @@ GL_TRACER_UNCHECKED static int tracer_main(void *data) {
     tracer_sleep(commands, seized > 0 ? wait_ns : 0);
     if (wait_ns < TRACER_LAST_WAIT_NS) wait_ns *= 2;
   }
-  tracer_let_all_go();
+  tracer_let_all_go(__atomic_load_n(&tracer.commands, __ATOMIC_ACQUIRE));
   return 0;
 }
 

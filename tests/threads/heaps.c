@@ -154,7 +154,8 @@ static void run_spawned(size_t count) {
   for (size_t i = 0; i < count; i += AT_ONCE) spawn_batch();
   struct gc_stats after = stats_now();
   API_CHECK(after.live_bytes < before.live_bytes + (1u << 20));
-  API_CHECK(after.heap_bytes < before.heap_bytes + (4u << 20));
+  /* On a busy machine more of those in a batch are there at once. */
+  API_CHECK(after.heap_bytes < before.heap_bytes + AT_ONCE * (1u << 20));
   API_CHECK(after.metadata_bytes < before.metadata_bytes + (1u << 20));
 }
 
