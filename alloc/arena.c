@@ -93,14 +93,16 @@ struct gl_arena *gl_arena_create(struct gl_cache *owner, struct gl_lane *lane) {
   gl_tags_set_free(gl_heap.tags, gl_arena_first_granule(arena));
   arena_append(lane, arena);
   __atomic_store_n(&arena->owner, owner, __ATOMIC_RELEASE);
-  gl_heap.slots[gl_arena_index(arena)] = (uint8_t)(1 + lane->kind);
+  /* Release: who looks an address up sees an arena that is swept. */
+  __atomic_store_n(&gl_heap.slots[gl_arena_index(arena)],
+                   (uint8_t)(1 + lane->kind), __ATOMIC_RELEASE);
   gl_heap.arena_count++;
   return arena;
 }
 
 void gl_arena_destroy(struct gl_arena *arena) {
   size_t index = gl_arena_index(arena);
-  gl_heap.slots[index] = GL_SLOT_RUNS;
+  __atomic_store_n(&gl_heap.slots[index], GL_SLOT_RUNS, __ATOMIC_RELAXED);
   gl_tags_clear_lines(gl_heap.tags, index * GL_ARENA_LINES, GL_ARENA_LINES);
   arena->owner = NULL;
   arena->bound = 0;
@@ -124,12 +126,12 @@ static void arena_unlatch(struct gl_arena *arena) {
 }
 
 void gl_arena_sweep(struct gl_arena *arena) {
-  /* Acquire: whoever sees it swept sees the swept tags (release below). */
-  if (__atomic_load_n(&arena->swept, __ATOMIC_ACQUIRE)) return;
+  if (gl_arena_is_swept(arena)) return;
   arena_latch(arena);
   if (!arena->swept) {
     gl_tags_sweep_lines(gl_heap.tags, gl_arena_index(arena) * GL_ARENA_LINES,
                         GL_ARENA_LINES);
+    /* Release: for gl_arena_is_swept. */
     __atomic_store_n(&arena->swept, true, __ATOMIC_RELEASE);
   }
   arena_unlatch(arena);
@@ -138,7 +140,7 @@ void gl_arena_sweep(struct gl_arena *arena) {
 size_t gl_arena_next_run(struct gl_arena *arena, size_t from, size_t *end) {
   struct gl_tags *tags = gl_heap.tags;
   size_t last = gl_arena_end(arena);
-  gl_assert(arena->swept && arena->owner != NULL);
+  gl_assert(gl_arena_is_swept(arena) && arena->owner != NULL);
   size_t start = gl_tags_next_free(tags, from, last);
   if (start == last) return last;
   *end = gl_tags_next_block(tags, start + 1, last);
@@ -171,8 +173,8 @@ size_t gl_arena_discard(struct gl_arena *arena) {
     size_t from = gl_round_up((uintptr_t)gl_granule_address(at), GL_PAGE_BYTES);
     size_t to = (uintptr_t)gl_granule_address(end) & ~(GL_PAGE_BYTES - 1);
     if (from < to)
-      pages += arena_discard_pages(gl_page_of((void *)from),
-                                   gl_page_of((void *)to));
+      pages +=
+          arena_discard_pages(gl_page_of((void *)from), gl_page_of((void *)to));
     at = gl_tags_next_free(tags, end, last);
   }
   gl_heap.runs.returned_pages += pages;
@@ -195,6 +197,7 @@ bool gl_arena_check(const struct gl_arena *arena) {
     GL_HEAP_CHECK("arena", !(black && arena->swept));
   }
   GL_HEAP_CHECK("arena", arena->bound == 0 || arena->swept);
-  GL_HEAP_CHECK("arena", gl_heap.slots[gl_arena_index(arena)] == arena->kind + 1);
+  GL_HEAP_CHECK("arena",
+                gl_heap.slots[gl_arena_index(arena)] == arena->kind + 1);
   return true;
 }

@@ -16,6 +16,11 @@ struct gl_arena *gl_arena_create(struct gl_cache *owner, struct gl_lane *lane);
    the lock. */
 void gl_arena_destroy(struct gl_arena *arena);
 
+/* Whether its tags are true.  Acquire: whoever made them so. */
+GL_INLINE bool gl_arena_is_swept(const struct gl_arena *arena) {
+  return __atomic_load_n(&arena->swept, __ATOMIC_ACQUIRE);
+}
+
 /* Make the tags true: black becomes white, white becomes free.  Any thread may
    call it at any time; it does nothing on a swept arena. */
 void gl_arena_sweep(struct gl_arena *arena);

@@ -75,6 +75,28 @@ static inline bool gl_kind_is_zeroed(enum gl_kind kind) {
 #define GL_INLINE static inline __attribute__((always_inline))
 #define GL_COLD __attribute__((noinline, cold))
 
+/* ThreadSanitizer keeps signals from a thread until that calls one of some
+   functions of the C library; to wait for a mutex is none of them. */
+#ifdef __has_feature
+#define GL_HAS_TSAN __has_feature(thread_sanitizer)
+#elif defined(__SANITIZE_THREAD__)
+#define GL_HAS_TSAN 1
+#else
+#define GL_HAS_TSAN 0
+#endif
+
+/* A function that reads what another thread may be changing, and means to: says
+   at each why that does no harm.  ThreadSanitizer does not look at it.  (As
+   suppressions these races were still reported whenever the reader came first
+   and its stack could not be restored.) */
+#if !GL_HAS_TSAN
+#define GL_RACES
+#elif defined(__clang__)
+#define GL_RACES __attribute__((noinline, disable_sanitizer_instrumentation))
+#else
+#define GL_RACES __attribute__((noinline, no_sanitize("thread")))
+#endif
+
 /*
  * Every variable of the library that is written after start-up carries this
  * mark: the linker gathers them in one section, which the collector leaves out

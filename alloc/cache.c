@@ -547,10 +547,17 @@ static enum gl_fault cache_send(struct gl_cache *cache, struct gl_cache *owner,
   return GL_FAULT_NONE;
 }
 
+/* The owner of the arena, who may be another, changes other bits of the same
+   word meanwhile; this one changes only if the program frees the block twice at
+   the same time. */
+GL_RACES static bool cache_is_block(const char *p) {
+  return gl_tags_is_block(gl_heap.tags, gl_granule_of(p));
+}
+
 enum gl_fault gl_cache_free_slow(struct gl_cache *cache, struct gl_arena *arena,
                                  char *p) {
   gl_arena_sweep(arena);
-  if (!gl_tags_is_block(gl_heap.tags, gl_granule_of(p))) return GL_FAULT_FREE;
+  if (!cache_is_block(p)) return GL_FAULT_FREE;
   struct gl_cache *owner = arena->owner;
   if (owner != cache) return cache_send(cache, owner, p);
   cache_free_here(cache, arena, p);

@@ -7,6 +7,7 @@
 #include "heap.h"
 
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "arena.h"
@@ -132,8 +133,8 @@ bool gl_heap_init(void) {
   heap_advise_huge(GL_SECTION_TAGS, HEAP_SMALL_BYTES / 4);
   gl_heap.base = (uintptr_t)gl_heap.sections[GL_SECTION_HEAP].start;
   gl_heap.tags = (void *)gl_heap.sections[GL_SECTION_TAGS].start;
-  gl_heap.tags_bias = (uintptr_t)gl_heap.tags - (gl_heap.base >> GL_LINE_SHIFT) *
-                                                    sizeof(struct gl_tags);
+  gl_heap.tags_bias = (uintptr_t)gl_heap.tags -
+                      (gl_heap.base >> GL_LINE_SHIFT) * sizeof(struct gl_tags);
   gl_heap.pages = (void *)gl_heap.sections[GL_SECTION_PAGES].start;
   gl_heap.dirty = (void *)gl_heap.sections[GL_SECTION_DIRTY].start;
   gl_heap.arenas = (void *)gl_heap.sections[GL_SECTION_ARENAS].start;
@@ -151,13 +152,10 @@ bool gl_heap_init(void) {
 
 /* Size 0, and then a row for each granule: 1 to 16, 17 to 32, ... */
 uint8_t gl_small_granules[GL_SMALL_SIZES] GL_DATA = {
-    1,           ROWS_16(1), ROWS_16(17), ROWS_16(33),
-    ROWS(49),    ROWS(53),   ROWS(57),    ROW(61),
-    ROW(62),     ROW(63),    64,          64,
-    64,          64,         64,          64,
-    64,          64,         64,          64,
-    64,          64,         64,          64,
-    64};
+    1,       ROWS_16(1), ROWS_16(17), ROWS_16(33), ROWS(49), ROWS(53), ROWS(57),
+    ROW(61), ROW(62),    ROW(63),     64,          64,       64,       64,
+    64,      64,         64,          64,          64,       64,       64,
+    64,      64,         64,          64};
 
 _Static_assert(GL_EXACT_CLASSES == 64, "the rows above");
 
@@ -183,11 +181,19 @@ void gl_heap_pad_blocks(void) {
 
 /* ---------------------------------------------------------------------- lock */
 
+/* The thread may be asked to stop while it waits. */
+static void heap_await_lock(void) {
+  const struct timespec step = {0, 20000};
+  if (!GL_HAS_TSAN) pthread_mutex_lock(&gl_heap.lock);
+  while (GL_HAS_TSAN && pthread_mutex_trylock(&gl_heap.lock) != 0)
+    nanosleep(&step, NULL);
+}
+
 void gl_heap_lock(struct gl_cache *cache) {
   if (pthread_mutex_trylock(&gl_heap.lock) == 0) return;
   bool entered = cache != NULL && cache->busy != 0;
   if (entered) gl_cache_leave(cache);
-  pthread_mutex_lock(&gl_heap.lock);
+  heap_await_lock();
   /* Who holds the lock is not stopped: a stop needs the lock first. */
   if (entered) gl_cache_enter(cache);
 }
@@ -292,8 +298,8 @@ void *gl_heap_allocate_aligned(struct gl_cache *cache, size_t size,
   cache = heap_cache(cache);
   if (cache == NULL || size > gl_heap.size_bytes || align > gl_heap.size_bytes)
     return NULL;
-  size_t whole = (heap_granules(heap_padded(size)) << GL_GRANULE_SHIFT) + align -
-                 GL_GRANULE_BYTES;
+  size_t whole = (heap_granules(heap_padded(size)) << GL_GRANULE_SHIFT) +
+                 align - GL_GRANULE_BYTES;
   gl_cache_enter_slow(cache);
   void *p;
   if (whole > GL_MEDIUM_MAX_BYTES) {
@@ -308,18 +314,23 @@ void *gl_heap_allocate_aligned(struct gl_cache *cache, size_t size,
 
 /* ----------------------------------------------------------------- addresses */
 
+/* Any thread may ask what is at an address (gc_base, gc_realloc, an error
+   message), while the owner of that arena allocates and frees in it: the tags
+   are read a word at a time, and what is being allocated or freed at this moment
+   may be seen either way. */
+
 /* The end of a block in an arena, whoever owns it: a tag is there at any time,
    since the owner writes each before it takes away the one it stands for. */
 static size_t heap_block_end(const struct gl_arena *arena, size_t start) {
   return gl_tags_next_shared(gl_heap.tags, start + 1, gl_arena_end(arena));
 }
 
-static bool heap_find_in_arena(struct gl_arena *arena, const void *p,
-                               struct gl_block *block) {
+GL_RACES static bool heap_find_in_arena(struct gl_arena *arena, const void *p,
+                                        struct gl_block *block) {
   gl_arena_sweep(arena);
   size_t granule = gl_granule_of(p);
-  size_t head = gl_tags_find_head(gl_heap.tags, gl_arena_first_granule(arena),
-                                  granule);
+  size_t head =
+      gl_tags_find_head(gl_heap.tags, gl_arena_first_granule(arena), granule);
   if (head == SIZE_MAX || !gl_tags_is_block(gl_heap.tags, head)) return false;
   size_t end = heap_block_end(arena, head);
   if (granule >= end) return false;
@@ -330,7 +341,7 @@ static bool heap_find_in_arena(struct gl_arena *arena, const void *p,
   return true;
 }
 
-static bool heap_find_large(const void *p, struct gl_block *block) {
+GL_RACES static bool heap_find_large(const void *p, struct gl_block *block) {
   size_t page = gl_runs_find_large(gl_page_of(p));
   if (page == 0) return false;
   block->start = gl_page_address(page);
@@ -343,7 +354,9 @@ static bool heap_find_large(const void *p, struct gl_block *block) {
 bool gl_heap_find(const void *p, struct gl_block *block) {
   if (!gl_in_heap(p)) return false;
   struct gl_arena *arena = gl_arena_of(p);
-  if (gl_heap.slots[gl_arena_index(arena)] == GL_SLOT_RUNS)
+  /* Acquire: of what gl_arena_create wrote. */
+  if (__atomic_load_n(&gl_heap.slots[gl_arena_index(arena)],
+                      __ATOMIC_ACQUIRE) == GL_SLOT_RUNS)
     return heap_find_large(p, block);
   return heap_find_in_arena(arena, p, block);
 }
@@ -370,8 +383,8 @@ bool gl_heap_was_block(const void *p) {
 }
 
 size_t gl_heap_usable(const struct gl_block *block) {
-  bool padded = !block->large &&
-                block->size >= GL_PAD_GRANULES << GL_GRANULE_SHIFT;
+  bool padded = !block->large && block->size >= GL_PAD_GRANULES
+                                                    << GL_GRANULE_SHIFT;
   return block->size - (padded ? gl_heap.pad_bytes : 0);
 }
 
@@ -436,8 +449,8 @@ static bool heap_resize_large(struct gl_cache *cache,
     cache->freed_bytes += (old - pages) << GL_PAGE_SHIFT;
   }
   if (resized)
-    cache->large_bytes += (int64_t)(pages << GL_PAGE_SHIFT) -
-                          (int64_t)(old << GL_PAGE_SHIFT);
+    cache->large_bytes +=
+        (int64_t)(pages << GL_PAGE_SHIFT) - (int64_t)(old << GL_PAGE_SHIFT);
   gl_heap_unlock();
   if (resized && pages > old && gl_kind_is_zeroed(block->kind))
     gl_runs_zero(page + old, pages - old);

@@ -203,8 +203,10 @@ static bool runs_commit(size_t pages) {
   return true;
 }
 
-/* Move the top up by `pages`: they become a free run. */
-static bool runs_try_grow(size_t pages) {
+/* Move the top up by `pages`: they become a free run.  The extent is read without
+   the lock by who has an address to compare with it: of a block that was there
+   before, and it only grows. */
+GL_RACES static bool runs_try_grow(size_t pages) {
   struct gl_runs *runs = &gl_heap.runs;
   size_t end = gl_heap.size_bytes >> GL_PAGE_SHIFT;
   if (pages > end - runs->top_pages) return false;

@@ -52,7 +52,7 @@ int64_t gl_cache_live_bytes(const struct gl_cache *cache) {
 /* ------------------------------------------------------------ empty arenas */
 
 static bool trim_is_empty(const struct gl_arena *arena) {
-  return arena->swept && gl_arena_is_empty(arena);
+  return gl_arena_is_swept(arena) && gl_arena_is_empty(arena);
 }
 
 static bool trim_has_empty(const struct gl_lane *lane) {
@@ -83,7 +83,7 @@ static void trim_release(struct gl_lane *lane) {
 static size_t trim_discard(struct gl_lane *lane) {
   size_t pages = 0;
   for (struct gl_arena *a = lane->first; a != NULL; a = a->next)
-    if (a->swept) pages += gl_arena_discard(a);
+    if (gl_arena_is_swept(a)) pages += gl_arena_discard(a);
   return pages;
 }
 

@@ -13,10 +13,9 @@ if SANITIZED
 AM_TESTS_ENVIRONMENT += \
   ASAN_OPTIONS=detect_stack_use_after_return=0:detect_leaks=0; \
   UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1; \
-  TSAN_OPTIONS=suppressions=$(abs_srcdir)/tests/tsan.supp:halt_on_error=1; \
+  TSAN_OPTIONS=halt_on_error=1; \
   export ASAN_OPTIONS UBSAN_OPTIONS TSAN_OPTIONS;
 endif
-EXTRA_DIST += tests/tsan.supp
 
 # tests/live.sh: everything that can hold the only reference to an object.
 live_sources = tests/api.h tests/live/contexts.c tests/live/cxx.cc \
@@ -26,7 +25,9 @@ EXTRA_DIST += $(live_sources) tests/library.sh
 
 # tests/exports.sh: the shared library exports what the header declares.
 # tests/install.sh: an installed library, its .pc file and README.md's program.
-dist_check_SCRIPTS = tests/exports.sh tests/install.sh tests/live.sh
+# tests/tsan.sh: the heap under ThreadSanitizer.
+dist_check_SCRIPTS = tests/exports.sh tests/install.sh tests/live.sh \
+  tests/tsan.sh
 TESTS += $(dist_check_SCRIPTS)
 
 include $(top_srcdir)/tests/threads/local.mk
