@@ -9,10 +9,10 @@
  * memory time to arrive:
  *
  *    words --filter--> candidates --tag line--> mark stack --object--> words
- *                     (ring, prefetch tags)       (fifo, prefetch object)
+ *                     (ring, prefetch tags)      (in place, prefetch object)
  *
- * Two rings: Garner, Blackburn, Frampton 2007.  Where nothing is in flight (a
- * long list) they are passed straight through.
+ * Fetching ahead: Cher, Hosking, Vitek 2004; Garner, Blackburn, Frampton 2007.
+ * Where nothing is in flight (a long list) words pass straight through.
  *
  * The mark stack is memory of its own that grows by doubling.  Where it cannot
  * grow, a block that finds no room stays black and its slot is flagged; when
