@@ -11,10 +11,10 @@
  *
  * where c says how dear memory is.  Both rates are by processor time: what
  * other processes do to the clock on the wall must not make the heap larger.
- * The rule is kept between two proportions
- * of L: the lower one makes growth geometric, so that a heap that is being
- * built up is marked a bounded number of times over; the upper one bounds the
- * heap where allocation is much faster than marking.
+ * The rule is kept between two proportions of L: the lower one makes growth
+ * geometric, so that a heap that is being built up is marked a bounded number
+ * of times over; the upper one bounds the heap where allocation is much faster
+ * than marking.
  *
  * The budget is what may still be allocated: caches take from it as they
  * charge memory (gl_cache_settle), and whoever finds it spent collects.
