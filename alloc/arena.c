@@ -86,7 +86,7 @@ struct gl_arena *gl_arena_create(struct gl_cache *owner, struct gl_lane *lane) {
   arena->free_granules = (uint32_t)GL_ARENA_GRANULES;
   arena_find_clean(arena, page);
   arena->kind = (uint8_t)lane->kind;
-  arena->lane = (uint8_t)(lane - owner->lane);
+  arena->lane_offset = (uint16_t)((char *)lane - (char *)owner);
   arena->swept = true;
   arena->visited = false;
   arena->latch = 0;

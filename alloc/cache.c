@@ -54,12 +54,13 @@
 __thread struct gl_cache *gl_self
     __attribute__((tls_model("initial-exec"))) = &gl_cache_none;
 /* Nothing is ever freed in it, nor found idle. */
-struct gl_cache gl_cache_none GL_DATA = {.look_at = UINT64_MAX};
+struct gl_cache gl_cache_none GL_DATA = {.look_in_bytes = INT64_MAX};
 
 /* ---------------------------------------------------------------- accounting */
 
 void gl_cache_settle(struct gl_cache *cache) {
-  uint64_t now = cache->charged_bytes + cache->reused_bytes - cache->freed_bytes;
+  uint64_t now = cache->charged_bytes + cache->reused_bytes -
+                 gl_cache_freed_bytes(cache);
   int64_t debt = (int64_t)(now - cache->settled_bytes);
   cache->settled_bytes = now;
   __atomic_fetch_sub(&gl_heap.budget_bytes, debt, __ATOMIC_RELAXED);
@@ -242,7 +243,7 @@ static bool lane_open_binned(struct gl_lane *lane, size_t granules) {
 
 static bool lane_rescan_is_due(const struct gl_cache *cache,
                                const struct gl_lane *lane) {
-  int64_t freed = (int64_t)(cache->freed_bytes - cache->reused_bytes -
+  int64_t freed = (int64_t)(gl_cache_freed_bytes(cache) - cache->reused_bytes -
                             lane->rescanned_at);
   size_t threshold = lane->arena_count * GL_ARENA_BYTES / 8;
   if (threshold < LANE_RESCAN_MIN_BYTES) threshold = LANE_RESCAN_MIN_BYTES;
@@ -254,7 +255,7 @@ void gl_lane_rescan(struct gl_cache *cache, struct gl_lane *lane) {
   memset(lane->quick, 0, sizeof lane->quick);
   gl_bins_reset(lane);
   lane->arena = NULL;
-  lane->rescanned_at = cache->freed_bytes - cache->reused_bytes;
+  lane->rescanned_at = gl_cache_freed_bytes(cache) - cache->reused_bytes;
   for (struct gl_arena *arena = lane->first; arena != NULL; arena = arena->next) {
     if (arena->free_granules < LANE_MIN_FREE_GRANULES) {
       /* The one that was current may have blocks in quick lists from now on,
@@ -405,6 +406,23 @@ static void *lane_allocate_medium(struct gl_cache *cache, struct gl_lane *lane,
   return start == 0 ? NULL : lane_split(cache, lane, start, length, granules);
 }
 
+/* A block of a quick list, zeroed where its kind wants that; NULL where there is
+   none.  One that the program wrote to after freeing it is reported, and the
+   list forgotten, since its link may be a lie. */
+static void *lane_pop(struct gl_cache *cache, struct gl_lane *lane,
+                      unsigned size_class, size_t granules) {
+  struct gl_quick *block = lane->quick[size_class];
+  if (block == NULL) return NULL;
+  void *p = gl_lane_try_pop(cache, lane, block, size_class, granules);
+  if (p == NULL) {
+    lane->quick[size_class] = NULL;
+    gl_heap.on_corruption(block, "free memory was written to");
+  } else if (gl_kind_is_zeroed(lane->kind)) {
+    memset(p, 0, granules << GL_GRANULE_SHIFT);
+  }
+  return p;
+}
+
 void *gl_cache_allocate_slow(struct gl_cache *cache, size_t granules,
                              enum gl_kind kind, enum gl_want *want) {
   bool small = granules <= GL_EXACT_CLASSES;
@@ -414,57 +432,90 @@ void *gl_cache_allocate_slow(struct gl_cache *cache, size_t granules,
   granules = gl_class_granules(granules);
   unsigned size_class = gl_class_of(granules);
   cache->slow_allocations++;
-  if (lane->quick[size_class] != NULL) {
-    void *p = gl_cache_pop(cache, lane, size_class, granules);
-    if (p != NULL && gl_kind_is_zeroed(kind))
-      memset(p, 0, granules << GL_GRANULE_SHIFT);
-    if (p != NULL) return p;
-  }
+  void *p = lane_pop(cache, lane, size_class, granules);
+  if (p != NULL) return p;
   if (small)
     return lane_allocate_small(cache, lane, granules, want);
   return lane_allocate_medium(cache, lane, granules, want);
 }
 
+/* A medium block of a quick list. */
+static void *cache_pop_medium(struct gl_cache *cache, size_t size,
+                              enum gl_kind kind) {
+  size_t granules = gl_class_granules((size + gl_heap.pad_bytes +
+                                       GL_GRANULE_BYTES - 1) >>
+                                      GL_GRANULE_SHIFT);
+  unsigned size_class = gl_class_of(granules);
+  gl_cache_enter(cache);
+  void *p = lane_pop(cache, &cache->lane[kind + GL_KIND_COUNT], size_class,
+                     granules);
+  if (p == NULL) p = lane_pop(cache, &cache->lane[kind], size_class, granules);
+  gl_cache_leave(cache);
+  return p;
+}
+
+void *gl_cache_finish_allocate(struct gl_cache *cache, size_t size,
+                               enum gl_kind kind, void *taken) {
+  gl_cache_leave(cache);
+  if (size <= gl_heap.small_most) return taken;
+  if (size > GL_MEDIUM_MAX_BYTES - gl_heap.pad_bytes) return NULL;
+  return cache_pop_medium(cache, size, kind);
+}
+
 /* -------------------------------------------------------------------- free */
+
+/* The size in granules of the block at granule in a swept arena, by its tags. */
+static size_t cache_tagged_size(size_t granule) {
+  size_t end = (granule & ~(GL_ARENA_GRANULES - 1)) + GL_ARENA_GRANULES;
+  return gl_tags_next(gl_heap.tags, granule + 1, end) - granule;
+}
+
+/* Free the newest block of the open hole: the bump pointer moves back. */
+static void lane_unbump(struct gl_cache *cache, struct gl_lane *lane, char *p,
+                        size_t bytes) {
+  if (gl_kind_is_zeroed(lane->kind)) memset(p, 0, bytes);
+  lane->hole.cur = p + bytes;
+  cache->withdrawn_bytes += bytes;
+}
 
 /*
  * Free the block at p, or return false where the slow path must: not the
  * calling thread's, not swept, not a block, large.  The cache is entered.
  */
 static bool cache_free_entered(struct gl_cache *cache, char *p) {
-  uintptr_t offset = (uintptr_t)p - gl_heap.base;
-  if (GL_UNLIKELY(offset >= gl_heap.extent_bytes || offset % GL_GRANULE_BYTES))
+  size_t granule = gl_cache_granule(p);
+  if (granule >= gl_heap.extent_granules) return false;
+  struct gl_arena *arena = gl_arena_of(p);
+  if (arena->owner != cache || (uintptr_t)p >= arena->bound ||
+      !gl_tags_is_block(gl_heap.tags, granule))
     return false;
-  struct gl_arena *arena = &gl_heap.arenas[offset >> GL_ARENA_SHIFT];
-  size_t granule = offset >> GL_GRANULE_SHIFT;
-  struct gl_tags *line = gl_tags_line(gl_heap.tags, granule);
-  uint64_t bit = gl_tags_bit(granule);
-  if (GL_UNLIKELY(arena->owner != cache || (uintptr_t)p >= arena->bound ||
-                  (line->block & bit) == 0))
-    return false;
-  struct gl_lane *lane = &cache->lane[arena->lane];
-  size_t granules = gl_cache_tagged_size(line, granule);
-  size_t bytes = granules << GL_GRANULE_SHIFT;
-  /* The first block of an arena is not the newest: the hole it seems to be cut
-     from is the arena's before. */
-  if (GL_UNLIKELY(p == lane->hole.cur) && granule % GL_ARENA_GRANULES != 0) {
-    line->block ^= bit;
-    gl_cache_unbump(cache, lane, p, bytes);
+  struct gl_lane *lane = gl_lane_of(cache, arena);
+  size_t granules = cache_tagged_size(granule);
+  if (p == lane->hole.cur && granule % GL_ARENA_GRANULES != 0) {
+    gl_tags_clear(gl_heap.tags, granule);
+    lane_unbump(cache, lane, p, granules << GL_GRANULE_SHIFT);
     return true;
   }
-  line->mark |= bit;
-  GL_STORE_FENCE();
-  line->block ^= bit;
-  cache->freed_bytes += bytes;
+  gl_tags_set_free(gl_heap.tags, granule);
+  /* One that was shrunk in place may have a size between two classes: its tag
+     is enough. */
+  if (gl_class_granules(granules) == granules)
+    gl_lane_push(lane, p, gl_class_of(granules));
   arena->free_granules += (uint32_t)granules;
-  gl_lane_push(lane, p, granules);
+  gl_cache_count_freed(cache, granules << GL_GRANULE_SHIFT);
   return true;
 }
 
-bool gl_cache_free_rest(struct gl_cache *cache, char *p) {
-  bool done = cache_free_entered(cache, p);
+bool gl_cache_finish_free(struct gl_cache *cache, char *p,
+                          enum gl_freed freed) {
+  bool done = true;
+  if (freed == GL_FREED_ASKED) {
+    gl_heap.on_leave(cache);
+    return true;
+  }
+  if (freed == GL_FREED_NOTHING) done = cache_free_entered(cache, p);
   gl_cache_leave(cache);
-  if (cache->freed_bytes >= cache->look_at) gl_cache_look(cache);
+  if (cache->look_in_bytes < 0) gl_cache_look(cache);
   return done;
 }
 
@@ -473,32 +524,26 @@ bool gl_cache_free_rest(struct gl_cache *cache, char *p) {
 static void cache_free_here(struct gl_cache *cache, struct gl_arena *arena,
                             char *p) {
   size_t granule = gl_granule_of(p);
-  size_t granules =
-      gl_cache_tagged_size(gl_tags_line(gl_heap.tags, granule), granule);
+  size_t granules = cache_tagged_size(granule);
   gl_tags_set_free(gl_heap.tags, granule);
   arena->free_granules += (uint32_t)granules;
-  cache->freed_bytes += granules << GL_GRANULE_SHIFT;
+  gl_cache_count_freed(cache, granules << GL_GRANULE_SHIFT);
 }
 
-/* What a block looks like on its way to its owner.  The seal tells a second
-   free of it, and a program that writes to it after freeing it. */
-struct cache_sent {
-  struct gl_quick quick;
-  uint64_t seal;
-};
-
-static uint64_t cache_seal(const struct cache_sent *sent) {
-  return ((uintptr_t)sent ^ sent->quick.link) * 0x9E3779B97F4A7C15u ^
-         gl_heap.secret;
+/* The seal of a block on its way to its owner, another one than in a quick list,
+   since it stays in the block when that is allocated again.  It tells a second
+   free, and a program that writes to the block after freeing it. */
+static uint64_t cache_seal(const struct gl_quick *sent) {
+  return ((uintptr_t)sent ^ sent->link) * 0x9E3779B97F4A7C15u ^ gl_heap.secret;
 }
 
-static void cache_link(struct cache_sent *sent, const struct gl_quick *next) {
-  sent->quick.link = (uintptr_t)next ^ gl_heap.secret;
+static void cache_link(struct gl_quick *sent, const struct gl_quick *next) {
+  sent->link = (uintptr_t)next ^ gl_heap.secret;
   sent->seal = cache_seal(sent);
 }
 
 bool gl_cache_is_sent(const void *p) {
-  const struct cache_sent *sent = p;
+  const struct gl_quick *sent = p;
   return sent->seal == cache_seal(sent);
 }
 
@@ -508,7 +553,6 @@ static struct gl_quick *cache_refuse(const void *p, const char *fault) {
 }
 
 struct gl_quick *gl_cache_next_sent(struct gl_quick *block) {
-  struct cache_sent *sent = (struct cache_sent *)block;
   /* Its owner may have freed it as well: then it is no block any more, and
      its link leads into a quick list. */
   if (!gl_tags_is_block(gl_heap.tags, gl_granule_of(block)))
@@ -516,7 +560,7 @@ struct gl_quick *gl_cache_next_sent(struct gl_quick *block) {
   if (!gl_cache_is_sent(block))
     return cache_refuse(block, "freed by another thread, then written to or "
                                "freed by its own");
-  sent->seal = 0;
+  block->seal = 0;
   struct gl_quick *next = (struct gl_quick *)(block->link ^ gl_heap.secret);
   return next == NULL ? GL_CACHE_LAST : next;
 }
@@ -526,7 +570,7 @@ void gl_cache_flush_outbox(struct gl_cache *cache) {
   if (cache->outbox.count == 0) return;
   struct gl_quick *head = __atomic_load_n(&owner->inbox, __ATOMIC_RELAXED);
   do {
-    cache_link((struct cache_sent *)cache->outbox.last, head);
+    cache_link(cache->outbox.last, head);
     /* Release: the owner that takes the list reads the links in it. */
   } while (!__atomic_compare_exchange_n(&owner->inbox, &head,
                                         cache->outbox.first, true,
@@ -536,13 +580,13 @@ void gl_cache_flush_outbox(struct gl_cache *cache) {
 
 static enum gl_fault cache_send(struct gl_cache *cache, struct gl_cache *owner,
                                 char *p) {
-  struct cache_sent *sent = (struct cache_sent *)p;
+  struct gl_quick *sent = (struct gl_quick *)p;
   if (gl_cache_is_sent(p)) return GL_FAULT_TWICE;
   if (cache->outbox.owner != owner) gl_cache_flush_outbox(cache);
   cache_link(sent, cache->outbox.first);
-  if (cache->outbox.count == 0) cache->outbox.last = &sent->quick;
+  if (cache->outbox.count == 0) cache->outbox.last = sent;
   cache->outbox.owner = owner;
-  cache->outbox.first = &sent->quick;
+  cache->outbox.first = sent;
   if (++cache->outbox.count >= CACHE_OUTBOX_BLOCKS) gl_cache_flush_outbox(cache);
   return GL_FAULT_NONE;
 }
@@ -634,20 +678,6 @@ void *gl_cache_stop(struct gl_cache *cache, void *p) {
   return p;
 }
 
-void *gl_cache_allocate_quick(struct gl_cache *cache, struct gl_lane *lane,
-                              size_t granules) {
-  void *p = NULL;
-  gl_cache_enter(cache);
-  /* Looked at again: until here the world could stop, and a collection forget
-     the list. */
-  if (lane->quick[granules] != NULL)
-    p = gl_cache_pop(cache, lane, (unsigned)granules, granules);
-  if (gl_kind_is_zeroed(lane->kind) && p != NULL) gl_zero_granules(p, granules);
-  if (GL_UNLIKELY(gl_cache_is_asked_on_leaving(cache)))
-    return gl_cache_stop(cache, p);
-  return p;
-}
-
 void gl_cache_wait_at_gate(struct gl_cache *cache) {
   while (__atomic_load_n(&gl_heap.gate, __ATOMIC_RELAXED) != 0) {
     gl_cache_leave(cache);
@@ -690,7 +720,7 @@ static bool lane_check(const struct gl_cache *cache,
   GL_HEAP_CHECK("lane", hole->start <= hole->limit && hole->limit <= hole->cur);
   size_t arenas = 0;
   for (struct gl_arena *a = lane->first; a != NULL; a = a->next, arenas++) {
-    GL_HEAP_CHECK("lane", a->owner == cache && &cache->lane[a->lane] == lane);
+    GL_HEAP_CHECK("lane", a->owner == cache && gl_lane_of((struct gl_cache *)cache, a) == lane);
     GL_HEAP_CHECK("lane", a->next != NULL || lane->last == a);
   }
   GL_HEAP_CHECK("lane", arenas == lane->arena_count);
@@ -707,6 +737,7 @@ static bool lane_check(const struct gl_cache *cache,
       GL_HEAP_CHECK("quick list",
                     gl_tags_is_free(gl_heap.tags, gl_granule_of(block)));
       GL_HEAP_CHECK("quick list", (uintptr_t)block < gl_arena_of(block)->bound);
+      GL_HEAP_CHECK("quick list", block->seal == gl_quick_seal(block));
       block = (const struct gl_quick *)(block->link ^ gl_heap.secret);
     }
   }

@@ -44,12 +44,7 @@ void gl_cache_look(struct gl_cache *cache);
 /* Stop, as was asked for; returns p, which stays alive meanwhile. */
 void *gl_cache_stop(struct gl_cache *cache, void *p);
 
-/* Take a block of a quick list that is not empty; NULL where the program wrote
-   to it after freeing it and the error handler came back. */
-void *gl_cache_allocate_quick(struct gl_cache *cache, struct gl_lane *lane,
-                              size_t granules);
-
-/* The same for a slow path, which waits at a gate that is shut.  Fast paths
+/* Enter for a slow path, which waits at a gate that is shut.  Fast paths
    need not: they find nothing while it is. */
 GL_INLINE void gl_cache_enter_slow(struct gl_cache *cache) {
   gl_cache_enter(cache);
@@ -57,7 +52,27 @@ GL_INLINE void gl_cache_enter_slow(struct gl_cache *cache) {
     gl_cache_wait_at_gate(cache);
 }
 
+/* --------------------------------------------------------------- accounting */
+
+/* True where it is time for gl_cache_look. */
+GL_INLINE bool gl_cache_count_freed(struct gl_cache *cache, size_t bytes) {
+  cache->look_in_bytes -= (int64_t)bytes;
+  return cache->look_in_bytes < 0;
+}
+
+GL_INLINE struct gl_lane *gl_lane_of(struct gl_cache *cache,
+                                     const struct gl_arena *arena) {
+  return (struct gl_lane *)((char *)cache + arena->lane_offset);
+}
+
 /* ---------------------------------------------------------------- Fast path */
+
+/* The granule at p, counted from the start of the heap; not below its extent
+   where p is outside of the heap or no granule begins there. */
+GL_INLINE size_t gl_cache_granule(const char *p) {
+  uintptr_t offset = (uintptr_t)p - gl_heap.base;
+  return offset >> GL_GRANULE_SHIFT | offset << (64 - GL_GRANULE_SHIFT);
+}
 
 /* Zero granules of 16 bytes, of which there are few. */
 GL_INLINE void gl_zero_granules(void *p, size_t granules) {
@@ -68,32 +83,22 @@ GL_INLINE void gl_zero_granules(void *p, size_t granules) {
   }
 }
 
-/* Whether a quick list may go on at block: the link to it came from freed
-   memory, so it may be a lie. */
-GL_INLINE bool gl_cache_is_quick(const struct gl_quick *block) {
-  uintptr_t offset = (uintptr_t)block - gl_heap.base;
-  if (GL_UNLIKELY(offset >= gl_heap.extent_bytes ||
-                  offset % GL_GRANULE_BYTES != 0))
-    return false;
-  const struct gl_tags *line = gl_tags_at((uintptr_t)block);
-  return (line->mark & ~line->block &
-          gl_tags_bit(offset >> GL_GRANULE_SHIFT)) != 0;
+/* A block in a quick list tells by its seal whether the program wrote to it
+   after it freed it.  (Looking instead whether the tags say that the link leads
+   to a free block took three times as many instructions, and a line of tags.) */
+GL_INLINE uint64_t gl_quick_seal(const struct gl_quick *block) {
+  return block->link ^ (uintptr_t)block;
 }
 
-/* The head of a quick list, unlinked and tagged as a white block; NULL where
-   the program wrote to it after freeing it and the error handler came back. */
-GL_INLINE void *gl_cache_pop(struct gl_cache *cache, struct gl_lane *lane,
-                             unsigned size_class, size_t granules) {
-  struct gl_quick *block = lane->quick[size_class];
-  struct gl_quick *next = (struct gl_quick *)(block->link ^ gl_heap.secret);
-  if (GL_UNLIKELY(next != NULL && !gl_cache_is_quick(next))) {
-    lane->quick[size_class] = NULL;
-    gl_heap.on_corruption(block, "free memory was written to");
-    return NULL;
-  }
+/* Take the head of a quick list and tag it as a white block; NULL where its seal
+   is broken. */
+GL_INLINE void *gl_lane_try_pop(struct gl_cache *cache, struct gl_lane *lane,
+                                struct gl_quick *block, size_t size_class,
+                                size_t granules) {
+  if (GL_UNLIKELY(block->seal != gl_quick_seal(block))) return NULL;
   struct gl_tags *line = gl_tags_at((uintptr_t)block);
   uint64_t bit = gl_tags_bit((uintptr_t)block >> GL_GRANULE_SHIFT);
-  lane->quick[size_class] = next;
+  lane->quick[size_class] = (struct gl_quick *)(block->link ^ gl_heap.secret);
   line->block |= bit;
   GL_STORE_FENCE(); /* there is a tag at any time */
   line->mark ^= bit;
@@ -112,53 +117,50 @@ GL_INLINE void *gl_lane_try_bump(struct gl_lane *lane, size_t bytes) {
 }
 
 /*
- * Allocate size bytes of a kind, or NULL where the slow path must.
+ * Allocate size bytes of a kind: true, and *taken.  False, and what is left to
+ * do is for gl_cache_finish_allocate, where a stop was asked for, or nothing
+ * was found: then the cache may still be entered.
  *
- * Everything rare is a call that is the last thing its path does, so that this
- * path saves no registers: with the pop of a quick list inlined it took half
- * as many instructions again.
+ * Everything rare is left to a call that is the last thing the caller does, so
+ * that this path saves no registers.
  */
-GL_INLINE void *gl_cache_allocate(struct gl_cache *cache, size_t size,
-                                  enum gl_kind kind) {
-  if (GL_UNLIKELY(size >= GL_SMALL_SIZES)) return NULL;
+GL_INLINE bool gl_cache_try_allocate(struct gl_cache *cache, size_t size,
+                                     enum gl_kind kind, void **taken) {
+  *taken = NULL;
+  if (GL_UNLIKELY(size > gl_heap.small_most)) return false;
   size_t granules = gl_small_granules[size];
   struct gl_lane *lane = &cache->lane[kind];
-  if (GL_UNLIKELY(lane->quick[granules] != NULL))
-    return gl_cache_allocate_quick(cache, lane, granules);
   gl_cache_enter(cache);
-  void *p = gl_lane_try_bump(lane, granules << GL_GRANULE_SHIFT);
-  if (GL_UNLIKELY(gl_cache_is_asked_on_leaving(cache)))
-    return gl_cache_stop(cache, p);
-  return p;
+  struct gl_quick *block = lane->quick[granules];
+  if (block != NULL) {
+    *taken = gl_lane_try_pop(cache, lane, block, granules, granules);
+    if (GL_UNLIKELY(*taken == NULL)) return false;
+    if (gl_kind_is_zeroed(kind)) gl_zero_granules(block, granules);
+  } else {
+    *taken = gl_lane_try_bump(lane, granules << GL_GRANULE_SHIFT);
+    if (GL_UNLIKELY(*taken == NULL)) return false;
+  }
+  return GL_LIKELY(!gl_cache_is_asked_on_leaving(cache));
 }
 
-/* The size in granules of the block at granule in a swept arena, by its
-   tags. */
-GL_INLINE size_t gl_cache_tagged_size(const struct gl_tags *line,
-                                      size_t granule) {
-  uint64_t above = (line->block | line->mark) >> (granule & 63) >> 1;
-  if (GL_LIKELY(above != 0)) return gl_lowest(above) + 1;
-  size_t end = (granule & ~(GL_ARENA_GRANULES - 1)) + GL_ARENA_GRANULES;
-  return gl_tags_next(gl_heap.tags, granule + 1, end) - granule;
+/* What is left to do after gl_cache_try_allocate; NULL where the slow path
+   must. */
+void *gl_cache_finish_allocate(struct gl_cache *cache, size_t size,
+                               enum gl_kind kind, void *taken);
+
+GL_INLINE void *gl_cache_allocate(struct gl_cache *cache, size_t size,
+                                  enum gl_kind kind) {
+  void *p;
+  if (gl_cache_try_allocate(cache, size, kind, &p)) return p;
+  return gl_cache_finish_allocate(cache, size, kind, p);
 }
 
-/* Free the newest block of the open hole: the bump pointer moves back. */
-GL_INLINE void gl_cache_unbump(struct gl_cache *cache, struct gl_lane *lane,
-                               char *p, size_t bytes) {
-  if (gl_kind_is_zeroed(lane->kind)) __builtin_memset(p, 0, bytes);
-  lane->hole.cur = p + bytes;
-  lane->accounted += bytes;
-  cache->freed_bytes += bytes;
-  cache->charged_bytes += bytes; /* they are the hole's again */
-}
-
-/* A freed block goes to the quick list of its size.  One that was shrunk in
-   place may have a size between two classes: its tag is enough. */
-GL_INLINE void gl_lane_push(struct gl_lane *lane, char *p, size_t granules) {
-  if (GL_UNLIKELY(gl_class_granules(granules) != granules)) return;
-  struct gl_quick **list = &lane->quick[gl_class_of(granules)];
+/* A freed block goes to the quick list of its size class. */
+GL_INLINE void gl_lane_push(struct gl_lane *lane, char *p, size_t size_class) {
   struct gl_quick *block = (struct gl_quick *)p;
+  struct gl_quick **list = &lane->quick[size_class];
   block->link = (uintptr_t)*list ^ gl_heap.secret;
+  block->seal = gl_quick_seal(block);
   *list = block;
 }
 
@@ -166,82 +168,69 @@ GL_INLINE void gl_lane_push(struct gl_lane *lane, char *p, size_t granules) {
 enum gl_freed {
   GL_FREED_DONE,
   GL_FREED_NOTHING, /* not yet: the cache is still entered */
-  GL_FREED_ASKED,   /* freed, and a stop was asked for: gl_heap.on_leave */
-  GL_FREED_LOOK     /* freed, and it is time for gl_cache_look */
+  GL_FREED_LOOK,    /* freed, time for gl_cache_look; the cache is entered */
+  GL_FREED_ASKED    /* freed, and a stop was asked for: gl_heap.on_leave */
 };
 
 /* The size in granules of a block of at most about a KiB, which ends in the line
    of its tag or in the next, or where the arena does; 0 if it does not. */
 GL_INLINE size_t gl_cache_small_size(const struct gl_tags *line,
-                                     uintptr_t address, unsigned shift) {
-  uint64_t above = (line->block | line->mark) >> shift >> 1;
+                                     size_t granule) {
+  uint64_t above = (line->block | line->mark) >> (granule & 63) >> 1;
   if (GL_LIKELY(above != 0)) return gl_lowest(above) + 1;
-  size_t here = GL_EXACT_CLASSES - shift;
-  if ((address | (GL_LINE_BYTES - 1)) % GL_ARENA_BYTES == GL_ARENA_BYTES - 1)
-    return here;
+  size_t here = GL_EXACT_CLASSES - (granule & 63);
+  if ((granule | 63) % GL_ARENA_GRANULES == GL_ARENA_GRANULES - 1) return here;
   uint64_t next = line[1].block | line[1].mark;
   size_t granules = next == 0 ? 0 : here + gl_lowest(next);
   return granules <= GL_EXACT_CLASSES ? granules : 0;
 }
 
 /*
- * Free a small block of the calling thread's.  As in gl_cache_allocate everything else is left to a call
- * that is the last thing the caller does: with the calls in here it saved six
- * registers, a quarter of its instructions.
+ * Free a small block of the calling thread's.  As in gl_cache_try_allocate
+ * everything else is left to a call that is the last thing the caller does: with
+ * the calls in here it saved six registers, a quarter of its instructions.
  */
 GL_INLINE enum gl_freed gl_cache_try_free(struct gl_cache *cache, char *p) {
   gl_cache_enter(cache);
-  uintptr_t offset = (uintptr_t)p - gl_heap.base;
-  if (GL_UNLIKELY(offset >= gl_heap.extent_bytes || offset % GL_GRANULE_BYTES))
-    return GL_FREED_NOTHING;
-  struct gl_arena *arena = &gl_heap.arenas[offset >> GL_ARENA_SHIFT];
+  size_t granule = gl_cache_granule(p);
+  if (GL_UNLIKELY(granule >= gl_heap.extent_granules)) return GL_FREED_NOTHING;
+  struct gl_arena *arena =
+      &gl_heap.arenas[granule >> (GL_ARENA_SHIFT - GL_GRANULE_SHIFT)];
   struct gl_tags *line = gl_tags_at((uintptr_t)p);
-  unsigned shift = (unsigned)((uintptr_t)p >> GL_GRANULE_SHIFT & 63);
-  uint64_t bit = (uint64_t)1 << shift;
-  if (GL_UNLIKELY(arena->owner != cache || (uintptr_t)p >= arena->bound ||
-                  (line->block & bit) == 0))
+  if (GL_UNLIKELY(arena->owner != cache || (uintptr_t)p >= arena->bound))
     return GL_FREED_NOTHING;
-  size_t granules = gl_cache_small_size(line, (uintptr_t)p, shift);
+  uint64_t bit = gl_tags_bit(granule);
+  if (GL_UNLIKELY((line->block & bit) == 0)) return GL_FREED_NOTHING;
+  size_t granules = gl_cache_small_size(line, granule);
   if (GL_UNLIKELY(granules == 0)) return GL_FREED_NOTHING;
-  struct gl_lane *lane = &cache->lane[arena->lane];
+  struct gl_lane *lane = gl_lane_of(cache, arena);
   size_t bytes = granules << GL_GRANULE_SHIFT;
-  /* The first block of an arena is not the newest, see below. */
-  if (p == lane->hole.cur && offset % GL_ARENA_BYTES != 0) {
+  GL_SIGNAL_FENCE(); /* or the tags are kept, in two more registers */
+  /* The first block of an arena is not the newest: the hole it seems to be cut
+     from is the arena's before. */
+  if (p == lane->hole.cur && granule % GL_ARENA_GRANULES != 0) {
     line->block ^= bit;
     if (gl_kind_is_zeroed(lane->kind)) gl_zero_granules(p, granules);
     lane->hole.cur = p + bytes;
-    lane->accounted += bytes;
-    cache->charged_bytes += bytes; /* they are the hole's again */
+    cache->withdrawn_bytes += bytes;
   } else {
     line->mark |= bit;
     GL_STORE_FENCE();
     line->block ^= bit;
+    gl_lane_push(lane, p, granules);
     arena->free_granules += (uint32_t)granules;
-    struct gl_quick **list = &lane->quick[granules];
-    struct gl_quick *block = (struct gl_quick *)p;
-    block->link = (uintptr_t)*list ^ gl_heap.secret;
-    *list = block;
+    if (GL_UNLIKELY(gl_cache_count_freed(cache, bytes))) return GL_FREED_LOOK;
   }
-  uint64_t freed = cache->freed_bytes += bytes;
-  if (GL_UNLIKELY(gl_cache_is_asked_on_leaving(cache))) return GL_FREED_ASKED;
-  return GL_UNLIKELY(freed >= cache->look_at) ? GL_FREED_LOOK : GL_FREED_DONE;
+  return GL_UNLIKELY(gl_cache_is_asked_on_leaving(cache)) ? GL_FREED_ASKED
+                                                          : GL_FREED_DONE;
 }
-
-/* After it found nothing to do: the rest of what there is a fast way for.  Leaves
-   the cache; false where the slow path must. */
-bool gl_cache_free_rest(struct gl_cache *cache, char *p);
 
 /* What is left to do after gl_cache_try_free; true where the block is freed. */
-GL_INLINE bool gl_cache_finish_free(struct gl_cache *cache, char *p,
-                                    enum gl_freed freed) {
-  if (freed == GL_FREED_NOTHING) return gl_cache_free_rest(cache, p);
-  if (freed == GL_FREED_ASKED) gl_heap.on_leave(cache);
-  if (freed == GL_FREED_LOOK) gl_cache_look(cache);
-  return true;
-}
+bool gl_cache_finish_free(struct gl_cache *cache, char *p, enum gl_freed freed);
 
 GL_INLINE bool gl_cache_free(struct gl_cache *cache, char *p) {
-  return gl_cache_finish_free(cache, p, gl_cache_try_free(cache, p));
+  enum gl_freed freed = gl_cache_try_free(cache, p);
+  return freed == GL_FREED_DONE || gl_cache_finish_free(cache, p, freed);
 }
 
 /* --------------------------------------------------------- out of line */

@@ -141,6 +141,7 @@ bool gl_heap_init(void) {
   gl_heap.slots = (void *)gl_heap.sections[GL_SECTION_SLOTS].start;
   /* An encoded link must never look like an address. */
   gl_heap.secret = gl_os_random() | (uint64_t)3 << 62;
+  gl_heap.small_most = GL_SMALL_SIZES - 1;
   gl_runs_init();
   gl_heap.ready = true;
   return true;
@@ -152,10 +153,7 @@ bool gl_heap_init(void) {
 
 /* Size 0, and then a row for each granule: 1 to 16, 17 to 32, ... */
 uint8_t gl_small_granules[GL_SMALL_SIZES] GL_DATA = {
-    1,       ROWS_16(1), ROWS_16(17), ROWS_16(33), ROWS(49), ROWS(53), ROWS(57),
-    ROW(61), ROW(62),    ROW(63),     64,          64,       64,       64,
-    64,      64,         64,          64,          64,       64,       64,
-    64,      64,         64,          64};
+    1, ROWS_16(1), ROWS_16(17), ROWS_16(33), ROWS_16(49)};
 
 _Static_assert(GL_EXACT_CLASSES == 64, "the rows above");
 
@@ -175,7 +173,8 @@ static size_t heap_granules(size_t padded) {
 
 void gl_heap_pad_blocks(void) {
   gl_heap.pad_bytes = 1;
-  for (size_t size = 0; size < GL_SMALL_SIZES; size++)
+  gl_heap.small_most -= gl_heap.pad_bytes;
+  for (size_t size = 0; size <= gl_heap.small_most; size++)
     gl_small_granules[size] = (uint8_t)heap_granules(heap_padded(size));
 }
 
@@ -269,7 +268,7 @@ void *gl_heap_allocate(struct gl_cache *cache, size_t size, enum gl_kind kind,
   *want = GL_WANT_ROOM;
   cache = heap_cache(cache);
   if (cache == NULL || size > gl_heap.size_bytes) return NULL;
-  if (cache->freed_bytes >= cache->look_at) gl_cache_look(cache);
+  if (cache->look_in_bytes < 0) gl_cache_look(cache);
   gl_cache_enter_slow(cache);
   void *p = heap_is_large(size)
                 ? heap_allocate_large(cache, size, 0, kind, want)
@@ -287,7 +286,7 @@ static void *heap_trim_front(struct gl_cache *cache, char *p, size_t align) {
   gl_tags_set_free(gl_heap.tags, gl_granule_of(p));
   gl_arena_of(p)->free_granules +=
       (uint32_t)((size_t)(aligned - p) >> GL_GRANULE_SHIFT);
-  cache->freed_bytes += (size_t)(aligned - p);
+  gl_cache_count_freed(cache, (size_t)(aligned - p));
   return aligned;
 }
 
@@ -406,7 +405,7 @@ static enum gl_fault heap_free_large(struct gl_cache *cache, char *p) {
     gl_tags_clear(gl_heap.tags, gl_granule_of(p));
     gl_runs_free_large(gl_page_of(p));
     gl_runs_tick(gl_os_coarse_ns());
-    cache->freed_bytes += block.size;
+    gl_cache_count_freed(cache, block.size);
     cache->large_bytes -= (int64_t)block.size;
   }
   gl_heap_unlock();
@@ -429,7 +428,7 @@ enum gl_fault gl_heap_free(struct gl_cache *cache, void *p) {
     fault = gl_cache_free_slow(cache, arena, p);
   if (fault == GL_FAULT_FREE) fault = gl_heap_find_exact(p, &block);
   gl_cache_leave(cache);
-  if (cache->freed_bytes >= cache->look_at) gl_cache_look(cache);
+  if (cache->look_in_bytes < 0) gl_cache_look(cache);
   return fault;
 }
 
@@ -446,7 +445,7 @@ static bool heap_resize_large(struct gl_cache *cache,
     cache->allocated_bytes += (pages - old) << GL_PAGE_SHIFT;
     cache->charged_bytes += (pages - old) << GL_PAGE_SHIFT;
   } else if (resized) {
-    cache->freed_bytes += (old - pages) << GL_PAGE_SHIFT;
+    gl_cache_count_freed(cache, (old - pages) << GL_PAGE_SHIFT);
   }
   if (resized)
     cache->large_bytes +=
@@ -466,7 +465,7 @@ static bool heap_resize_small(struct gl_cache *cache,
   if (want <= have) return want > have / 2;
   struct gl_arena *arena = gl_arena_of(block->start);
   if (arena->owner != cache) return false;
-  return gl_lane_try_extend(cache, &cache->lane[arena->lane], block->start,
+  return gl_lane_try_extend(cache, gl_lane_of(cache, arena), block->start,
                             have, want);
 }
 
@@ -493,7 +492,7 @@ static void heap_free_chain(struct gl_quick *block) {
     size_t granules = heap_block_end(arena, start) - start;
     gl_tags_set_free(gl_heap.tags, start);
     arena->free_granules += (uint32_t)granules;
-    arena->owner->freed_bytes += granules << GL_GRANULE_SHIFT;
+    gl_cache_count_freed(arena->owner, granules << GL_GRANULE_SHIFT);
     block = next;
   }
 }
@@ -521,7 +520,7 @@ static void heap_close_lanes(struct gl_cache *cache) {
     memset(lane->quick, 0, sizeof lane->quick);
     gl_bins_reset(lane);
     lane->arena = NULL;
-    lane->rescanned_at = cache->freed_bytes - cache->reused_bytes;
+    lane->rescanned_at = gl_cache_freed_bytes(cache) - cache->reused_bytes;
   }
   gl_cache_settle(cache);
 }
@@ -576,7 +575,7 @@ static void heap_inherit(struct gl_arena *arena) {
 
 static void heap_relink(struct gl_arena *arena) {
   heap_inherit(arena);
-  struct gl_lane *lane = &arena->owner->lane[arena->lane];
+  struct gl_lane *lane = gl_lane_of(arena->owner, arena);
   arena->next = NULL;
   if (lane->last != NULL)
     lane->last->next = arena;

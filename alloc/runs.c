@@ -217,6 +217,8 @@ GL_RACES static bool runs_try_grow(size_t pages) {
   /* Release: who finds an address below the extent finds its tables. */
   __atomic_store_n(&gl_heap.extent_bytes, runs->top_pages << GL_PAGE_SHIFT,
                    __ATOMIC_RELEASE);
+  __atomic_store_n(&gl_heap.extent_granules,
+                   gl_heap.extent_bytes >> GL_GRANULE_SHIFT, __ATOMIC_RELEASE);
   gl_runs_give(page, pages, page, page + pages);
   return true;
 }

@@ -22,7 +22,7 @@
 
 /* How often a cache looks: in bytes freed.  A look costs some ten nanoseconds,
    a hundred of them with a clock that has advanced. */
-#define TRIM_LOOK_BYTES ((size_t)262144)
+#define TRIM_LOOK_BYTES 262144
 
 /* What has to be idle more than the last time. */
 #define TRIM_MIN_BYTES ((int64_t)1 << 20)
@@ -40,7 +40,7 @@ static int64_t trim_held_bytes(const struct gl_cache *cache) {
 
 int64_t gl_cache_live_bytes(const struct gl_cache *cache) {
   int64_t live = (int64_t)(cache->allocated_bytes + cache->reused_bytes -
-                           cache->freed_bytes) -
+                           gl_cache_freed_bytes(cache)) -
                  cache->large_bytes - cache->lost_bytes;
   for (int i = 0; i < GL_LANES; i++) {
     const struct gl_lane *lane = &cache->lane[i];
@@ -142,7 +142,8 @@ static void trim_on_look(struct gl_cache *cache, uint64_t now_ns) {
 
 void gl_cache_look(struct gl_cache *cache) {
   gl_cache_enter_slow(cache);
-  cache->look_at = cache->freed_bytes + TRIM_LOOK_BYTES;
+  cache->look_at = gl_cache_freed_bytes(cache) + TRIM_LOOK_BYTES;
+  cache->look_in_bytes = TRIM_LOOK_BYTES;
   if (!gl_heap.slow_free) trim_on_look(cache, gl_os_coarse_ns());
   gl_cache_leave(cache);
 }

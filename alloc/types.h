@@ -99,8 +99,8 @@ struct gl_arena {
   uint32_t free_granules;  /* about: exact after a sweep, then too high */
   uint32_t clean_from;     /* [clean_from, clean_to) was never written: the */
   uint32_t clean_to;       /* bytes are zero, and take no memory */
+  uint16_t lane_offset;    /* of its lane in its owner: see gl_lane_of */
   uint8_t kind;            /* enum gl_kind */
-  uint8_t lane;            /* of its owner's, see gl_lane_of */
   bool swept;              /* its tags are those of tags.h without exception */
   bool visited;
   uint8_t latch;           /* held by whoever sweeps it */
@@ -140,6 +140,7 @@ enum gl_slot {
    is found out. */
 struct gl_quick {
   uint64_t link; /* next, encoded */
+  uint64_t seal; /* the link with the block's own address */
 };
 
 struct gl_free_run {
@@ -216,22 +217,23 @@ struct gl_lane {
 struct gl_cache {
   uint32_t busy;
   uint32_t stop_wanted;
+  uint64_t reused_bytes;      /* popped from quick lists */
+  int64_t look_in_bytes;      /* so much is to be freed until gl_cache_look */
+  uint64_t look_at;           /* freed bytes when that was or will be 0 */
+  uint64_t withdrawn_bytes;   /* freed as the newest block of a hole: neither
+                                 allocated nor freed in the other figures */
   uint32_t in_use;            /* a thread has it */
   struct gl_lane lane[GL_LANES];
   uint64_t allocated_bytes;   /* bumped, binned, large: all but quick lists */
-  uint64_t reused_bytes;      /* popped from quick lists */
-  uint64_t freed_bytes;       /* by gc_free */
   uint64_t charged_bytes;     /* taken for blocks, used or not */
   uint64_t settled_bytes;     /* charged less freed, as the budget knows it */
   uint64_t slow_allocations;  /* for GLEANER_STRESS */
-  uint64_t look_at;           /* freed_bytes at which to look what is idle */
   int64_t large_bytes;        /* of the figures above: large blocks, net */
   int64_t lost_bytes;         /* freed by the collector, from arenas */
   int64_t idle_bytes;         /* the least idle since the last trim */
   int64_t hollow_bytes;       /* the same since pages were last discarded */
   uint64_t trimmed_ns;        /* when that was last thought of */
   const void *pin;            /* an argument that must outlive a collection */
-  struct gl_quick *inbox;     /* blocks freed by other threads, a stack */
   struct gl_cache *next;      /* all caches */
   void *thread;               /* the collector's record of it; NULL: unused */
   struct {
@@ -239,6 +241,9 @@ struct gl_cache {
     struct gl_quick *first, *last;
     size_t count;
   } outbox;                   /* frees gathered for one other cache */
+  /* Written by other threads, and so in a cache line of its own. */
+  struct gl_quick *inbox      /* blocks freed by other threads, a stack */
+      __attribute__((aligned(64)));
 };
 
 /* --------------------------------------------------------------- the heap */
@@ -261,17 +266,20 @@ enum gl_section_name {
 };
 
 struct gl_heap {
-  /* constant after start-up */
+  /* constant after start-up but for the extent; the first line of the cache is
+     what the fast paths read */
   uintptr_t base;
   size_t extent_bytes;      /* base to top; grows, under the lock */
-  size_t size_bytes;        /* reserved */
-  struct gl_tags *tags;
+  size_t extent_granules;
   uintptr_t tags_bias;      /* tags less base's lines: see gl_tags_at */
-  struct gl_page *pages;
   struct gl_arena *arenas;
+  uint64_t secret;
+  size_t small_most;        /* the largest size with exact classes */
+  struct gl_tags *tags;
+  size_t size_bytes;        /* reserved */
+  struct gl_page *pages;
   uint8_t *slots;           /* enum gl_slot */
   uint8_t *dirty;           /* tick at which the page was freed, 0 for clean */
-  uint64_t secret;
   size_t pad_bytes;         /* see gl_heap_pad_blocks */
   bool slow_only;           /* no fast paths: stress and debugging */
   bool slow_free;           /* no fast path for gc_free */
@@ -292,13 +300,13 @@ struct gl_heap {
   /* read and written by all, atomically */
   int64_t budget_bytes;     /* to allocate until a collection is due */
   uint64_t bin_epochs;      /* drawn so far, by all lanes */
-};
+} __attribute__((aligned(64)));
 
 extern struct gl_heap gl_heap;
 
-/* Granules of a block for each size of less than GL_SMALL_SIZES bytes, never
+/* Granules of a block for each size of up to gl_heap.small_most bytes, never
    0: one load rather than a sum and two cases. */
-#define GL_SMALL_SIZES (GL_EXACT_CLASSES << GL_GRANULE_SHIFT)
+#define GL_SMALL_SIZES ((GL_EXACT_CLASSES << GL_GRANULE_SHIFT) + 1)
 extern uint8_t gl_small_granules[GL_SMALL_SIZES];
 
 /* A budget that is never spent, with room above: frees add to it. */
@@ -354,6 +362,11 @@ GL_INLINE size_t gl_page_of(const void *p) {
 
 GL_INLINE char *gl_page_address(size_t page) {
   return (char *)gl_heap.base + (page << GL_PAGE_SHIFT);
+}
+
+/* Bytes freed, but for those of blocks that a hole took back. */
+GL_INLINE uint64_t gl_cache_freed_bytes(const struct gl_cache *cache) {
+  return cache->look_at - (uint64_t)cache->look_in_bytes;
 }
 
 /* Index of the size class for a block of granules, and its size. */

@@ -108,6 +108,13 @@ GL_NOINLINE void *gl_api_allocate(size_t size, size_t align,
   return api_allocate(&request);
 }
 
+/* After gl_cache_try_allocate, where that was not all. */
+static GL_NOINLINE void *api_finish_allocate(size_t size, enum gl_kind kind,
+                                             void *p, uintptr_t entry_sp) {
+  p = gl_cache_finish_allocate(gl_self, size, kind, p);
+  return p != NULL ? p : gl_api_allocate(size, 0, kind, entry_sp);
+}
+
 /* Allocate while another block, known to our frames alone, stays alive. */
 static void *api_allocate_pinned(size_t size, enum gl_kind kind,
                                  const void *pin, uintptr_t entry_sp) {
@@ -175,15 +182,15 @@ GL_NOINLINE void gl_api_finish_free(const char *function, void *p,
 /* ----------------------------------------------------------------- Fast path */
 
 GC_API void *gc_malloc(size_t size) {
-  void *p = gl_cache_allocate(gl_self, size, GL_SCANNED);
-  if (GL_LIKELY(p != NULL)) return p;
-  return gl_api_allocate(size, 0, GL_SCANNED, GL_ENTRY_SP());
+  void *p;
+  if (GL_LIKELY(gl_cache_try_allocate(gl_self, size, GL_SCANNED, &p))) return p;
+  return api_finish_allocate(size, GL_SCANNED, p, GL_ENTRY_SP());
 }
 
 GC_API void *gc_malloc_atomic(size_t size) {
-  void *p = gl_cache_allocate(gl_self, size, GL_ATOMIC);
-  if (GL_LIKELY(p != NULL)) return p;
-  return gl_api_allocate(size, 0, GL_ATOMIC, GL_ENTRY_SP());
+  void *p;
+  if (GL_LIKELY(gl_cache_try_allocate(gl_self, size, GL_ATOMIC, &p))) return p;
+  return api_finish_allocate(size, GL_ATOMIC, p, GL_ENTRY_SP());
 }
 
 GC_API void gc_free(void *block) {
@@ -204,9 +211,9 @@ GC_API void *gc_calloc(size_t count, size_t size) {
     errno = ENOMEM;
     return NULL;
   }
-  void *p = gl_cache_allocate(gl_self, bytes, GL_SCANNED);
-  if (GL_LIKELY(p != NULL)) return p;
-  return gl_api_allocate(bytes, 0, GL_SCANNED, GL_ENTRY_SP());
+  void *p;
+  if (GL_LIKELY(gl_cache_try_allocate(gl_self, bytes, GL_SCANNED, &p))) return p;
+  return api_finish_allocate(bytes, GL_SCANNED, p, GL_ENTRY_SP());
 }
 
 GC_API void *gc_aligned_alloc(size_t alignment, size_t size) {

@@ -31,12 +31,16 @@ uint64_t gl_stats_collections(void) { return totals.collections; }
 __attribute__((no_sanitize("thread"))) static void stats_add_caches(
     struct gc_stats *stats) {
   for (struct gl_cache *c = gl_heap.caches; c != NULL; c = c->next) {
-    stats->allocated_bytes += c->allocated_bytes + c->reused_bytes;
-    stats->freed_bytes += c->freed_bytes;
+    uint64_t withdrawn = c->withdrawn_bytes;
+    stats->allocated_bytes += c->allocated_bytes + c->reused_bytes + withdrawn;
+    stats->freed_bytes += gl_cache_freed_bytes(c) + withdrawn;
     for (int i = 0; i < GL_LANES; i++) {
       const struct gl_lane *lane = &c->lane[i];
-      if (lane->accounted > lane->hole.cur && lane->hole.cur != NULL)
-        stats->allocated_bytes += (uint64_t)(lane->accounted - lane->hole.cur);
+      /* Negative where blocks that were accounted for were taken back. */
+      ptrdiff_t bumped = lane->accounted - lane->hole.cur;
+      if (lane->hole.cur != NULL && bumped > -(ptrdiff_t)GL_ARENA_BYTES &&
+          bumped < (ptrdiff_t)GL_ARENA_BYTES)
+        stats->allocated_bytes += (uint64_t)bumped;
     }
   }
 }

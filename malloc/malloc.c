@@ -107,6 +107,13 @@ static GL_NOINLINE void *malloc_slow(size_t size, size_t align,
   return p;
 }
 
+/* After gl_cache_try_allocate, where that was not all. */
+static GL_NOINLINE void *malloc_finish(size_t size, void *p,
+                                       uintptr_t entry_sp) {
+  p = gl_cache_finish_allocate(gl_self, size, GL_ATOMIC, p);
+  return p != NULL ? p : malloc_slow(size, 0, entry_sp);
+}
+
 /* Memory that the C library got from sbrk: its malloc's, though nobody should
    have called that. */
 static bool malloc_is_libc(const void *p) {
@@ -156,9 +163,9 @@ static GL_NOINLINE void *malloc_resize(void *block, size_t size,
 /* ----------------------------------------------------------------- Fast path */
 
 MALLOC_API void *malloc(size_t size) {
-  void *p = gl_cache_allocate(gl_self, size, GL_ATOMIC);
-  if (GL_LIKELY(p != NULL)) return p;
-  return malloc_slow(size, 0, GL_ENTRY_SP());
+  void *p;
+  if (GL_LIKELY(gl_cache_try_allocate(gl_self, size, GL_ATOMIC, &p))) return p;
+  return malloc_finish(size, p, GL_ENTRY_SP());
 }
 
 MALLOC_API void free(void *block) {

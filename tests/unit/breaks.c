@@ -63,9 +63,9 @@ START_TEST(breaks_2_newest_block_has_an_end) {
     ck_assert(gl_heap_find(p + size - 1, &block));
     ck_assert_ptr_eq(block.start, p);
     if (hole->cur != NULL) ck_assert(!gl_heap_find(p - 1, &block));
-    uint64_t freed = cache->freed_bytes;
+    uint64_t freed = test_freed_bytes(cache);
     ck_assert_int_eq(test_free(cache, p), GL_FAULT_NONE);
-    ck_assert_uint_eq(cache->freed_bytes - freed, size);
+    ck_assert_uint_eq(test_freed_bytes(cache) - freed, size);
     p = allocate(size, GL_SCANNED);
     if (size % 128 == 0) {
       test_collect(test_keep_all, NULL);
@@ -74,12 +74,12 @@ START_TEST(breaks_2_newest_block_has_an_end) {
   }
   char *sent = allocate(64, GL_SCANNED);
   struct gl_cache *other = test_cache();
-  uint64_t freed = cache->freed_bytes;
+  uint64_t freed = test_freed_bytes(cache);
   ck_assert_int_eq(gl_heap_free(other, sent), GL_FAULT_NONE);
   gl_heap_lock(NULL);
   gl_heap_prepare_mark();
   gl_heap_unlock();
-  ck_assert_uint_eq(cache->freed_bytes - freed, 64); /* its owner */
+  ck_assert_uint_eq(test_freed_bytes(cache) - freed, 64); /* its owner */
 }
 END_TEST
 

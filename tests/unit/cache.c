@@ -72,9 +72,9 @@ static void kill_blocks(doomed *dies) { test_collect(survives, &dies); }
 static bool even_from_20(size_t i) { return i >= 20 && i % 2 == 0; }
 
 static uint64_t freed_by(void *p) {
-  uint64_t before = cache->freed_bytes;
+  uint64_t before = test_freed_bytes(cache);
   release(p);
-  return cache->freed_bytes - before;
+  return test_freed_bytes(cache) - before;
 }
 
 /* -------------------------------------------------------------- the hole */
@@ -138,6 +138,20 @@ START_TEST(scribbling_over_a_quick_block_is_found_out) {
   ck_assert_int_eq(corruptions, 1);
   ck_assert_ptr_nonnull(allocate(48));
   ck_assert_int_eq(corruptions, 1); /* the list is not followed again */
+}
+END_TEST
+
+/* So is what leaves the link alone. */
+START_TEST(scribbling_behind_the_link_is_found_out) {
+  cache_begin();
+  char *a = allocate(48), *b = allocate(48);
+  allocate(16);
+  release(a);
+  release(b);
+  memset(b + sizeof(void *), 0, sizeof(void *));
+  ck_assert_ptr_nonnull(allocate(48));
+  ck_assert_int_eq(corruptions, 1);
+  ck_assert(test_prove());
 }
 END_TEST
 
@@ -333,7 +347,7 @@ START_TEST(frees_by_another_come_home) {
   gl_cache_drain_inbox(cache);
   ck_assert_ptr_null(cache->inbox);
   for (size_t i = 0; i < 100; i++) ck_assert(!is_allocated(block[i]));
-  ck_assert_uint_eq(cache->freed_bytes, 100 * 64);
+  ck_assert_uint_eq(test_freed_bytes(cache), 100 * 64);
   for (size_t i = 0; i < 100; i++) {
     char *p = allocate(64);
     ck_assert(p <= block[0] && p >= block[99]);
@@ -495,6 +509,7 @@ int main(void) {
   tcase_add_test(tests, freeing_the_newest_moves_back);
   tcase_add_test(tests, quick_list_is_last_in_first_out);
   tcase_add_test(tests, scribbling_over_a_quick_block_is_found_out);
+  tcase_add_test(tests, scribbling_behind_the_link_is_found_out);
   tcase_add_test(tests, free_the_block_where_the_hole_ended_ahead);
   tcase_add_test(tests, free_the_block_where_the_hole_ended_behind);
   tcase_add_test(tests, hole_grows_upwards);

@@ -111,6 +111,10 @@ size_t test_usable(const void *p) {
   return block.size;
 }
 
+uint64_t test_freed_bytes(const struct gl_cache *cache) {
+  return gl_cache_freed_bytes(cache) + cache->withdrawn_bytes;
+}
+
 bool test_prove(void) {
   gl_heap_lock(NULL);
   bool proven = gl_heap_prove();

@@ -66,6 +66,9 @@ enum gl_fault test_free(struct gl_cache *cache, void *p);
 /* Usable size of the block at p, which has to be one. */
 size_t test_usable(const void *p);
 
+/* Bytes freed in the cache so far, those of newest blocks too. */
+uint64_t test_freed_bytes(const struct gl_cache *cache);
+
 /* gl_heap_prove, under the lock. */
 bool test_prove(void);
 

@@ -186,7 +186,7 @@ START_TEST(large_blocks_resize_in_place) {
   gl_heap_find(p, &block);
   ck_assert(gl_heap_try_resize(cache, &block, 4 * GL_ARENA_BYTES));
   ck_assert_uint_eq(test_usable(p), 4 * GL_ARENA_BYTES);
-  ck_assert_uint_eq(cache->freed_bytes, 6 * GL_ARENA_BYTES);
+  ck_assert_uint_eq(test_freed_bytes(cache), 6 * GL_ARENA_BYTES);
   gl_heap_find(p, &block);
   ck_assert(gl_heap_try_resize(cache, &block, 7 * GL_ARENA_BYTES - 5));
   ck_assert_uint_eq(test_usable(p), 7 * GL_ARENA_BYTES);

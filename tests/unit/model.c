@@ -379,7 +379,8 @@ static void check_accounts(void) {
   for (int i = 0; i < CACHES; i++) {
     const struct gl_cache *cache = model.cache[i];
     expect(test_accounts_balance(cache));
-    bytes += cache->allocated_bytes + cache->reused_bytes - cache->freed_bytes;
+    bytes += cache->allocated_bytes + cache->reused_bytes -
+             gl_cache_freed_bytes(cache);
     for (int kind = 0; kind < GL_KIND_COUNT; kind++)
       bytes +=
           (uint64_t)(cache->lane[kind].accounted - cache->lane[kind].hole.cur);
