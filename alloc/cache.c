@@ -466,6 +466,8 @@ void *gl_cache_finish_allocate(struct gl_cache *cache, size_t size,
 
 /* The size in granules of the block at granule in a swept arena, by its tags. */
 static size_t cache_tagged_size(size_t granule) {
+  size_t small = gl_cache_small_size(gl_tags_line(gl_heap.tags, granule), granule);
+  if (small != 0) return small;
   size_t end = (granule & ~(GL_ARENA_GRANULES - 1)) + GL_ARENA_GRANULES;
   return gl_tags_next(gl_heap.tags, granule + 1, end) - granule;
 }
@@ -504,19 +506,6 @@ static bool cache_free_entered(struct gl_cache *cache, char *p) {
   arena->free_granules += (uint32_t)granules;
   gl_cache_count_freed(cache, granules << GL_GRANULE_SHIFT);
   return true;
-}
-
-bool gl_cache_finish_free(struct gl_cache *cache, char *p,
-                          enum gl_freed freed) {
-  bool done = true;
-  if (freed == GL_FREED_ASKED) {
-    gl_heap.on_leave(cache);
-    return true;
-  }
-  if (freed == GL_FREED_NOTHING) done = cache_free_entered(cache, p);
-  gl_cache_leave(cache);
-  if (cache->look_in_bytes < 0) gl_cache_look(cache);
-  return done;
 }
 
 /* Free a block of the calling thread that no quick list may take: it lies
@@ -598,6 +587,37 @@ GL_RACES static bool cache_is_block(const char *p) {
   return gl_tags_is_block(gl_heap.tags, gl_granule_of(p));
 }
 
+/* Free a block of another thread's, or return false where the slow path must: to
+   wait at the gate, to sweep, to say what is wrong.  The cache is entered. */
+static bool cache_try_send(struct gl_cache *cache, char *p) {
+  size_t granule = gl_cache_granule(p);
+  if (granule >= gl_heap.extent_granules || cache == &gl_cache_none ||
+      gl_heap.slow_only || gl_heap.slow_free ||
+      __atomic_load_n(&gl_heap.gate, __ATOMIC_RELAXED) != 0)
+    return false;
+  struct gl_arena *arena = gl_arena_of(p);
+  struct gl_cache *owner = __atomic_load_n(&arena->owner, __ATOMIC_RELAXED);
+  if (owner == NULL || owner == cache ||
+      !__atomic_load_n(&arena->swept, __ATOMIC_ACQUIRE) ||
+      !cache_is_block(p))
+    return false;
+  return cache_send(cache, owner, p) == GL_FAULT_NONE;
+}
+
+bool gl_cache_finish_free(struct gl_cache *cache, char *p,
+                          enum gl_freed freed) {
+  bool done = true;
+  if (freed == GL_FREED_ASKED) {
+    gl_heap.on_leave(cache);
+    return true;
+  }
+  if (freed == GL_FREED_NOTHING)
+    done = cache_free_entered(cache, p) || cache_try_send(cache, p);
+  gl_cache_leave(cache);
+  if (cache->look_in_bytes < 0) gl_cache_look(cache);
+  return done;
+}
+
 enum gl_fault gl_cache_free_slow(struct gl_cache *cache, struct gl_arena *arena,
                                  char *p) {
   gl_arena_sweep(arena);
@@ -620,6 +640,7 @@ void gl_cache_drain_inbox(struct gl_cache *cache) {
       __atomic_exchange_n(&cache->inbox, NULL, __ATOMIC_ACQUIRE);
   while (block != NULL && block != GL_CACHE_LAST) {
     struct gl_quick *next = gl_cache_next_sent(block);
+    __builtin_prefetch(next, 1); /* another processor wrote to it last */
     if (next != NULL) cache_take_in(cache, (char *)block);
     block = next;
   }
@@ -671,11 +692,6 @@ struct gl_cache *gl_cache_acquire(void) {
   cache->in_use = true;
   gl_self = cache;
   return cache;
-}
-
-void *gl_cache_stop(struct gl_cache *cache, void *p) {
-  gl_heap.on_leave(cache);
-  return p;
 }
 
 void gl_cache_wait_at_gate(struct gl_cache *cache) {

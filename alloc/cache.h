@@ -41,9 +41,6 @@ GL_INLINE void gl_cache_leave(struct gl_cache *cache) {
    cache is not entered. */
 void gl_cache_look(struct gl_cache *cache);
 
-/* Stop, as was asked for; returns p, which stays alive meanwhile. */
-void *gl_cache_stop(struct gl_cache *cache, void *p);
-
 /* Enter for a slow path, which waits at a gate that is shut.  Fast paths
    need not: they find nothing while it is. */
 GL_INLINE void gl_cache_enter_slow(struct gl_cache *cache) {
@@ -96,9 +93,10 @@ GL_INLINE void *gl_lane_try_pop(struct gl_cache *cache, struct gl_lane *lane,
                                 struct gl_quick *block, size_t size_class,
                                 size_t granules) {
   if (GL_UNLIKELY(block->seal != gl_quick_seal(block))) return NULL;
+  lane->quick[size_class] = (struct gl_quick *)(block->link ^ gl_heap.secret);
+  __asm__("" : "+r"(block)); /* what follows is not to need registers before */
   struct gl_tags *line = gl_tags_at((uintptr_t)block);
   uint64_t bit = gl_tags_bit((uintptr_t)block >> GL_GRANULE_SHIFT);
-  lane->quick[size_class] = (struct gl_quick *)(block->link ^ gl_heap.secret);
   line->block |= bit;
   GL_STORE_FENCE(); /* there is a tag at any time */
   line->mark ^= bit;
