@@ -466,7 +466,8 @@ void *gl_cache_finish_allocate(struct gl_cache *cache, size_t size,
 
 /* The size in granules of the block at granule in a swept arena, by its tags. */
 static size_t cache_tagged_size(size_t granule) {
-  size_t small = gl_cache_small_size(gl_tags_line(gl_heap.tags, granule), granule);
+  const struct gl_tags *line = gl_tags_line(gl_heap.tags, granule);
+  size_t small = gl_cache_small_size(line, granule);
   if (small != 0) return small;
   size_t end = (granule & ~(GL_ARENA_GRANULES - 1)) + GL_ARENA_GRANULES;
   return gl_tags_next(gl_heap.tags, granule + 1, end) - granule;
