@@ -70,35 +70,23 @@ static value finish(mpz_t z) {
   size_t size = mpz_size(z);
   mp_limb_t *digits = allocate_atomic(size * sizeof *digits);
   memcpy(digits, mpz_limbs_read(z), size * sizeof *digits);
-  struct bignum *b = allocate(sizeof *b);
-  b->head.type = TYPE_BIGNUM;
+  struct bignum *b = make_object(TYPE_BIGNUM, sizeof *b);
   mpz_roinit_n(b->z, digits, mpz_sgn(z) * (mp_size_t)size);
   mpz_clear(z);
   return (value)b;
 }
 
-#define OPERATION(name, operation, room)                                       \
-  value name(value a, value b) {                                               \
-    OPERAND(x, a);                                                             \
-    OPERAND(y, b);                                                             \
-    if (mpz_size(x) + mpz_size(y) > room) fail("number too large", NIL);       \
-    mpz_t z;                                                                   \
-    mpz_init(z);                                                               \
-    operation(z, x, y);                                                        \
-    return finish(z);                                                          \
-  }
-OPERATION(big_add, mpz_add, SIZE_MAX)
-OPERATION(big_subtract, mpz_sub, SIZE_MAX)
-OPERATION(big_multiply, mpz_mul, digits_max())
-
-void big_divide(value a, value b, value *quotient, value *remainder) {
+value big_arithmetic(enum big_operation operation, value a, value b) {
+  static void (*const operations[])(mpz_ptr, mpz_srcptr, mpz_srcptr) = {
+      mpz_add, mpz_sub, mpz_mul, mpz_tdiv_q, mpz_tdiv_r};
   OPERAND(x, a);
   OPERAND(y, b);
-  mpz_t q, r;
-  mpz_inits(q, r, NULL);
-  mpz_tdiv_qr(q, r, x, y);
-  *quotient = finish(q);
-  *remainder = finish(r);
+  if (operation == BIG_MULTIPLY && mpz_size(x) + mpz_size(y) > digits_max())
+    fail("number too large", NIL);
+  mpz_t z;
+  mpz_init(z);
+  operations[operation](z, x, y);
+  return finish(z);
 }
 
 void big_square_root(value a, value *root, value *rest) {

@@ -11,23 +11,8 @@ _Noreturn static void overflow(void) {
 
 void bignum_init(void) {}
 
-value big_add(value a, value b) {
-  (void)a, (void)b;
-  overflow();
-}
-
-value big_subtract(value a, value b) {
-  (void)a, (void)b;
-  overflow();
-}
-
-value big_multiply(value a, value b) {
-  (void)a, (void)b;
-  overflow();
-}
-
-void big_divide(value a, value b, value *quotient, value *remainder) {
-  (void)a, (void)b, (void)quotient, (void)remainder;
+value big_arithmetic(enum big_operation operation, value a, value b) {
+  (void)operation, (void)a, (void)b;
   overflow();
 }
 

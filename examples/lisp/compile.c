@@ -380,8 +380,7 @@ static struct code *compile_lambda(struct lambda *l) {
 }
 
 static value closure_of_nothing(const struct code *code) {
-  struct closure *c = allocate(sizeof *c);
-  c->head.type = TYPE_CLOSURE;
+  struct closure *c = make_object(TYPE_CLOSURE, sizeof *c);
   c->code = code;
   return (value)c;
 }
@@ -406,7 +405,7 @@ static void emit_group(struct expression *e, size_t first, size_t end,
                        struct lambda *l, struct list_builder *out) {
   struct node *fix = node_make(run_fix, end - first);
   fix->count = 0;
-  value slots = make_vector(end - first, NIL);
+  value slots = make_sequence(TYPE_VECTOR, end - first);
   fix->datum = slots;
   for (size_t i = first; i < end; i++) {
     if (e->variables[i]->boxed) continue;

@@ -22,7 +22,6 @@ struct dynamic {
 };
 
 struct continuation {
-  struct object head;
   void *jump[5]; /* of __builtin_setjmp */
   struct dynamic dynamic;
   char *low;   /* where the copy belongs: from here to stack_base */
@@ -34,8 +33,8 @@ struct guard {
   struct object head;
   void *jump[5];
   struct dynamic dynamic;
-  value object; /* what was raised */
-  value origin; /* continuation of the raise, or FALSE */
+  value object;                /* what was raised */
+  struct continuation *origin; /* of the raise, or NULL */
   bool wants_origin;
 };
 
@@ -76,9 +75,8 @@ static void rewind_to(value target) {
   }
 }
 
-static value dynamic_wind(size_t argc, const value *argv) {
-  (void)argc;
-  value before = argv[0], thunk = argv[1], after = argv[2];
+PRIMITIVE(dynamic_wind, "dynamic-wind", "fff") {
+  value before = a[0], thunk = a[1], after = a[2];
   apply0(before);
   value outer = vm.winds;
   vm.winds = cons(cons(before, after), outer);
@@ -99,20 +97,13 @@ static __attribute__((noinline)) void copy_stack(struct continuation *k) {
 
 static struct continuation *resumed;
 
-/* Returns a continuation; and when that is called, what was passed to it. */
-static __attribute__((noinline)) value capture(bool *is_return) {
+/* A new continuation; NULL when it is called, which set resumed. */
+static __attribute__((noinline)) struct continuation *capture(void) {
   struct continuation *k = allocate(sizeof *k);
-  k->head.type = TYPE_CONTINUATION;
   k->dynamic = dynamic_save();
-  *is_return = false;
-  if (__builtin_setjmp(k->jump)) {
-    *is_return = true;
-    value passed = resumed->passed;
-    resumed = NULL;
-    return passed;
-  }
+  if (__builtin_setjmp(k->jump)) return NULL;
   copy_stack(k);
-  return (value)k;
+  return k;
 }
 
 /* Get below the part of the stack that is to be overwritten. */
@@ -127,8 +118,7 @@ static __attribute__((noinline)) void restore_stack(struct continuation *k) {
   __builtin_longjmp(k->jump, 1);
 }
 
-_Noreturn static void throw(value continuation, value passed) {
-  struct continuation *k = (struct continuation *)continuation;
+_Noreturn static void throw(struct continuation * k, value passed) {
   rewind_to(k->dynamic.winds);
   dynamic_restore(&k->dynamic);
   k->passed = passed;
@@ -137,12 +127,26 @@ _Noreturn static void throw(value continuation, value passed) {
   __builtin_unreachable();
 }
 
-static value call_cc(size_t argc, const value *argv) {
-  (void)argc;
-  value receiver = argv[0];
-  bool is_return;
-  value v = capture(&is_return);
-  return is_return ? v : tail_call(receiver, 1, &v);
+FUNCTION(values) {
+  if (n == 1) return a[0];
+  value many = make_sequence(TYPE_VALUES, n);
+  memcpy(vector(many)->items, a, n * sizeof *a);
+  return many;
+}
+ROW(values, "values", "a*", 0);
+
+FUNCTION(continue_with) {
+  throw((struct continuation *)self->data, values(a, n, self));
+}
+
+PRIMITIVE(call_cc, "call-with-current-continuation", "f") {
+  static const struct primitive_row row = {"continuation", "a*", continue_with,
+                                           0};
+  value receiver = a[0];
+  struct continuation *k = capture();
+  if (!k) return resumed->passed;
+  value procedure = primitive_with(&row, (value)k);
+  return tail_call(receiver, 1, &procedure);
 }
 
 /* --------------------------------------------------------------- exceptions */
@@ -161,9 +165,8 @@ static bool is_exhaustion(value v) {
 /* Returns only where no clause fits and a handler further out returns. */
 static value guard_escape(struct guard *g, value object) {
   if (g->wants_origin && !is_exhaustion(object)) {
-    bool is_return;
-    g->origin = capture(&is_return);
-    if (is_return) {
+    g->origin = capture();
+    if (!g->origin) {
       vm.handlers = g->dynamic.handlers;
       return call_handler(object);
     }
@@ -190,11 +193,8 @@ static value call_handler(value object) {
   return v;
 }
 
-value raise_continuable(value object) { return call_handler(object); }
-
 static value condition_make(value kind, value message, value irritants) {
-  struct condition *c = allocate(sizeof *c);
-  c->head.type = TYPE_CONDITION;
+  struct condition *c = make_object(TYPE_CONDITION, sizeof *c);
   c->kind = kind;
   c->message = message;
   c->irritants = irritants;
@@ -255,9 +255,8 @@ _Noreturn void arity_error(value procedure, size_t argc) {
 static __attribute__((noinline)) bool guard_run(struct guard *g,
                                                 value (*body)(void *data),
                                                 void *data, value *result) {
-  g->head.type = TYPE_GUARD;
   g->dynamic = dynamic_save();
-  g->origin = FALSE;
+  g->origin = NULL;
   if (__builtin_setjmp(g->jump)) { /* only here is there stack to spare */
     stack_limit_set(false);
     rewind_to(g->dynamic.winds);
@@ -271,7 +270,7 @@ static __attribute__((noinline)) bool guard_run(struct guard *g,
 }
 
 value call_protected(value (*body)(void *data), void *data, value *error) {
-  struct guard *g = allocate(sizeof *g);
+  struct guard *g = make_object(TYPE_GUARD, sizeof *g);
   value result = UNSPECIFIED;
   *error = 0;
   if (!guard_run(g, body, data, &result)) *error = g->object;
@@ -280,60 +279,53 @@ value call_protected(value (*body)(void *data), void *data, value *error) {
 
 static value run_thunk(void *data) { return apply0(*(value *)data); }
 
-/* (%guard thunk clauses has-else): clauses gives UNBOUND where none fits. */
-static value with_guard(size_t argc, const value *argv) {
-  (void)argc;
-  value thunk = argv[0], clauses = argv[1];
-  struct guard *g = allocate(sizeof *g);
-  g->wants_origin = argv[2] == FALSE;
+/* (%guard thunk clauses has-else?): clauses may return (%no-clause). */
+PRIMITIVE(with_guard, "%guard", "ffa") {
+  value thunk = a[0], clauses = a[1];
+  struct guard *g = make_object(TYPE_GUARD, sizeof *g);
+  g->wants_origin = a[2] == FALSE;
   value v;
   if (guard_run(g, run_thunk, &thunk, &v)) return v;
   if (!g->wants_origin) return tail_call(clauses, 1, &g->object);
-  value origin = g->origin;
+  struct continuation *origin = g->origin;
   v = apply1(clauses, g->object);
-  if (v == UNBOUND && origin == FALSE) raise_value(g->object);
+  if (v == UNBOUND && !origin) raise_value(g->object);
   if (v == UNBOUND) throw(origin, UNSPECIFIED);
   return v;
 }
 
-static value with_exception_handler(size_t argc, const value *argv) {
-  (void)argc;
+PRIMITIVE(no_clause, "%no-clause", "") { return UNBOUND; }
+
+PRIMITIVE(with_handler, "with-exception-handler", "ff") {
   value outer = vm.handlers;
-  vm.handlers = cons(argv[0], outer);
-  value v = apply0(argv[1]);
+  vm.handlers = cons(a[0], outer);
+  value v = apply0(a[1]);
   vm.handlers = outer;
   return v;
 }
 
-static value raise_primitive(value object) { raise_value(object); }
+PRIMITIVE(raise, "raise", "a") { raise_value(a[0]); }
 
-static value error_primitive(size_t argc, const value *argv) {
-  value irritants = NIL;
-  for (size_t i = argc; i > 1; i--) irritants = cons(argv[i - 1], irritants);
-  raise_value(condition_make(sym("error"), argv[0], irritants));
+PRIMITIVE(raise_continuable, "raise-continuable", "a") {
+  return call_handler(a[0]);
 }
 
-static value is_error_object(value v) {
-  return boolean(has_type(v, TYPE_CONDITION));
+PRIMITIVE(error, "error", "aa*") {
+  value irritants = list_of(a + 1, n - 1, NIL);
+  raise_value(condition_make(sym("error"), a[0], irritants));
 }
 
-static value error_object_message(value v) {
-  value message = condition(v)->message;
+PRIMITIVE(error_message, "error-object-message", "e") {
+  value message = condition(a[0])->message;
   return is_string(message) ? message : print_to_string(message, WRITE);
 }
 
-static value error_object_irritants(value v) { return condition(v)->irritants; }
-
-static value error_object_kind(value v) { return condition(v)->kind; }
-
-static value is_file_error(value v) {
-  return boolean(has_type(v, TYPE_CONDITION) &&
-                 condition(v)->kind == sym("file-error"));
+PRIMITIVE(error_irritants, "error-object-irritants", "e") {
+  return condition(a[0])->irritants;
 }
 
-static value is_read_error(value v) {
-  return boolean(has_type(v, TYPE_CONDITION) &&
-                 condition(v)->kind == sym("read-error"));
+PRIMITIVE(error_kind, "error-object-kind", "e") {
+  return condition(a[0])->kind;
 }
 
 /* file:line: message: irritants, then the expression, if it is short. */
@@ -368,164 +360,94 @@ void condition_print(value object, value port) {
   }
 }
 
+int exit_status(value code) {
+  return is_fixnum(code) ? (int)fixnum_value(code) & 255 : code == FALSE;
+}
+
 _Noreturn void exit_with(value code) {
   rewind_to(NIL);
   port_flush(current_output());
-  int status = is_fixnum(code) ? (int)fixnum_value(code) & 255
-               : code == FALSE ? 1
-                               : 0;
-  exit(status);
+  exit(exit_status(code));
 }
 
-/* ---------------------------------------- values, parameters and promises */
+/* -------------------------------------------------- values and parameters */
 
-static value values(size_t argc, const value *argv) {
-  return argc == 1 ? argv[0] : make_values(argc, argv);
-}
-
-static value call_with_values(size_t argc, const value *argv) {
-  (void)argc;
-  value consumer = argv[1];
-  value v = apply0(argv[0]);
+PRIMITIVE(call_with_values, "call-with-values", "ff") {
+  value consumer = a[1];
+  value v = apply0(a[0]);
   if (!has_type(v, TYPE_VALUES)) return tail_call(consumer, 1, &v);
-  struct values *many = (struct values *)v;
-  return tail_call(consumer, many->count, many->items);
+  return tail_call(consumer, vector(v)->length, vector(v)->items);
 }
 
-static value apply_primitive(size_t argc, const value *argv) {
-  value list = argv[argc - 1];
+PRIMITIVE(apply_primitive, "apply", "fa*") {
+  value list = a[n - 1];
   intptr_t length = list_length(list);
-  if (argc == 1 || length < 0)
+  if (n == 1 || length < 0)
     fail1("apply: the last argument is not a list", list);
-  size_t fixed = argc - 2;
+  size_t fixed = n - 2;
   size_t count = fixed + (size_t)length;
   value small[16];
   value *args = count <= 16 ? small : allocate(count * sizeof *args);
-  memcpy(args, argv + 1, fixed * sizeof *args);
+  memcpy(args, a + 1, fixed * sizeof *args);
   for (size_t i = fixed; i < count; i++, list = cdr(list)) args[i] = car(list);
-  return tail_call(argv[0], count, args);
+  return tail_call(a[0], count, args);
 }
 
-static value make_parameter(size_t argc, const value *argv) {
-  value init = argc == 2 ? apply1(argv[1], argv[0]) : argv[0];
-  return make_cell(TYPE_PARAMETER, init, argc == 2 ? argv[1] : FALSE);
+FUNCTION(parameter) { return parameter_get((value)self); }
+
+/* A primitive whose data are (value . converter). */
+value parameter_make(const char *name, value v, value converter) {
+  struct primitive_row *row = allocate(sizeof *row);
+  *row = (struct primitive_row){name, "", parameter, 0};
+  return primitive_with(row, cons(v, converter));
+}
+
+PRIMITIVE(make_parameter, "make-parameter", "a|f") {
+  if (n == 1) return parameter_make("parameter", a[0], FALSE);
+  return parameter_make("parameter", apply1(a[1], a[0]), a[1]);
 }
 
 value parameter_get(value p) {
   for (value b = vm.bindings; b != NIL; b = cdr(b))
     if (car(car(b)) == p) return cdr(car(b));
-  return cell(p)->first;
+  return car(primitive(p)->data);
 }
 
-static value parameterize(size_t argc, const value *argv) {
+/* (%parameterize thunk (parameter . value) ...) */
+PRIMITIVE(parameterize, "%parameterize", "f|p*") {
   value outer = vm.bindings;
   value inner = outer;
-  for (size_t i = 1; i + 1 < argc; i += 2) {
-    if (!has_type(argv[i], TYPE_PARAMETER))
-      fail1("parameterize: not a parameter", argv[i]);
-    value converter = cell(argv[i])->second;
-    value v = argv[i + 1];
+  for (size_t i = 1; i < n; i++) {
+    value p = car(a[i]), v = cdr(a[i]);
+    if (!has_type(p, TYPE_PRIMITIVE) || primitive(p)->row->call != parameter)
+      fail1("parameterize: not a parameter", p);
+    value converter = cdr(primitive(p)->data);
     if (converter != FALSE) v = apply1(converter, v);
-    inner = cons(cons(argv[i], v), inner);
+    inner = cons(cons(p, v), inner);
   }
   vm.bindings = inner;
-  value v = apply0(argv[0]);
+  value v = apply0(a[0]);
   vm.bindings = outer;
   return v;
 }
 
-/* A promise holds a cell that promises chained to it share: done?, value. */
-static value promise(bool done, value content) {
-  value shared = make_cell(TYPE_ENVIRONMENT, boolean(done), content);
-  return make_cell(TYPE_PROMISE, shared, FALSE);
-}
-
-static value make_lazy(value thunk) { return promise(false, thunk); }
-
-static value make_promise(value v) {
-  return has_type(v, TYPE_PROMISE) ? v : promise(true, v);
-}
-
-static value is_promise(value v) { return boolean(has_type(v, TYPE_PROMISE)); }
-
-static value force(value p) {
-  if (!has_type(p, TYPE_PROMISE)) return p;
-  for (;;) {
-    struct cell *shared = cell(cell(p)->first);
-    if (shared->first == TRUE) return shared->second;
-    value next = apply0(shared->second);
-    shared = cell(cell(p)->first);
-    if (shared->first == TRUE) return shared->second;
-    if (!has_type(next, TYPE_PROMISE))
-      fail1("delay-force: not a promise", next);
-    *shared = *cell(cell(next)->first);
-    cell(next)->first = (value)shared;
+/* data: the list of its clauses */
+FUNCTION(case_lambda) {
+  for (value c = self->data; c != NIL; c = cdr(c)) {
+    const struct code *code = closure(car(c))->code;
+    if (n == code->required || (n > code->required && code->rest))
+      return tail_call(car(c), n, a);
   }
+  arity_error((value)self, n);
 }
 
-static value case_lambda(size_t argc, const value *argv) {
-  value clauses = make_vector(argc, NIL);
-  memcpy(vector(clauses)->items, argv, argc * sizeof *argv);
-  return make_cell(TYPE_CASE_LAMBDA, clauses, FALSE);
+PRIMITIVE(make_case_lambda, "%case-lambda", "f*") {
+  static const struct primitive_row row = {"case-lambda", "a*", case_lambda, 0};
+  return primitive_with(&row, list_of(a, n, NIL));
 }
 
-static value case_lambda_call(value procedure, size_t argc, const value *argv) {
-  const struct vector *clauses = vector(cell(procedure)->first);
-  for (size_t i = 0; i < clauses->length; i++) {
-    const struct code *code = closure(clauses->items[i])->code;
-    if (argc == code->required || (argc > code->required && code->rest))
-      return tail_call(clauses->items[i], argc, argv);
-  }
-  arity_error(procedure, argc);
-}
-
-/* Call what is neither closure nor primitive nor of a record. */
-value apply_control(value procedure, size_t argc, const value *argv) {
-  switch (type_of(procedure)) {
-    case TYPE_CONTINUATION:
-      throw(procedure, argc == 1 ? argv[0] : make_values(argc, argv));
-    case TYPE_PARAMETER:
-      if (argc != 0) arity_error(procedure, argc);
-      return parameter_get(procedure);
-    case TYPE_CASE_LAMBDA: return case_lambda_call(procedure, argc, argv);
-    default: fail1("called what is not a procedure", procedure);
-  }
-}
-
-static value is_procedure_p(value v) { return boolean(is_procedure(v)); }
-
-static value memory_condition_init(void) {
+PRIMITIVE(reserve_condition, "%reserve-condition", "") {
   memory_condition =
       condition_make(sym("out-of-memory"), text("out of memory"), NIL);
   return UNSPECIFIED;
 }
-
-const struct primitive_row control_rows[] = {
-    ROWN("apply", "fa", 1, -1, apply_primitive),
-    ROWN("call-with-current-continuation", "f", 1, 1, call_cc),
-    ROWN("call/cc", "f", 1, 1, call_cc),
-    ROWN("dynamic-wind", "f", 3, 3, dynamic_wind),
-    ROWN("values", "a", 0, -1, values),
-    ROWN("call-with-values", "f", 2, 2, call_with_values),
-    ROW1("raise", "a", raise_primitive),
-    ROW1("raise-continuable", "a", raise_continuable),
-    ROWN("error", "a", 1, -1, error_primitive),
-    ROWN("with-exception-handler", "f", 2, 2, with_exception_handler),
-    ROWN("%guard", "ffa", 3, 3, with_guard),
-    ROW1("error-object?", "a", is_error_object),
-    ROW1("error-object-message", "e", error_object_message),
-    ROW1("error-object-irritants", "e", error_object_irritants),
-    ROW1("error-object-kind", "e", error_object_kind),
-    ROW1("file-error?", "a", is_file_error),
-    ROW1("read-error?", "a", is_read_error),
-    ROWN("make-parameter", "af", 1, 2, make_parameter),
-    ROWN("%parameterize", "fa", 1, -1, parameterize),
-    ROW1("%make-lazy", "f", make_lazy),
-    ROW1("make-promise", "a", make_promise),
-    ROW1("promise?", "a", is_promise),
-    ROW1("force", "a", force),
-    ROWN("%case-lambda", "f", 0, -1, case_lambda),
-    ROW1("procedure?", "a", is_procedure_p),
-    ROW0("%reserve-condition", memory_condition_init),
-    ROW_END,
-};

@@ -277,9 +277,7 @@ value tail_call(value procedure, size_t argc, const value *argv) {
 static value apply_other(value procedure, size_t argc, const value *argv) {
   if (has_type(procedure, TYPE_PRIMITIVE))
     return primitive_call(primitive(procedure), argc, argv);
-  if (has_type(procedure, TYPE_RECORD_PROCEDURE))
-    return record_call(procedure, argc, argv);
-  return apply_control(procedure, argc, argv);
+  fail1("called what is not a procedure", procedure);
 }
 
 /* Make the call noted in vm, and those it asks for in turn. */
@@ -345,8 +343,6 @@ static __attribute__((noinline)) value call_other(const struct node *n,
   value v;
   if (has_type(procedure, TYPE_PRIMITIVE))
     v = primitive_call(primitive(procedure), argc, args);
-  else if (has_type(procedure, TYPE_RECORD_PROCEDURE))
-    v = record_call(procedure, argc, args);
   else
     v = tail_call(procedure, argc, args);
   return v == TAIL && !tail ? trampoline() : v;

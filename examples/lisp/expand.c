@@ -2,12 +2,14 @@
 /*
  * expand.c: from data to expressions: the scopes, the dozen special forms, and
  * bodies with internal definitions.  Forms that can be said in terms of others
- * are in derived.c, syntax-rules in macro.c.
+ * are macros in prelude.scm; syntax-rules is in macro.c.
  *
- * A form that C code builds may have a syntax or a procedure itself, not its
- * name, at its head; what the program binds cannot come between.
+ * A form that C code builds has a keyword itself, not its name, at its head;
+ * what the program binds cannot come between.
  */
 #include "expression.h"
+
+static value keyword(const char *name) { return symbol(sym(name))->builtin; }
 
 static value current_form = FALSE; /* the innermost one with a location */
 
@@ -42,16 +44,6 @@ value make_alias(value identifier, struct scope *scope) {
 value symbol_of(value identifier) {
   while (has_type(identifier, TYPE_ALIAS)) identifier = cell(identifier)->first;
   return identifier;
-}
-
-/* A symbol that no program can write. */
-value make_temporary(const char *name) {
-  struct symbol *s = allocate(sizeof *s);
-  s->head.type = TYPE_SYMBOL;
-  s->name = text(name);
-  s->global = UNBOUND;
-  s->syntax = FALSE;
-  return (value)s;
 }
 
 /* Data may be circular; after so many steps, seen is a table of those met. */
@@ -93,7 +85,7 @@ static value strip_copy(value datum, value copies) {
     return copy;
   }
   if (!has_type(datum, TYPE_VECTOR)) return symbol_of(datum);
-  copy = make_vector(vector(datum)->length, NIL);
+  copy = make_sequence(TYPE_VECTOR, vector(datum)->length);
   hash_put(copies, datum, copy);
   for (size_t i = 0; i < vector(datum)->length; i++)
     vector(copy)->items[i] = strip_copy(vector(datum)->items[i], copies);
@@ -116,6 +108,9 @@ static value scope_find(struct scope *scope, value identifier) {
   return FALSE;
 }
 
+/* Where the macros of the prelude were defined: names keep their meaning. */
+struct scope builtins = {NULL, NIL};
+
 value lookup(struct scope *scope, value identifier) {
   for (;;) {
     value found = scope_find(scope, identifier);
@@ -124,18 +119,9 @@ value lookup(struct scope *scope, value identifier) {
     scope = (struct scope *)cell(identifier)->second;
     identifier = cell(identifier)->first;
   }
-  value keyword = symbol(identifier)->syntax;
-  return keyword != FALSE ? keyword : identifier;
-}
-
-bool is_keyword(value identifier, struct scope *scope, const char *name) {
-  if (has_type(identifier, TYPE_SYNTAX))
-    return strcmp(syntax(identifier)->name, name) == 0;
-  if (!is_identifier(identifier)) return false;
-  value found = lookup(scope, identifier);
-  value global = sym(name);
-  return found == global ||
-         (symbol(global)->syntax != FALSE && found == symbol(global)->syntax);
+  struct symbol *s = symbol(identifier);
+  if (scope == &builtins && s->builtin) return s->builtin;
+  return s->syntax != FALSE ? s->syntax : identifier;
 }
 
 void scope_bind(struct scope *scope, value identifier, value denotation) {
@@ -153,8 +139,7 @@ static struct variable *bind_variable(struct scope *scope, value identifier,
                                       value form) {
   if (!is_identifier(identifier))
     syntax_error("a variable must be a symbol", form);
-  struct variable *v = allocate(sizeof *v);
-  v->head.type = TYPE_VARIABLE;
+  struct variable *v = make_object(TYPE_VARIABLE, sizeof *v);
   v->name = symbol_of(identifier);
   v->ready = true;
   scope_bind(scope, identifier, (value)v);
@@ -180,6 +165,7 @@ static struct expression *expand_identifier(value id, struct scope *scope) {
   }
   if (has_type(found, TYPE_SYNTAX))
     syntax_error("keyword used as a variable", cons(id, NIL));
+  if (!is_symbol(found)) return constant(found);
   if (vm.building && symbol(found)->global != UNBOUND)
     return constant(symbol(found)->global);
   e = expression_make(GLOBAL, 0);
@@ -230,12 +216,10 @@ static value expand_head(value form, struct scope *scope) {
     if (!head || head->special) return form;
     machine_poll();
     if (location(form) != FALSE) current_form = form;
-    if (head->transform) {
-      form = head->transform(form, scope);
-    } else {
-      macro_used = true;
-      form = macro_expand(head, form, scope);
-    }
+    macro_used = true;
+    form = head->expander == FALSE
+               ? macro_expand(head, form, scope)
+               : cons(keyword("begin"), apply1(head->expander, form));
   }
 }
 
@@ -286,7 +270,7 @@ static void scan_define(value form, struct scope *scope,
   value target = cadr(form);
   value init = cddr(form);
   while (is_pair(target)) { /* (define ((f a) b) ...) is curried */
-    init = cons(cons(special("lambda"), cons(cdr(target), init)), NIL);
+    init = cons(cons(keyword("lambda"), cons(cdr(target), init)), NIL);
     target = car(target);
   }
   struct variable *v = NULL;
@@ -300,7 +284,8 @@ static void scan_define(value form, struct scope *scope,
 static void define_syntax(value form, struct scope *scope) {
   if (list_length(form) != 3 || !is_identifier(cadr(form)))
     syntax_error("bad syntax", form);
-  value macro = macro_make(caddr(form), scope);
+  struct scope *place = scope ? scope : vm.building ? &builtins : NULL;
+  value macro = macro_make(caddr(form), place);
   if (scope)
     scope_bind(scope, cadr(form), macro);
   else
@@ -565,19 +550,11 @@ static struct expression *expand_let_syntax(value form, struct scope *outer) {
   return expand_body(cddr(form), scope);
 }
 
-value special(const char *name) { return symbol(sym(name))->builtin; }
+PRIMITIVE(strip_primitive, "%strip", "a") { return strip(a[0]); }
 
-void syntax_install(const char *name,
-                    struct expression *(*expand_special)(value, struct scope *),
-                    value (*transform)(value, struct scope *)) {
-  struct syntax *s = allocate(sizeof *s);
-  s->head.type = TYPE_SYNTAX;
-  s->name = name;
-  s->special = expand_special;
-  s->transform = transform;
-  s->rules = FALSE;
-  symbol(sym(name))->syntax = (value)s;
-  symbol(sym(name))->builtin = (value)s;
+PRIMITIVE(syntax_error_primitive, "%syntax-error", "al") {
+  bool is_text = is_string(a[0]);
+  syntax_error(is_text ? utf8_from_string(a[0], NULL) : "syntax-error", a[1]);
 }
 
 void expand_init(void) {
@@ -599,7 +576,11 @@ void expand_init(void) {
       {"let-syntax", expand_let_syntax},
       {"letrec-syntax", expand_let_syntax},
   };
-  for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++)
-    syntax_install(forms[i].name, forms[i].expand, NULL);
-  derived_init();
+  for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++) {
+    struct syntax *s = make_object(TYPE_SYNTAX, sizeof *s);
+    s->name = forms[i].name;
+    s->special = forms[i].expand;
+    symbol(sym(s->name))->syntax = (value)s;
+    symbol(sym(s->name))->builtin = (value)s;
+  }
 }

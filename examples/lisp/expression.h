@@ -2,7 +2,7 @@
 /*
  * expression.h: the program between expansion and compilation.
  *
- * expand.c (with macro.c and derived.c) turns a datum into a tree of
+ * expand.c (with macro.c) turns a datum into a tree of
  * expressions: no macros are left, every name is resolved to a struct variable
  * or to a global symbol.  compile.c turns the tree into nodes.
  */
@@ -82,13 +82,13 @@ struct scope {
   value bindings; /* list of (identifier . variable or syntax) */
 };
 
-/* A keyword: one of three kinds of function, the others are NULL. */
+/* A keyword: a special form, a procedure for forms, or syntax-rules. */
 struct syntax {
   struct object head; /* TYPE_SYNTAX */
   const char *name;
   struct expression *(*special)(value form, struct scope *scope);
-  value (*transform)(value form, struct scope *scope); /* derived.c */
-  value rules; /* macro.c: list of (pattern . template), or FALSE */
+  value expander; /* a procedure from a form to a list of forms, or FALSE */
+  value rules;    /* macro.c: list of (pattern . template) */
   value literals;
   value ellipsis;
   struct scope *scope; /* where the macro was defined */
@@ -103,21 +103,13 @@ struct expression *expression_make(enum expression_kind kind, size_t kids);
 bool is_identifier(value v);
 /* A variable, a syntax, or the symbol of a global variable. */
 value lookup(struct scope *scope, value identifier);
-/* Does the identifier mean what the symbol means at the top level? */
-bool is_keyword(value identifier, struct scope *scope, const char *name);
+extern struct scope builtins;
 void scope_bind(struct scope *scope, value identifier, value denotation);
 value symbol_of(value identifier);
 value strip(value datum); /* identifiers back to symbols */
 value make_alias(value identifier, struct scope *scope);
-value make_temporary(const char *name);
-
 value macro_make(value spec, struct scope *scope);
 value macro_expand(struct syntax *macro, value form, struct scope *scope);
-value special(const char *name); /* a syntax, to put at the head of a form */
-void derived_init(void);
-void syntax_install(const char *name,
-                    struct expression *(*expand)(value, struct scope *),
-                    value (*transform)(value, struct scope *));
 
 /* The code for the call of a primitive, or NULL; see inline.c. */
 const struct node *inline_call(const struct primitive *p, struct node *call);

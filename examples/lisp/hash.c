@@ -131,8 +131,7 @@ struct table {
 static struct table *table(value v) { return (struct table *)v; }
 
 value hash_make(value equal) {
-  struct table *t = allocate(sizeof *t);
-  t->head.type = TYPE_HASH_TABLE;
+  struct table *t = make_object(TYPE_HASH_TABLE, sizeof *t);
   t->equal = equal;
   t->hash = FALSE;
   t->size = 8;
@@ -201,32 +200,24 @@ void hash_put(value v, value key, value datum) {
 /* --------------------------------------------------------------- primitives */
 
 /* (%hash-table equal hash): booleans or procedures, as in struct table. */
-static value make_hash_table(value equal, value hash) {
-  value t = hash_make(equal);
-  table(t)->hash = hash;
+PRIMITIVE(make_hash_table, "%hash-table", "aa") {
+  value t = hash_make(a[0]);
+  table(t)->hash = a[1];
   return t;
 }
 
-static value is_hash_table(value v) {
-  return boolean(has_type(v, TYPE_HASH_TABLE));
+PRIMITIVE(hash_ref, "hash-table-ref/default", "haa") {
+  return hash_get(a[0], a[1], a[2]);
 }
 
-static value hash_ref_default(value t, value key, value missing) {
-  return hash_get(t, key, missing);
-}
-
-static value hash_set(value t, value key, value datum) {
-  hash_put(t, key, datum);
+PRIMITIVE(hash_set, "hash-table-set!", "haa") {
+  hash_put(a[0], a[1], a[2]);
   return UNSPECIFIED;
 }
 
-static value hash_exists(value t, value key) {
-  return boolean(*find(table(t), key, hash_of(table(t), key)) != NULL);
-}
-
-static value hash_delete(value v, value key) {
-  struct table *t = table(v);
-  struct entry **link = find(t, key, hash_of(t, key));
+PRIMITIVE(hash_delete, "hash-table-delete!", "ha") {
+  struct table *t = table(a[0]);
+  struct entry **link = find(t, a[1], hash_of(t, a[1]));
   if (*link) {
     *link = (*link)->next;
     t->count--;
@@ -234,17 +225,19 @@ static value hash_delete(value v, value key) {
   return UNSPECIFIED;
 }
 
-static value hash_count(value t) { return fixnum_from_size(table(t)->count); }
+PRIMITIVE(hash_size, "hash-table-size", "h") {
+  return fixnum_from_size(table(a[0])->count);
+}
 
-static value hash_clear(value v) {
-  struct table *t = table(v);
+PRIMITIVE(hash_clear, "hash-table-clear!", "h") {
+  struct table *t = table(a[0]);
   memset(t->buckets, 0, t->size * sizeof *t->buckets);
   t->count = 0;
   return UNSPECIFIED;
 }
 
-static value hash_to_alist(value v) {
-  struct table *t = table(v);
+PRIMITIVE(hash_to_alist, "hash-table->alist", "h") {
+  struct table *t = table(a[0]);
   value list = NIL;
   for (size_t i = 0; i < t->size; i++)
     for (struct entry *e = t->buckets[i]; e; e = e->next)
@@ -252,40 +245,19 @@ static value hash_to_alist(value v) {
   return list;
 }
 
-static value hash_equivalence(value t) { return table(t)->equal; }
-static value hash_function(value t) { return table(t)->hash; }
-
-static value bounded(size_t hash, size_t argc, const value *argv) {
-  if (argc < 2) return fixnum((intptr_t)(hash >> 4));
-  if (argv[1] <= fixnum(0) || (intptr_t)argv[1] < 0)
-    fail1("hash: not a bound", argv[1]);
-  return fixnum_from_size(hash % (size_t)fixnum_value(argv[1]));
+PRIMITIVE(hash_equal_of, "%hash-table-equal", "h") {
+  return table(a[0])->equal;
 }
+PRIMITIVE(hash_hash_of, "%hash-table-hash", "h") { return table(a[0])->hash; }
 
-static value hash(size_t argc, const value *argv) {
+/* The variant: by what is in the datum, or by identity? */
+FUNCTION(hash) {
   int budget = 64;
-  return bounded(hash_equal(argv[0], &budget), argc, argv);
+  size_t h = self->row->variant ? hash_equal(a[0], &budget) : hash_eqv(a[0]);
+  if (n < 2) return fixnum((intptr_t)(h >> 4));
+  if ((intptr_t)a[1] <= (intptr_t)fixnum(0)) fail1("hash: not a bound", a[1]);
+  return fixnum_from_size(h % (size_t)fixnum_value(a[1]));
 }
-
-static value hash_by_identity(size_t argc, const value *argv) {
-  return bounded(hash_eqv(argv[0]), argc, argv);
-}
-
-const struct primitive_row hash_rows[] = {
-    ROW2("%hash-table", "a", make_hash_table),
-    ROW1("hash-table?", "a", is_hash_table),
-    ROW3("hash-table-ref/default", "ha", hash_ref_default),
-    ROW3("hash-table-set!", "ha", hash_set),
-    ROW2("hash-table-exists?", "ha", hash_exists),
-    ROW2("hash-table-contains?", "ha", hash_exists),
-    ROW2("hash-table-delete!", "ha", hash_delete),
-    ROW1("hash-table-size", "h", hash_count),
-    ROW1("hash-table-clear!", "h", hash_clear),
-    ROW1("hash-table->alist", "h", hash_to_alist),
-    ROW1("%hash-table-equal", "h", hash_equivalence),
-    ROW1("%hash-table-hash", "h", hash_function),
-    ROWN("hash", "ak", 1, 2, hash),
-    ROWN("string-hash", "sk", 1, 2, hash),
-    ROWN("hash-by-identity", "ak", 1, 2, hash_by_identity),
-    ROW_END,
-};
+ROW(hash, "hash", "a|k", 1);
+ROW(hash, "string-hash", "s|k", 1);
+ROW(hash, "hash-by-identity", "a|k", 0);

@@ -31,46 +31,6 @@ static __attribute__((noinline)) value slow3(const struct node *n, value a,
   return primitive_call(primitive(n->datum), 3, (const value[]){a, b, c});
 }
 
-/* ------------------------------------- any primitive with fixed arguments */
-
-static value run_primitive0(const struct node *n, value *frame) {
-  RETURN_IF_REDEFINED(n, frame);
-  return primitive(n->datum)->row->call.zero();
-}
-
-static value run_primitive1(const struct node *n, value *frame) {
-  RETURN_IF_REDEFINED(n, frame);
-  const struct primitive *p = primitive(n->datum);
-  value a = eval(n->kids[0], frame);
-  vm.where = n->source;
-  if (UNLIKELY(!type_fits(a, p->accepts[0]))) primitive_type_error(p, 0, a);
-  return p->row->call.one(a);
-}
-
-static value run_primitive2(const struct node *n, value *frame) {
-  RETURN_IF_REDEFINED(n, frame);
-  const struct primitive *p = primitive(n->datum);
-  value a = eval(n->kids[0], frame);
-  value b = eval(n->kids[1], frame);
-  if (UNLIKELY(!type_fits(a, p->accepts[0]) || !type_fits(b, p->accepts[1])))
-    return slow2(n, a, b);
-  vm.where = n->source;
-  return p->row->call.two(a, b);
-}
-
-static value run_primitive3(const struct node *n, value *frame) {
-  RETURN_IF_REDEFINED(n, frame);
-  const struct primitive *p = primitive(n->datum);
-  value a = eval(n->kids[0], frame);
-  value b = eval(n->kids[1], frame);
-  value c = eval(n->kids[2], frame);
-  if (UNLIKELY(!type_fits(a, p->accepts[0]) || !type_fits(b, p->accepts[1]) ||
-               !type_fits(c, p->accepts[2])))
-    return slow3(n, a, b, c);
-  vm.where = n->source;
-  return p->row->call.three(a, b, c);
-}
-
 /* Any number of arguments; n->slot: may the answer be a TAIL? */
 static value run_primitive_many(const struct node *n, value *frame) {
   RETURN_IF_REDEFINED(n, frame);
@@ -343,8 +303,6 @@ bool inline_folds(const struct primitive *p) {
 }
 
 static node_run *inline_run(const struct primitive *p, struct node *call) {
-  static node_run *const fixed[] = {run_primitive0, run_primitive1,
-                                    run_primitive2, run_primitive3};
   size_t argc = call->count;
   for (size_t i = 0; i < sizeof inlinings / sizeof inlinings[0]; i++) {
     const struct inlining *in = &inlinings[i];
@@ -358,9 +316,7 @@ static node_run *inline_run(const struct primitive *p, struct node *call) {
     bool constant = in->run_constant && is_constant_fixnum(call->kids[1]);
     return constant ? in->run_constant : in->run;
   }
-  if (p->row->array) return run_primitive_many;
-  bool fits = (size_t)p->row->max == argc;
-  return fits ? fixed[argc] : NULL;
+  return run_primitive_many;
 }
 
 /* call->count is the number of arguments; kids[count] is the procedure. */

@@ -152,19 +152,14 @@ enum type {
   TYPE_BYTEVECTOR,
   TYPE_CLOSURE,
   TYPE_PRIMITIVE,
-  TYPE_CASE_LAMBDA,
-  TYPE_CONTINUATION,
-  TYPE_PARAMETER,
-  TYPE_RECORD_PROCEDURE,
-  TYPE_RECORD_TYPE,
-  TYPE_RECORD,
-  TYPE_VALUES,
-  TYPE_PROMISE,
+  TYPE_RECORD_TYPE, /* cell: name, list of fields */
+  TYPE_RECORD,      /* laid out as a vector: its type, the fields */
+  TYPE_VALUES,      /* as a vector */
   TYPE_PORT,
   TYPE_CONDITION,
   TYPE_HASH_TABLE,
-  TYPE_ENVIRONMENT,
-  TYPE_ALIAS, /* an identifier that a macro inserted, see macro.c */
+  TYPE_ENVIRONMENT, /* cell */
+  TYPE_ALIAS,       /* an identifier that a macro inserted, see macro.c */
   TYPE_SYNTAX,
   TYPE_VARIABLE, /* a local variable while code is expanded */
   TYPE_GUARD,    /* on the list of handlers only, see control.c */
@@ -185,6 +180,7 @@ struct symbol {
   value builtin; /* primitive or special form it named at the start */
   bool inlined;  /* compile.c has relied on the primitive it names */
 };
+/* Strings, vectors and bytevectors have their length and items in one place. */
 struct string {
   struct object head;
   size_t length;
@@ -212,12 +208,7 @@ struct condition {
   value irritants; /* list */
   value where;     /* expression, or FALSE */
 };
-struct values {
-  struct object head;
-  size_t count;
-  value items[];
-};
-struct cell { /* parameters, promises, environments */
+struct cell { /* two values under a type */
   struct object head;
   value first;
   value second;
@@ -241,23 +232,20 @@ static inline struct cell *cell(value v) { return (struct cell *)v; }
 static inline bool is_symbol(value v) { return has_type(v, TYPE_SYMBOL); }
 static inline bool is_string(value v) { return has_type(v, TYPE_STRING); }
 enum type type_of(value v);
-bool is_procedure(value v);
 
 /* --------------------------------------------------------------- memory.c */
 
 /* Never NULL: without memory they raise an error of the Lisp. */
 void *allocate(size_t size);
 void *allocate_atomic(size_t size);
+void *make_object(enum type type, size_t size);
 value cons(value head, value tail);
 value list2(value a, value b);
-value list3(value a, value b, value c);
 value make_cell(enum type type, value first, value second);
-value make_vector(size_t length, value fill);
-value make_bytevector(size_t length);
-value make_string(size_t length);
+/* A string, vector, ...; only a bytevector's and a string's items are random. */
+value make_sequence(enum type type, size_t length);
 value make_string_utf8(const char *text, size_t bytes);
 value text(const char *text);
-value make_values(size_t count, const value *items);
 value intern(value name);
 value sym(const char *name);
 void symbols_each(void (*visit)(struct symbol *s, void *data), void *data);
@@ -280,74 +268,86 @@ static inline void list_add(struct list_builder *list, value item) {
     pair(list->last)->cdr = tail;
   list->last = tail;
 }
-/* Length of a proper list, or -1. */
-intptr_t list_length(value list);
-value list_reverse(value list);
+/* The finished list, with what follows its items. */
+static inline value list_end(struct list_builder *list, value tail) {
+  if (list->first == NIL) return tail;
+  pair(list->last)->cdr = tail;
+  return list->first;
+}
 
 /* ------------------------------------------------------------- primitives */
 
 /*
- * One row of a table of primitives: name, number of arguments, types and the
- * C function, which is called with arguments that fit.  types has a letter
- * for each argument, the last one standing for all that follow; see
- * primitive.c for the letters.  max < 0 is any number.  Rows with fixed
- * arguments up to three take them as C arguments, others as an array.
+ * A procedure in C is defined in one place, with its name in the Lisp and its
+ * signature: a letter for the type of each argument (see primitive.c), "|"
+ * before those that may be left out, "*" at the end if there may be any number
+ * of the last.  It is called with arguments that fit: a[0] ... a[n - 1].
+ *
+ *     PRIMITIVE(string_ref, "string-ref", "sk") { return ...; }
+ *
+ * A FUNCTION may have several names, each a ROW with a number of its own,
+ * self->row->variant.  The linker gathers all rows in a table.
  */
+struct primitive;
+typedef value primitive_function(const value *a, size_t n,
+                                 const struct primitive *self);
 struct primitive_row {
   const char *name;
-  const char *types;
-  int min;
-  int max;
-  bool array;
-  union {
-    value (*zero)(void);
-    value (*one)(value a);
-    value (*two)(value a, value b);
-    value (*three)(value a, value b, value c);
-    value (*many)(size_t argc, const value *argv);
-  } call;
+  const char *signature;
+  primitive_function *call;
+  intptr_t variant;
 };
-#define ROW0(n, f)                                                             \
-  {                                                                            \
-    n, "", 0, 0, false, { .zero = f }                                          \
-  }
-#define ROW1(n, t, f)                                                          \
-  {                                                                            \
-    n, t, 1, 1, false, { .one = f }                                            \
-  }
-#define ROW2(n, t, f)                                                          \
-  {                                                                            \
-    n, t, 2, 2, false, { .two = f }                                            \
-  }
-#define ROW3(n, t, f)                                                          \
-  {                                                                            \
-    n, t, 3, 3, false, { .three = f }                                          \
-  }
-#define ROWN(n, t, lo, hi, f)                                                  \
-  {                                                                            \
-    n, t, lo, hi, true, { .many = f }                                          \
-  }
-#define ROW_END                                                                \
-  {                                                                            \
-    NULL, NULL, 0, 0, false, { NULL }                                          \
-  }
-
 struct primitive {
   struct object head;
   const struct primitive_row *row;
-  uint32_t accepts[4]; /* sets of types of arguments; the last: the rest */
+  uint32_t min, max;   /* number of arguments */
+  uint32_t accepts[6]; /* sets of types of arguments; the last: the rest */
+  value data;          /* where it was made at run time: what it works on */
+  size_t index;
 };
 static inline struct primitive *primitive(value v) {
   return (struct primitive *)v;
 }
 
+#define UNUSED __attribute__((unused))
+#define FUNCTION(id)                                                           \
+  static value id(const value *a UNUSED, size_t n UNUSED,                      \
+                  const struct primitive *self UNUSED)
+#define ROW_NAMED(row, id, name, signature, variant)                           \
+  static const struct primitive_row row                                        \
+      __attribute__((used, section("primitives"), aligned(8))) = {             \
+          name, signature, id, variant}
+#define ROW_AT(number, ...) ROW_NAMED(row_##number, __VA_ARGS__)
+#define ROW_ON(number, ...) ROW_AT(number, __VA_ARGS__)
+#define ROW(...) ROW_ON(__COUNTER__, __VA_ARGS__)
+#define PRIMITIVE(id, name, signature)                                         \
+  static primitive_function id;                                                \
+  ROW_NAMED(row_##id, id, name, signature, 0);                                 \
+  FUNCTION(id)
+
+/* Five comparisons by one function, which asks is_order. */
+#define ORDER_ROWS(id, kind, mark, signature)                                  \
+  ROW(id, kind "<" mark, signature, 1);                                        \
+  ROW(id, kind "=" mark, signature, 2);                                        \
+  ROW(id, kind "<=" mark, signature, 3);                                       \
+  ROW(id, kind ">" mark, signature, 4);                                        \
+  ROW(id, kind ">=" mark, signature, 6)
+/* order: -1, 0, 1, or 2 where there is none */
+static inline bool is_order(const struct primitive *self, int order) {
+  return self->row->variant >> (order + 1) & 1;
+}
+
 void primitives_init(void);
-value primitive_call(struct primitive *p, size_t argc, const value *argv);
+struct primitive *primitive_make(const struct primitive_row *row);
+/* One with arguments of any type that works on data; copied for each. */
+value primitive_with(const struct primitive_row *row, value data);
+value primitive_call(const struct primitive *p, size_t n, const value *a);
 _Noreturn void primitive_type_error(const struct primitive *p, size_t index,
                                     value argument);
 _Noreturn void arity_error(value procedure, size_t argc);
 
 /* Does an argument belong to a set of types?  Fast for fixnum and pair. */
+#define SET(type) (1u << (type))
 static inline bool type_fits(value v, uint32_t set) {
   if (set == UINT32_MAX) return true;
   enum type type = is_fixnum(v)   ? TYPE_FIXNUM
@@ -356,10 +356,6 @@ static inline bool type_fits(value v, uint32_t set) {
                                   : type_of(v);
   return set >> type & 1;
 }
-
-extern const struct primitive_row number_rows[], list_rows[], text_rows[],
-    vector_rows[], control_rows[], port_rows[], hash_rows[], print_rows[],
-    system_rows[], syntax_rows[], record_rows[], float_rows[];
 
 /* --------------------------------------------------- expand.c, compile.c */
 
@@ -437,20 +433,13 @@ _Noreturn void fail_kind(const char *kind, const char *message,
 _Noreturn void fail_memory(void);
 _Noreturn void raise_overflow(bool to_guard);
 _Noreturn void raise_value(value object);
-value raise_continuable(value object);
-value apply_control(value procedure, size_t argc, const value *argv);
 value call_protected(value (*body)(void *data), void *data, value *error);
 void condition_print(value object, value port);
 value location(value form);
+value parameter_make(const char *name, value v, value converter);
 value parameter_get(value parameter);
+int exit_status(value code);
 _Noreturn void exit_with(value code);
-
-/* --------------------------------------------------------------- record.c */
-
-value record_call(value procedure, size_t argc, const value *argv);
-value record_procedure_name(value v);
-value record_type_name(value record);
-value record_fields(value record);
 
 /* ---------------------------------------------------------------- stack.c */
 
@@ -467,12 +456,12 @@ extern char *stack_base;
 bool is_number(value v);
 bool is_exact_integer(value v);
 double number_to_double(value v);
+value exact_from_double(double d); /* which has no fraction */
 value number_add(value a, value b);
-value number_subtract(value a, value b);
-value number_multiply(value a, value b);
+value number_sub(value a, value b);
+value number_mul(value a, value b);
 value number_quotient(value a, value b);
 value number_remainder(value a, value b);
-value number_modulo(value a, value b);
 int number_compare(value a, value b); /* 2 where a NaN is involved */
 value number_parse(const char *text, unsigned radix); /* FALSE: no number */
 value number_format(value v, unsigned radix);
@@ -480,10 +469,14 @@ size_t double_format(double number, char *out, size_t size);
 
 /* bignum_gmp.c or bignum_none.c: operands are fixnums or bignums. */
 void bignum_init(void);
-value big_add(value a, value b);
-value big_subtract(value a, value b);
-value big_multiply(value a, value b);
-void big_divide(value a, value b, value *quotient, value *remainder);
+enum big_operation {
+  BIG_ADD,
+  BIG_SUBTRACT,
+  BIG_MULTIPLY,
+  BIG_QUOTIENT,
+  BIG_REMAINDER
+};
+value big_arithmetic(enum big_operation operation, value a, value b);
 int big_compare(value a, value b);
 int big_sign(value a);
 double big_to_double(value a);
@@ -540,9 +533,8 @@ value current_output(void);
 value current_input(void);
 value current_error(void);
 void ports_init(void);
-/* The port at argv[at], or the current one; errors where it does not fit. */
-value text_input(size_t argc, const value *argv, size_t at);
-value text_output(size_t argc, const value *argv, size_t at);
+/* The port at a[at], or the current one; it must be such a port, and open. */
+value port_argument(const value *a, size_t n, size_t at, unsigned direction);
 
 /* --------------------------------------------------------------- system.c */
 
@@ -553,19 +545,26 @@ void prelude_load(void);
 int64_t clock_ns(void);
 void command_line_set(int argc, char **argv);
 
-/* ------------------------------------------------- vector.c and text.c */
+/* ---------------------------------------------------- lists and sequences */
+
+intptr_t list_length(value list); /* -1: not a proper list */
+value list_reverse(value list);
+value list_of(const value *items, size_t count, value tail);
+/* The length of what must be a list, for the primitive. */
+size_t list_argument(const struct primitive *self, value list);
 
 /* The items from start to end, which is excluded. */
 struct range {
   size_t start;
   size_t end;
 };
-struct range range_of(size_t argc, const value *argv, size_t at, size_t length);
+/* The part that a[at] and a[at + 1] select, where they are given. */
+struct range range_of(const value *a, size_t n, size_t at, size_t length);
 size_t size_argument(value v);
-size_t index_argument(value container, value index, size_t length);
-size_t target_of(value to, value at, struct range r, size_t length);
 void check_mutable(value v);
-value string_part(value s, struct range r);
+value sequence_from_list(enum type type, value list);
+value vector_to_list(value v);
+value make_bytes(const void *bytes, size_t length);
 value fold_case(value s);
 
 /* ------------------------------------------------------ equality, hashing */

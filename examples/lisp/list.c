@@ -25,228 +25,188 @@ value list_reverse(value list) {
   return out;
 }
 
+/* The length of what must be a list, for the primitive of that name. */
+size_t list_argument(const struct primitive *self, value list) {
+  intptr_t length = list_length(list);
+  char message[60];
+  snprintf(message, sizeof message, "%s: not a list", self->row->name);
+  if (length < 0) fail1(message, list);
+  return (size_t)length;
+}
+
+value list_of(const value *items, size_t count, value tail) {
+  while (count > 0) tail = cons(items[--count], tail);
+  return tail;
+}
+
 /* -------------------------------------------------------------------- pairs */
 
-static value car_of(value p) { return car(p); }
-static value cdr_of(value p) { return cdr(p); }
+PRIMITIVE(cons_of, "cons", "aa") { return cons(a[0], a[1]); }
+PRIMITIVE(car_of, "car", "p") { return car(a[0]); }
+PRIMITIVE(cdr_of, "cdr", "p") { return cdr(a[0]); }
 
-static value set_car(value p, value v) {
-  pair(p)->car = v;
+PRIMITIVE(set_car, "set-car!", "pa") {
+  pair(a[0])->car = a[1];
   return UNSPECIFIED;
 }
 
-static value set_cdr(value p, value v) {
-  pair(p)->cdr = v;
+PRIMITIVE(set_cdr, "set-cdr!", "pa") {
+  pair(a[0])->cdr = a[1];
   return UNSPECIFIED;
 }
 
-/* path: the letters between c and r. */
-static value walk(value v, const char *path) {
-  value at = v;
-  for (size_t i = strlen(path); i > 0; i--) {
+/* The way to go is in the name. */
+FUNCTION(cxr) {
+  const char *name = self->row->name;
+  value at = a[0];
+  for (size_t i = strlen(name) - 2; i > 0; i--) {
     if (!is_pair(at)) {
       char message[40];
-      snprintf(message, sizeof message, "c%sr: no such pair in", path);
-      fail1(message, v);
+      snprintf(message, sizeof message, "%s: no such pair in", name);
+      fail1(message, a[0]);
     }
-    at = path[i - 1] == 'a' ? car(at) : cdr(at);
+    at = name[i] == 'a' ? car(at) : cdr(at);
   }
   return at;
 }
-
-#define CXR(path)                                                              \
-  static value c##path##r_of(value v) { return walk(v, #path); }
-CXR(aa)
-CXR(ad)
-CXR(da)
-CXR(dd)
-CXR(aaa)
-CXR(aad)
-CXR(ada)
-CXR(add)
-CXR(daa)
-CXR(dad)
-CXR(dda)
-CXR(ddd)
-CXR(addd)
-CXR(dddd)
+#define CXR2(path)                                                             \
+  ROW(cxr, "ca" #path "r", "a", 0);                                            \
+  ROW(cxr, "cd" #path "r", "a", 0)
+#define CXR3(path)                                                             \
+  CXR2(a##path);                                                               \
+  CXR2(d##path)
+CXR2(a);
+CXR2(d);
+CXR3(a);
+CXR3(d);
+CXR3(aa);
+CXR3(ad);
+CXR3(da);
+CXR3(dd);
 
 /* -------------------------------------------------------------------- lists */
 
-static value list_of(size_t argc, const value *argv) {
-  value list = NIL;
-  for (size_t i = argc; i > 0; i--) list = cons(argv[i - 1], list);
-  return list;
+PRIMITIVE(list_primitive, "list", "a*") { return list_of(a, n, NIL); }
+
+PRIMITIVE(cons_star, "cons*", "aa*") { return list_of(a, n - 1, a[n - 1]); }
+
+PRIMITIVE(make_list, "make-list", "k|a") {
+  value made = NIL;
+  for (size_t i = size_argument(a[0]); i > 0; i--)
+    made = cons(n == 2 ? a[1] : UNSPECIFIED, made);
+  return made;
 }
 
-static value cons_star(size_t argc, const value *argv) {
-  value list = argv[argc - 1];
-  for (size_t i = argc - 1; i > 0; i--) list = cons(argv[i - 1], list);
-  return list;
+PRIMITIVE(length, "length", "a") {
+  return fixnum_from_size(list_argument(self, a[0]));
 }
 
-static value make_list(size_t argc, const value *argv) {
-  value list = NIL;
-  for (size_t i = size_argument(argv[0]); i > 0; i--)
-    list = cons(argc == 2 ? argv[1] : UNSPECIFIED, list);
-  return list;
-}
-
-static value length(value list) {
-  intptr_t n = list_length(list);
-  if (n < 0) fail1("length: not a list", list);
-  return fixnum(n);
-}
-
-static value append(size_t argc, const value *argv) {
+PRIMITIVE(append, "append", "a*") {
   struct list_builder out = {NIL, NIL};
-  for (size_t i = 0; i + 1 < argc; i++) {
-    if (list_length(argv[i]) < 0) fail1("append: not a list", argv[i]);
-    for (value l = argv[i]; l != NIL; l = cdr(l)) list_add(&out, car(l));
+  for (size_t i = 0; i + 1 < n; i++) {
+    list_argument(self, a[i]);
+    for (value l = a[i]; l != NIL; l = cdr(l)) list_add(&out, car(l));
   }
-  value last = argc == 0 ? NIL : argv[argc - 1];
-  if (out.first == NIL) return last;
-  pair(out.last)->cdr = last;
-  return out.first;
+  return list_end(&out, n == 0 ? NIL : a[n - 1]);
 }
 
-static value reverse(value list) {
-  if (list_length(list) < 0) fail1("reverse: not a list", list);
-  return list_reverse(list);
+PRIMITIVE(reverse, "reverse", "a") {
+  list_argument(self, a[0]);
+  return list_reverse(a[0]);
 }
 
-static value list_tail(value list, value k) {
-  value at = list;
-  for (size_t i = size_argument(k); i > 0; i--, at = cdr(at))
-    if (!is_pair(at)) fail("list-tail: list too short", list2(list, k));
+PRIMITIVE(list_tail, "list-tail", "ak") {
+  value at = a[0];
+  for (size_t i = size_argument(a[1]); i > 0; i--, at = cdr(at))
+    if (!is_pair(at)) fail("list-tail: list too short", list2(a[0], a[1]));
   return at;
 }
 
-static value list_ref(value list, value k) {
-  value at = list_tail(list, k);
-  if (!is_pair(at)) fail("list-ref: list too short", list2(list, k));
+PRIMITIVE(list_ref, "list-ref", "ak") {
+  value at = list_tail(a, n, self);
+  if (!is_pair(at)) fail("list-ref: list too short", list2(a[0], a[1]));
   return car(at);
 }
 
-static value list_copy(value list) {
+PRIMITIVE(list_copy, "list-copy", "a") {
   struct list_builder out = {NIL, NIL};
-  value at = list;
+  value at = a[0];
   for (; is_pair(at); at = cdr(at)) list_add(&out, car(at));
-  if (out.first == NIL) return at;
-  pair(out.last)->cdr = at;
-  return out.first;
+  return list_end(&out, at);
 }
 
 /* ---------------------------------------------------------------- searching */
 
-static bool is_eq(value a, value b) { return a == b; }
+enum { BY_EQ, BY_EQV, BY_EQUAL };
 
-static value find_tail(value x, value list, bool (*same)(value, value)) {
-  value at = list;
+static bool is_same(intptr_t how, value a, value b) {
+  if (a == b || how == BY_EQ) return a == b;
+  return how == BY_EQV ? is_eqv(a, b) : is_equal(a, b);
+}
+
+/* memq and its kin; a third argument is the equivalence. */
+FUNCTION(find_tail) {
+  value at = a[1];
   for (; is_pair(at); at = cdr(at)) {
     machine_poll(); /* the list may be a circle */
-    if (same(x, car(at))) return at;
+    if (n == 3 ? apply2(a[2], a[0], car(at)) != FALSE
+               : is_same(self->row->variant, a[0], car(at)))
+      return at;
   }
-  if (at != NIL) fail1("memq, memv, member: not a list", list);
+  if (at != NIL) list_argument(self, a[1]);
   return FALSE;
 }
+ROW(find_tail, "memq", "aa", BY_EQ);
+ROW(find_tail, "memv", "aa", BY_EQV);
+ROW(find_tail, "member", "aa|f", BY_EQUAL);
 
-static value find_entry(value x, value list, bool (*same)(value, value)) {
-  value at = list;
+FUNCTION(find_entry) {
+  value at = a[1];
   for (; is_pair(at); at = cdr(at)) {
     machine_poll();
-    if (!is_pair(car(at))) fail1("assq, assv, assoc: not a pair", car(at));
-    if (same(x, car(car(at)))) return car(at);
+    value entry = car(at);
+    if (!is_pair(entry)) fail1("assq, assv, assoc: not a pair", entry);
+    if (n == 3 ? apply2(a[2], a[0], car(entry)) != FALSE
+               : is_same(self->row->variant, a[0], car(entry)))
+      return entry;
   }
-  if (at != NIL) fail1("assq, assv, assoc: not a list", list);
+  if (at != NIL) list_argument(self, a[1]);
   return FALSE;
 }
-
-static value memq(value x, value l) { return find_tail(x, l, is_eq); }
-static value memv(value x, value l) { return find_tail(x, l, is_eqv); }
-static value assq(value x, value l) { return find_entry(x, l, is_eq); }
-static value assv(value x, value l) { return find_entry(x, l, is_eqv); }
-
-static value member(size_t argc, const value *argv) {
-  if (argc == 2) return find_tail(argv[0], argv[1], is_equal);
-  for (value l = argv[1]; is_pair(l); l = cdr(l))
-    if (apply2(argv[2], argv[0], car(l)) != FALSE) return l;
-  return FALSE;
-}
-
-static value assoc(size_t argc, const value *argv) {
-  if (argc == 2) return find_entry(argv[0], argv[1], is_equal);
-  for (value l = argv[1]; is_pair(l) && is_pair(car(l)); l = cdr(l))
-    if (apply2(argv[2], argv[0], car(car(l))) != FALSE) return car(l);
-  return FALSE;
-}
+ROW(find_entry, "assq", "aa", BY_EQ);
+ROW(find_entry, "assv", "aa", BY_EQV);
+ROW(find_entry, "assoc", "aa|f", BY_EQUAL);
 
 /* --------------------------------------------------------------- predicates */
 
-static value is_pair_p(value v) { return boolean(is_pair(v)); }
-static value is_null(value v) { return boolean(v == NIL); }
-static value is_list(value v) { return boolean(list_length(v) >= 0); }
-static value not(value v) { return boolean(v == FALSE); }
-static value eq(value a, value b) { return boolean(a == b); }
-static value eqv(value a, value b) { return boolean(is_eqv(a, b)); }
-static value equal(value a, value b) { return boolean(is_equal(a, b)); }
+FUNCTION(are_same) { return boolean(is_same(self->row->variant, a[0], a[1])); }
+ROW(are_same, "eq?", "aa", BY_EQ);
+ROW(are_same, "eqv?", "aa", BY_EQV);
+ROW(are_same, "equal?", "aa", BY_EQUAL);
 
-#define IS_TYPE(name, type)                                                    \
-  static value name(value v) { return boolean(type_of(v) == type); }
-IS_TYPE(is_boolean, TYPE_BOOLEAN)
-IS_TYPE(is_symbol_p, TYPE_SYMBOL)
-IS_TYPE(is_char, TYPE_CHARACTER)
-IS_TYPE(is_string_p, TYPE_STRING)
-IS_TYPE(is_vector, TYPE_VECTOR)
-IS_TYPE(is_bytevector, TYPE_BYTEVECTOR)
+PRIMITIVE(not, "not", "a") { return boolean(a[0] == FALSE); }
+PRIMITIVE(is_list, "list?", "a") { return boolean(list_length(a[0]) >= 0); }
+PRIMITIVE(is_eof, "eof-object?", "a") { return boolean(a[0] == END_OF_FILE); }
 
-const struct primitive_row list_rows[] = {
-    ROW2("cons", "a", cons),
-    ROW1("car", "p", car_of),
-    ROW1("cdr", "p", cdr_of),
-    ROW2("set-car!", "pa", set_car),
-    ROW2("set-cdr!", "pa", set_cdr),
-    ROW1("caar", "a", caar_of),
-    ROW1("cadr", "a", cadr_of),
-    ROW1("cdar", "a", cdar_of),
-    ROW1("cddr", "a", cddr_of),
-    ROW1("caaar", "a", caaar_of),
-    ROW1("caadr", "a", caadr_of),
-    ROW1("cadar", "a", cadar_of),
-    ROW1("caddr", "a", caddr_of),
-    ROW1("cdaar", "a", cdaar_of),
-    ROW1("cdadr", "a", cdadr_of),
-    ROW1("cddar", "a", cddar_of),
-    ROW1("cdddr", "a", cdddr_of),
-    ROW1("cadddr", "a", cadddr_of),
-    ROW1("cddddr", "a", cddddr_of),
-    ROWN("list", "a", 0, -1, list_of),
-    ROWN("cons*", "a", 1, -1, cons_star),
-    ROWN("make-list", "ka", 1, 2, make_list),
-    ROW1("length", "a", length),
-    ROWN("append", "a", 0, -1, append),
-    ROW1("reverse", "a", reverse),
-    ROW2("list-tail", "ak", list_tail),
-    ROW2("list-ref", "ak", list_ref),
-    ROW1("list-copy", "a", list_copy),
-    ROW2("memq", "a", memq),
-    ROW2("memv", "a", memv),
-    ROWN("member", "aaf", 2, 3, member),
-    ROW2("assq", "a", assq),
-    ROW2("assv", "a", assv),
-    ROWN("assoc", "aaf", 2, 3, assoc),
-    ROW1("pair?", "a", is_pair_p),
-    ROW1("null?", "a", is_null),
-    ROW1("list?", "a", is_list),
-    ROW1("not", "a", not ),
-    ROW2("eq?", "a", eq),
-    ROW2("eqv?", "a", eqv),
-    ROW2("equal?", "a", equal),
-    ROW1("boolean?", "a", is_boolean),
-    ROW1("symbol?", "a", is_symbol_p),
-    ROW1("char?", "a", is_char),
-    ROW1("string?", "a", is_string_p),
-    ROW1("vector?", "a", is_vector),
-    ROW1("bytevector?", "a", is_bytevector),
-    ROW_END,
-};
+FUNCTION(is_type) {
+  return boolean(type_fits(a[0], (uint32_t)self->row->variant));
+}
+#define INTEGERS (SET(TYPE_FIXNUM) | SET(TYPE_BIGNUM))
+ROW(is_type, "pair?", "a", SET(TYPE_PAIR));
+ROW(is_type, "null?", "a", SET(TYPE_NIL));
+ROW(is_type, "boolean?", "a", SET(TYPE_BOOLEAN));
+ROW(is_type, "symbol?", "a", SET(TYPE_SYMBOL));
+ROW(is_type, "char?", "a", SET(TYPE_CHARACTER));
+ROW(is_type, "string?", "a", SET(TYPE_STRING));
+ROW(is_type, "vector?", "a", SET(TYPE_VECTOR));
+ROW(is_type, "bytevector?", "a", SET(TYPE_BYTEVECTOR));
+ROW(is_type, "hash-table?", "a", SET(TYPE_HASH_TABLE));
+ROW(is_type, "error-object?", "a", SET(TYPE_CONDITION));
+ROW(is_type, "port?", "a", SET(TYPE_PORT));
+ROW(is_type, "procedure?", "a", SET(TYPE_CLOSURE) | SET(TYPE_PRIMITIVE));
+ROW(is_type, "exact-integer?", "a", INTEGERS);
+ROW(is_type, "number?", "a", INTEGERS | SET(TYPE_FLONUM));
+ROW(is_type, "complex?", "a", INTEGERS | SET(TYPE_FLONUM));
+ROW(is_type, "real?", "a", INTEGERS | SET(TYPE_FLONUM));
+ROW(is_type, "exact?", "n", INTEGERS);
+ROW(is_type, "inexact?", "n", SET(TYPE_FLONUM));

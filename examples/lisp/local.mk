@@ -4,15 +4,15 @@
 
 noinst_PROGRAMS += examples/lisp/gleaner-lisp
 examples_lisp_gleaner_lisp_SOURCES = examples/lisp/compile.c \
-  examples/lisp/control.c examples/lisp/derived.c examples/lisp/eval.c \
+  examples/lisp/control.c examples/lisp/eval.c \
   examples/lisp/expand.c examples/lisp/expression.h examples/lisp/hash.c \
   examples/lisp/inline.c examples/lisp/lisp.h examples/lisp/list.c \
   examples/lisp/macro.c examples/lisp/main.c examples/lisp/memory.c \
   examples/lisp/node.h examples/lisp/number.c examples/lisp/numeral.c \
   examples/lisp/port.c examples/lisp/primitive.c examples/lisp/print.c \
   examples/lisp/read.c examples/lisp/record.c examples/lisp/repl.c \
-  examples/lisp/stack.c examples/lisp/system.c examples/lisp/text.c \
-  examples/lisp/vector.c
+  examples/lisp/sequence.c examples/lisp/stack.c \
+  examples/lisp/system.c examples/lisp/text.c
 nodist_examples_lisp_gleaner_lisp_SOURCES = examples/lisp/prelude.c
 EXTRA_examples_lisp_gleaner_lisp_SOURCES = examples/lisp/bignum_gmp.c \
   examples/lisp/bignum_none.c examples/lisp/line_edit.c \

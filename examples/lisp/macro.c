@@ -36,14 +36,17 @@ value macro_make(value spec, struct scope *scope) {
     value same = lookup(scope, spec);
     if (has_type(same, TYPE_SYNTAX)) return same;
   }
-  if (!is_pair(spec) || !is_keyword(car(spec), scope, "syntax-rules") ||
-      list_length(spec) < 2)
+  bool is_form = list_length(spec) >= 2 && is_identifier(car(spec));
+  value head = is_form ? lookup(scope, car(spec)) : FALSE;
+  bool is_expander = head == sym("%expander");
+  if (head != sym("syntax-rules") && !is_expander)
     syntax_error("a macro must be a syntax-rules", spec);
-  struct syntax *macro = allocate(sizeof *macro);
-  macro->head.type = TYPE_SYNTAX;
+  struct syntax *macro = make_object(TYPE_SYNTAX, sizeof *macro);
   macro->name = "macro";
   macro->scope = scope;
   macro->ellipsis = sym("...");
+  macro->expander = is_expander ? eval_toplevel(cadr(spec)) : FALSE;
+  if (is_expander) return (value)macro;
   value rest = cdr(spec);
   if (is_identifier(car(rest))) {
     macro->ellipsis = car(rest);
@@ -72,13 +75,6 @@ static bool is_ellipsis(const struct syntax *macro, value v) {
 }
 
 /* ---------------------------------------------------------------- matching */
-
-static value vector_to_list(value v) {
-  value list = NIL;
-  for (size_t i = vector(v)->length; i > 0; i--)
-    list = cons(vector(v)->items[i - 1], list);
-  return list;
-}
 
 static bool match(struct matcher *m, value pattern, value form);
 
@@ -247,10 +243,7 @@ static value instantiate(struct matcher *m, value template, bool literally) {
   }
   if (has_type(template, TYPE_VECTOR)) {
     value items = instantiate(m, vector_to_list(template), literally);
-    value v = make_vector((size_t)list_length(items), NIL);
-    for (size_t i = 0; items != NIL; i++, items = cdr(items))
-      vector(v)->items[i] = car(items);
-    return v;
+    return sequence_from_list(TYPE_VECTOR, items);
   }
   return template;
 }
@@ -262,5 +255,7 @@ value macro_expand(struct syntax *macro, value form, struct scope *scope) {
     if (match(&m, pattern, cdr(form)))
       return instantiate(&m, cadr(car(r)), false);
   }
-  syntax_error("no rule of the macro matches", form);
+  bool is_builtin = macro->scope == &builtins;
+  syntax_error(is_builtin ? "bad syntax" : "no rule of the macro matches",
+               form);
 }

@@ -27,7 +27,11 @@ value cons(value head, value tail) {
 
 value list2(value a, value b) { return cons(a, cons(b, NIL)); }
 
-value list3(value a, value b, value c) { return cons(a, list2(b, c)); }
+void *make_object(enum type type, size_t size) {
+  struct object *o = allocate(size);
+  o->type = type;
+  return o;
+}
 
 value flonum_box(double number) {
   double *block = allocate_atomic(sizeof *block);
@@ -36,77 +40,42 @@ value flonum_box(double number) {
 }
 
 value make_cell(enum type type, value first, value second) {
-  struct cell *c = allocate(sizeof *c);
-  c->head.type = type;
+  struct cell *c = make_object(type, sizeof *c);
   c->first = first;
   c->second = second;
   return (value)c;
 }
 
-/* Size of an object with count items, or one that no allocator can give. */
-static size_t size_with_items(size_t header, size_t count, size_t item) {
-  size_t bytes;
-  if (__builtin_mul_overflow(count, item, &bytes) ||
-      __builtin_add_overflow(bytes, header, &bytes))
-    return SIZE_MAX;
-  return bytes;
-}
-
-value make_vector(size_t length, value fill) {
-  struct vector *v =
-      allocate(size_with_items(sizeof *v, length, sizeof v->items[0]));
-  v->head.type = TYPE_VECTOR;
+value make_sequence(enum type type, size_t length) {
+  bool atomic = type == TYPE_STRING || type == TYPE_BYTEVECTOR;
+  size_t item = type == TYPE_STRING       ? sizeof(uint32_t)
+                : type == TYPE_BYTEVECTOR ? 1
+                                          : sizeof(value);
+  size_t size;
+  if (__builtin_mul_overflow(length, item, &size) ||
+      __builtin_add_overflow(size, sizeof(struct vector), &size))
+    size = SIZE_MAX; /* which no allocator can give */
+  struct vector *v = atomic ? allocate_atomic(size) : allocate(size);
+  v->head = (struct object){type, 0};
   v->length = length;
-  for (size_t i = 0; i < length; i++) v->items[i] = fill;
   return (value)v;
 }
 
-value make_bytevector(size_t length) {
-  struct bytevector *b = allocate_atomic(size_with_items(sizeof *b, length, 1));
-  b->head = (struct object){TYPE_BYTEVECTOR, 0};
-  b->length = length;
-  return (value)b;
-}
-
-value make_string(size_t length) {
-  struct string *s =
-      allocate_atomic(size_with_items(sizeof *s, length, sizeof s->chars[0]));
-  s->head = (struct object){TYPE_STRING, 0};
-  s->length = length;
-  return (value)s;
-}
-
-value make_values(size_t count, const value *items) {
-  struct values *v = allocate(sizeof *v + count * sizeof items[0]);
-  v->head.type = TYPE_VALUES;
-  v->count = count;
-  memcpy(v->items, items, count * sizeof items[0]);
-  return (value)v;
+value make_bytes(const void *bytes, size_t length) {
+  value b = make_sequence(TYPE_BYTEVECTOR, length);
+  if (length) memcpy(bytevector(b)->bytes, bytes, length);
+  return b;
 }
 
 /* ------------------------------------------------------------------ UTF-8 */
 
 size_t utf8_encode(uint32_t code, char *out) {
-  if (code < 0x80) {
-    out[0] = (char)code;
-    return 1;
-  }
-  if (code < 0x800) {
-    out[0] = (char)(0xc0 | code >> 6);
-    out[1] = (char)(0x80 | (code & 0x3f));
-    return 2;
-  }
-  if (code < 0x10000) {
-    out[0] = (char)(0xe0 | code >> 12);
-    out[1] = (char)(0x80 | (code >> 6 & 0x3f));
-    out[2] = (char)(0x80 | (code & 0x3f));
-    return 3;
-  }
-  out[0] = (char)(0xf0 | code >> 18);
-  out[1] = (char)(0x80 | (code >> 12 & 0x3f));
-  out[2] = (char)(0x80 | (code >> 6 & 0x3f));
-  out[3] = (char)(0x80 | (code & 0x3f));
-  return 4;
+  static const uint8_t leads[] = {0, 0xc0, 0xe0, 0xf0};
+  size_t more = code < 0x80 ? 0 : code < 0x800 ? 1 : code < 0x10000 ? 2 : 3;
+  out[0] = (char)(leads[more] | code >> 6 * more);
+  for (size_t i = 1; i <= more; i++)
+    out[i] = (char)(0x80 | (code >> 6 * (more - i) & 0x3f));
+  return more + 1;
 }
 
 /*
@@ -141,7 +110,7 @@ value make_string_utf8(const char *utf8, size_t bytes) {
   uint32_t code;
   for (size_t i = 0; i < bytes; length++)
     i += utf8_decode(from + i, bytes - i, &code);
-  value s = make_string(length);
+  value s = make_sequence(TYPE_STRING, length);
   for (size_t i = 0, at = 0; i < bytes; at++)
     i += utf8_decode(from + i, bytes - i, &string(s)->chars[at]);
   return s;
@@ -209,11 +178,10 @@ value intern(value name) {
   struct symbol **slot = symbol_find(string(name));
   if (*slot) return (value)*slot;
   size_t length = string(name)->length;
-  value copy = make_string(length);
+  value copy = make_sequence(TYPE_STRING, length);
   memcpy(string(copy)->chars, string(name)->chars, 4 * length);
   string(copy)->head.flags = FLAG_LITERAL;
-  struct symbol *s = allocate(sizeof *s);
-  s->head.type = TYPE_SYMBOL;
+  struct symbol *s = make_object(TYPE_SYMBOL, sizeof *s);
   s->name = copy;
   s->global = UNBOUND;
   s->syntax = FALSE;
@@ -239,9 +207,4 @@ enum type type_of(value v) {
   if (is_character(v)) return TYPE_CHARACTER;
   if (v == TRUE || v == FALSE) return TYPE_BOOLEAN;
   return v == NIL ? TYPE_NIL : TYPE_SPECIAL;
-}
-
-bool is_procedure(value v) {
-  enum type type = type_of(v);
-  return type >= TYPE_CLOSURE && type <= TYPE_RECORD_PROCEDURE;
 }

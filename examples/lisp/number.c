@@ -28,46 +28,27 @@ static bool is_integer(value v) {
   return !is_flonum(v) || trunc(flonum_value(v)) - flonum_value(v) == 0;
 }
 
-/* An integer, from a double without fraction. */
-static value exact_from_double(double d) {
+value exact_from_double(double d) {
   return fabs(d) < 0x1p61 ? fixnum((intptr_t)d) : big_from_double(d);
-}
-
-static value exact(value v) {
-  if (!is_flonum(v)) return v;
-  if (!is_integer(v)) fail1("exact: no exact number is equal to it", v);
-  return exact_from_double(flonum_value(v));
 }
 
 static value inexact(value v) { return flonum(number_to_double(v)); }
 
 /* --------------------------------------------------------------- arithmetic */
 
-value number_add(value a, value b) {
-  if (are_fixnums(a, b))
-    return integer_from_int64(fixnum_value(a) + fixnum_value(b));
-  if (is_flonum(a) || is_flonum(b))
-    return flonum(number_to_double(a) + number_to_double(b));
-  return big_add(a, b);
-}
-
-value number_subtract(value a, value b) {
-  if (are_fixnums(a, b))
-    return integer_from_int64(fixnum_value(a) - fixnum_value(b));
-  if (is_flonum(a) || is_flonum(b))
-    return flonum(number_to_double(a) - number_to_double(b));
-  return big_subtract(a, b);
-}
-
-value number_multiply(value a, value b) {
-  int64_t product;
-  if (are_fixnums(a, b) &&
-      !__builtin_mul_overflow(fixnum_value(a), fixnum_value(b), &product))
-    return integer_from_int64(product);
-  if (is_flonum(a) || is_flonum(b))
-    return flonum(number_to_double(a) * number_to_double(b));
-  return big_multiply(a, b);
-}
+#define ARITHMETIC(name, operator, big)                                        \
+  value number_##name(value a, value b) {                                      \
+    int64_t exact;                                                             \
+    if (are_fixnums(a, b) && !__builtin_##name##_overflow(                     \
+                                 fixnum_value(a), fixnum_value(b), &exact))    \
+      return integer_from_int64(exact);                                        \
+    if (is_flonum(a) || is_flonum(b))                                          \
+      return flonum(number_to_double(a) operator number_to_double(b));         \
+    return big_arithmetic(big, a, b);                                          \
+  }
+ARITHMETIC(add, +, BIG_ADD)
+ARITHMETIC(sub, -, BIG_SUBTRACT)
+ARITHMETIC(mul, *, BIG_MULTIPLY)
 
 static int sign(value v) {
   if (is_flonum(v)) return (flonum_value(v) > 0) - (flonum_value(v) < 0);
@@ -75,55 +56,85 @@ static int sign(value v) {
                       : big_sign(v);
 }
 
-/* The quotient, rounded towards zero, and what then remains. */
-static void divide(value a, value b, value *quotient, value *remainder) {
+static value negated(value v) { return number_sub(fixnum(0), v); }
+
+static void check_division(value a, value b) {
   if (!is_integer(a) || !is_integer(b))
     fail("integer division of what is no integer", list2(a, b));
   if (sign(b) == 0) fail1("division by zero", a);
-  if (are_fixnums(a, b)) {
-    *quotient = integer_from_int64(fixnum_value(a) / fixnum_value(b));
-    *remainder = fixnum(fixnum_value(a) % fixnum_value(b));
-  } else if (is_flonum(a) || is_flonum(b)) {
-    double x = number_to_double(a), y = number_to_double(b);
-    *quotient = flonum(trunc(x / y));
-    *remainder = flonum(fmod(x, y));
-  } else {
-    big_divide(a, b, quotient, remainder);
-  }
 }
 
+/* Rounded towards zero. */
 value number_quotient(value a, value b) {
-  value quotient, remainder;
-  divide(a, b, &quotient, &remainder);
-  return quotient;
+  check_division(a, b);
+  if (are_fixnums(a, b))
+    return integer_from_int64(fixnum_value(a) / fixnum_value(b));
+  if (is_flonum(a) || is_flonum(b))
+    return flonum(trunc(number_to_double(a) / number_to_double(b)));
+  return big_arithmetic(BIG_QUOTIENT, a, b);
 }
 
+/* What then remains; it has the sign of a. */
 value number_remainder(value a, value b) {
-  value quotient, remainder;
-  divide(a, b, &quotient, &remainder);
-  return remainder;
+  check_division(a, b);
+  if (are_fixnums(a, b)) return fixnum(fixnum_value(a) % fixnum_value(b));
+  if (is_flonum(a) || is_flonum(b))
+    return flonum(fmod(number_to_double(a), number_to_double(b)));
+  return big_arithmetic(BIG_REMAINDER, a, b);
 }
 
-value number_modulo(value a, value b) {
+static value modulo(value a, value b) {
   value remainder = number_remainder(a, b);
   bool crossed = sign(remainder) * sign(b) < 0;
   return crossed ? number_add(remainder, b) : remainder;
 }
 
 static value floor_quotient(value a, value b) {
-  value quotient, remainder;
-  divide(a, b, &quotient, &remainder);
-  bool crossed = sign(remainder) * sign(b) < 0;
-  return crossed ? number_subtract(quotient, fixnum(1)) : quotient;
+  bool crossed = sign(number_remainder(a, b)) * sign(b) < 0;
+  value quotient = number_quotient(a, b);
+  return crossed ? number_sub(quotient, fixnum(1)) : quotient;
 }
 
 static value number_divide(value a, value b) {
-  if (is_flonum(a) || is_flonum(b))
-    return flonum(number_to_double(a) / number_to_double(b));
-  value quotient, remainder;
-  divide(a, b, &quotient, &remainder);
-  if (remainder == fixnum(0)) return quotient;
+  bool exact = !is_flonum(a) && !is_flonum(b);
+  if (exact && number_remainder(a, b) == fixnum(0))
+    return number_quotient(a, b);
   return flonum(number_to_double(a) / number_to_double(b));
+}
+
+/* Euclid, for fixnums and integral doubles as for bignums. */
+static value gcd(value a, value b) {
+  while (sign(b) != 0) {
+    value rest = number_remainder(a, b);
+    a = b;
+    b = rest;
+  }
+  return sign(a) < 0 ? negated(a) : a;
+}
+
+static value lcm(value a, value b) {
+  if (sign(a) == 0 || sign(b) == 0) return fixnum(0);
+  value product = number_mul(number_quotient(a, gcd(a, b)), b);
+  return sign(product) < 0 ? negated(product) : product;
+}
+
+static value power(value base, value exponent) {
+  if (is_flonum(base) || is_flonum(exponent))
+    return flonum(pow(number_to_double(base), number_to_double(exponent)));
+  if (sign(exponent) < 0)
+    return number_divide(fixnum(1), power(base, negated(exponent)));
+  if (base == fixnum(1) || base == fixnum(0))
+    return exponent == fixnum(0) ? fixnum(1) : base;
+  if (base == fixnum(-1))
+    return number_remainder(exponent, fixnum(2)) == fixnum(0) ? fixnum(1)
+                                                              : base;
+  if (number_compare(exponent, fixnum(1 << 30)) > 0)
+    fail1("expt: too large", exponent);
+  value result = fixnum(1);
+  for (intptr_t n = fixnum_value(exponent);; base = number_mul(base, base)) {
+    if (n & 1) result = number_mul(result, base);
+    if ((n >>= 1) == 0) return result;
+  }
 }
 
 /* --------------------------------------------------------------- comparison */
@@ -152,268 +163,184 @@ int number_compare(value a, value b) {
   return order == 2 ? 2 : -order;
 }
 
-/* ----------------------------------------------------------- primitives: n */
-
-#define FOLD(name, start, operation)                                           \
-  static value name(size_t argc, const value *argv) {                          \
-    value result = start;                                                      \
-    for (size_t i = 0; i < argc; i++) result = operation(result, argv[i]);     \
-    return result;                                                             \
-  }
-#define REDUCE(name, start, operation)                                         \
-  static value name(size_t argc, const value *argv) {                          \
-    if (argc == 1) return operation(fixnum(start), argv[0]);                   \
-    value result = argv[0];                                                    \
-    for (size_t i = 1; i < argc; i++) result = operation(result, argv[i]);     \
-    return result;                                                             \
-  }
-#define COMPARE(name, test)                                                    \
-  static value name(size_t argc, const value *argv) {                          \
-    for (size_t i = 0; i + 1 < argc; i++) {                                    \
-      int order = number_compare(argv[i], argv[i + 1]);                        \
-      if (!(test)) return FALSE;                                               \
-    }                                                                          \
-    return TRUE;                                                               \
-  }
-
-/* Euclid, for fixnums and integral doubles as for bignums. */
-static value gcd2(value a, value b) {
-  while (sign(b) != 0) {
-    value rest = number_remainder(a, b);
-    a = b;
-    b = rest;
-  }
-  return sign(a) < 0 ? number_subtract(fixnum(0), a) : a;
-}
-
-static value lcm2(value a, value b) {
-  if (sign(a) == 0 || sign(b) == 0) return fixnum(0);
-  value product = number_multiply(number_quotient(a, gcd2(a, b)), b);
-  return sign(product) < 0 ? number_subtract(fixnum(0), product) : product;
-}
-
 /* Inexact where one of them is, whichever is chosen. */
 static value choose(value a, value b, int wanted) {
   int order = number_compare(a, b);
   value chosen = order == wanted || (order == 2 && is_flonum(a)) ? a : b;
   return is_flonum(a) || is_flonum(b) ? inexact(chosen) : chosen;
 }
-static value max2(value a, value b) { return choose(a, b, 1); }
-static value min2(value a, value b) { return choose(a, b, -1); }
+static value larger(value a, value b) { return choose(a, b, 1); }
+static value smaller(value a, value b) { return choose(a, b, -1); }
 
-FOLD(add, fixnum(0), number_add)
-FOLD(multiply, fixnum(1), number_multiply)
-FOLD(greatest, argv[0], max2)
-FOLD(least, argv[0], min2)
-FOLD(gcd, fixnum(0), gcd2)
-FOLD(lcm, fixnum(1), lcm2)
-REDUCE(subtract, 0, number_subtract)
-REDUCE(divide_all, 1, number_divide)
-COMPARE(equal, order == 0)
-COMPARE(less, order == -1)
-COMPARE(greater, order == 1)
-COMPARE(less_equal, order == -1 || order == 0)
-COMPARE(greater_equal, order == 0 || order == 1)
+/* -------------------------------------------------- primitives by families */
 
-/* --------------------------------------------------- primitives: predicates */
+enum { ADD, MUL, SUB, DIV, MAX, MIN, GCD, LCM, QUO, REM, MOD, FLOOR, POWER };
 
-static value is_number_p(value v) { return boolean(is_number(v)); }
-static value is_rational(value v) {
-  return boolean(is_exact_integer(v) ||
-                 (is_flonum(v) && isfinite(flonum_value(v))));
+/* From left to right; a lone argument is joined to what 0, or 1, is. */
+FUNCTION(fold) {
+  static value (*const operations[])(value, value) = {number_add,
+                                                      number_mul,
+                                                      number_sub,
+                                                      number_divide,
+                                                      larger,
+                                                      smaller,
+                                                      gcd,
+                                                      lcm,
+                                                      number_quotient,
+                                                      number_remainder,
+                                                      modulo,
+                                                      floor_quotient,
+                                                      power};
+  intptr_t operation = self->row->variant;
+  bool is_product = operation == MUL || operation == DIV || operation == LCM;
+  bool first = n > 1 || operation == MAX || operation == MIN;
+  value result = first ? a[0] : fixnum(is_product);
+  for (size_t i = first; i < n; i++)
+    result = operations[operation](result, a[i]);
+  return result;
 }
-static value is_integer_p(value v) {
-  return boolean(is_number(v) && is_integer(v));
-}
-static value is_exact(value v) { return boolean(!is_flonum(v)); }
-static value is_inexact(value v) { return boolean(is_flonum(v)); }
-static value is_exact_integer_p(value v) {
-  return boolean(is_exact_integer(v));
-}
-static value is_finite(value v) {
-  return boolean(!is_flonum(v) || isfinite(flonum_value(v)));
-}
-static value is_infinite(value v) {
-  return boolean(is_flonum(v) && isinf(flonum_value(v)));
-}
-static value is_nan(value v) {
-  return boolean(is_flonum(v) && isnan(flonum_value(v)));
-}
-static value is_zero(value v) {
-  return boolean(is_flonum(v) ? flonum_value(v) == 0 : v == fixnum(0));
-}
-static value is_positive(value v) { return boolean(sign(v) > 0); }
-static value is_negative(value v) { return boolean(sign(v) < 0); }
-static value is_odd(value v) {
-  value rest = number_remainder(v, fixnum(2));
-  return boolean(sign(rest) != 0);
-}
-static value is_even(value v) { return boolean(is_odd(v) == FALSE); }
+ROW(fold, "+", "n*", ADD);
+ROW(fold, "*", "n*", MUL);
+ROW(fold, "-", "nn*", SUB);
+ROW(fold, "/", "nn*", DIV);
+ROW(fold, "max", "nn*", MAX);
+ROW(fold, "min", "nn*", MIN);
+ROW(fold, "gcd", "n*", GCD);
+ROW(fold, "lcm", "n*", LCM);
+ROW(fold, "quotient", "nn", QUO);
+ROW(fold, "truncate-quotient", "nn", QUO);
+ROW(fold, "floor-quotient", "nn", FLOOR);
+ROW(fold, "remainder", "nn", REM);
+ROW(fold, "truncate-remainder", "nn", REM);
+ROW(fold, "modulo", "nn", MOD);
+ROW(fold, "floor-remainder", "nn", MOD);
+ROW(fold, "expt", "nn", POWER);
 
-/* --------------------------------------------------------------- functions */
-
-static value absolute(value v) {
-  if (is_flonum(v)) return flonum(fabs(flonum_value(v)));
-  return sign(v) < 0 ? number_subtract(fixnum(0), v) : v;
+FUNCTION(are_ordered) {
+  for (size_t i = 0; i + 1 < n; i++)
+    if (!is_order(self, number_compare(a[i], a[i + 1]))) return FALSE;
+  return TRUE;
 }
+ORDER_ROWS(are_ordered, "", "", "nn*");
 
-static value square(value v) { return number_multiply(v, v); }
+enum { FINITE, INFINITE, NOT_A_NUMBER, RATIONAL, INTEGER, ODD, EVEN };
 
-static value power(value base, value exponent) {
-  if (is_flonum(base) || is_flonum(exponent))
-    return flonum(pow(number_to_double(base), number_to_double(exponent)));
-  if (sign(exponent) < 0)
-    return number_divide(fixnum(1),
-                         power(base, number_subtract(fixnum(0), exponent)));
-  if (base == fixnum(1) || base == fixnum(0))
-    return exponent == fixnum(0) ? fixnum(1) : base;
-  if (base == fixnum(-1)) return is_odd(exponent) == TRUE ? base : fixnum(1);
-  if (number_compare(exponent, fixnum(1 << 30)) > 0)
-    fail1("expt: too large", exponent);
-  value result = fixnum(1);
-  for (intptr_t n = fixnum_value(exponent);; base = square(base)) {
-    if (n & 1) result = number_multiply(result, base);
-    if ((n >>= 1) == 0) return result;
+FUNCTION(number_is) {
+  double d = is_flonum(a[0]) ? flonum_value(a[0]) : 0;
+  switch (self->row->variant) {
+    case FINITE: return boolean(isfinite(d));
+    case INFINITE: return boolean(isinf(d));
+    case NOT_A_NUMBER: return boolean(isnan(d));
+    case RATIONAL: return boolean(is_number(a[0]) && isfinite(d));
+    case INTEGER: return boolean(is_number(a[0]) && is_integer(a[0]));
+    default:
+      return boolean((sign(number_remainder(a[0], fixnum(2))) != 0) ==
+                     (self->row->variant == ODD));
   }
 }
+ROW(number_is, "finite?", "n", FINITE);
+ROW(number_is, "infinite?", "n", INFINITE);
+ROW(number_is, "nan?", "n", NOT_A_NUMBER);
+ROW(number_is, "rational?", "a", RATIONAL);
+ROW(number_is, "integer?", "a", INTEGER);
+ROW(number_is, "odd?", "n", ODD);
+ROW(number_is, "even?", "n", EVEN);
 
-/* The largest integer whose square is not above n, and the difference. */
-static void square_root(value n, value *root, value *rest) {
-  if (!is_fixnum(n)) {
-    big_square_root(n, root, rest);
+PRIMITIVE(is_zero, "zero?", "n") {
+  return boolean(is_flonum(a[0]) ? flonum_value(a[0]) == 0 : a[0] == fixnum(0));
+}
+PRIMITIVE(is_positive, "positive?", "n") { return boolean(sign(a[0]) > 0); }
+PRIMITIVE(is_negative, "negative?", "n") { return boolean(sign(a[0]) < 0); }
+
+FUNCTION(of_double) {
+  static double (*const functions[])(double) = {exp, sin, cos, tan, asin, acos};
+  return flonum(functions[self->row->variant](number_to_double(a[0])));
+}
+ROW(of_double, "exp", "n", 0);
+ROW(of_double, "sin", "n", 1);
+ROW(of_double, "cos", "n", 2);
+ROW(of_double, "tan", "n", 3);
+ROW(of_double, "asin", "n", 4);
+ROW(of_double, "acos", "n", 5);
+
+FUNCTION(rounded) { /* rint: to even, as the processor does */
+  static double (*const functions[])(double) = {floor, ceil, trunc, rint};
+  if (!is_flonum(a[0])) return a[0];
+  return flonum(functions[self->row->variant](flonum_value(a[0])));
+}
+ROW(rounded, "floor", "n", 0);
+ROW(rounded, "ceiling", "n", 1);
+ROW(rounded, "truncate", "n", 2);
+ROW(rounded, "round", "n", 3);
+
+/* -------------------------------------------------------- other primitives */
+
+PRIMITIVE(to_exact, "exact", "n") {
+  if (!is_flonum(a[0])) return a[0];
+  if (!is_integer(a[0])) fail1("exact: no exact number is equal to it", a[0]);
+  return exact_from_double(flonum_value(a[0]));
+}
+ROW(to_exact, "inexact->exact", "n", 0);
+
+PRIMITIVE(to_inexact, "inexact", "n") { return inexact(a[0]); }
+ROW(to_inexact, "exact->inexact", "n", 0);
+
+PRIMITIVE(absolute, "abs", "n") {
+  if (is_flonum(a[0])) return flonum(fabs(flonum_value(a[0])));
+  return sign(a[0]) < 0 ? negated(a[0]) : a[0];
+}
+ROW(absolute, "magnitude", "n", 0);
+
+PRIMITIVE(square, "square", "n") { return number_mul(a[0], a[0]); }
+
+/* The largest integer whose square is not above v, and the difference. */
+static void square_root(value v, value *root, value *rest) {
+  if (!is_fixnum(v)) {
+    big_square_root(v, root, rest);
     return;
   }
-  intptr_t square = fixnum_value(n);
-  intptr_t r = (intptr_t)sqrt((double)square);
-  while (r * r > square) r--;
-  while ((r + 1) * (r + 1) <= square) r++;
+  intptr_t n = fixnum_value(v);
+  intptr_t r = (intptr_t)sqrt((double)n);
+  while (r * r > n) r--;
+  while ((r + 1) * (r + 1) <= n) r++;
   *root = fixnum(r);
-  *rest = fixnum(square - r * r);
+  *rest = fixnum(n - r * r);
 }
 
-static value exact_integer_sqrt(value n) {
-  value parts[2];
-  if (sign(n) < 0) fail1("exact-integer-sqrt: negative", n);
-  square_root(n, &parts[0], &parts[1]);
-  return make_values(2, parts);
+PRIMITIVE(exact_integer_sqrt, "exact-integer-sqrt", "z") {
+  struct vector *parts = vector(make_sequence(TYPE_VALUES, 2));
+  if (sign(a[0]) < 0) fail1("exact-integer-sqrt: negative", a[0]);
+  square_root(a[0], &parts->items[0], &parts->items[1]);
+  return (value)parts;
 }
 
-static value sqrt_primitive(value v) {
+PRIMITIVE(sqrt_primitive, "sqrt", "n") {
   value root, rest = FALSE;
-  if (!is_flonum(v) && sign(v) >= 0) square_root(v, &root, &rest);
-  return rest == fixnum(0) ? root : flonum(sqrt(number_to_double(v)));
+  if (!is_flonum(a[0]) && sign(a[0]) >= 0) square_root(a[0], &root, &rest);
+  return rest == fixnum(0) ? root : flonum(sqrt(number_to_double(a[0])));
 }
 
-static value log_primitive(size_t argc, const value *argv) {
-  double result = log(number_to_double(argv[0]));
-  if (argc == 2) result /= log(number_to_double(argv[1]));
-  return flonum(result);
+PRIMITIVE(log_primitive, "log", "n|n") {
+  double result = log(number_to_double(a[0]));
+  return flonum(n == 2 ? result / log(number_to_double(a[1])) : result);
 }
 
-static value atan_primitive(size_t argc, const value *argv) {
-  if (argc == 1) return flonum(atan(number_to_double(argv[0])));
-  return flonum(atan2(number_to_double(argv[0]), number_to_double(argv[1])));
+PRIMITIVE(atan_primitive, "atan", "n|n") {
+  return flonum(
+      atan2(number_to_double(a[0]), n == 2 ? number_to_double(a[1]) : 1));
 }
 
-#define FLOAT(name)                                                            \
-  static value float_##name(value v) {                                         \
-    return flonum(name(number_to_double(v)));                                  \
-  }
-FLOAT(exp)
-FLOAT(sin)
-FLOAT(cos)
-FLOAT(tan)
-FLOAT(asin)
-FLOAT(acos)
-
-#define ROUND(name, function)                                                  \
-  static value round_##name(value v) {                                         \
-    return is_flonum(v) ? flonum(function(flonum_value(v))) : v;               \
-  }
-ROUND(floor, floor)
-ROUND(ceiling, ceil)
-ROUND(truncate, trunc)
-ROUND(round, rint) /* to even, as the processor does */
-
-static unsigned radix_of(size_t argc, const value *argv) {
-  if (argc < 2) return 10;
-  if (argv[1] < fixnum(2) || argv[1] > fixnum(36))
-    fail1("a radix must be between 2 and 36", argv[1]);
-  return (unsigned)fixnum_value(argv[1]);
+static unsigned radix_of(const value *a, size_t n) {
+  if (n < 2) return 10;
+  if (a[1] < fixnum(2) || a[1] > fixnum(36))
+    fail1("a radix must be between 2 and 36", a[1]);
+  return (unsigned)fixnum_value(a[1]);
 }
 
-static value number_to_string(size_t argc, const value *argv) {
-  return number_format(argv[0], radix_of(argc, argv));
+PRIMITIVE(number_to_string, "number->string", "n|k") {
+  return number_format(a[0], radix_of(a, n));
 }
 
-static value string_to_number(size_t argc, const value *argv) {
-  return number_parse(utf8_from_string(argv[0], NULL), radix_of(argc, argv));
+PRIMITIVE(string_to_number, "string->number", "s|k") {
+  return number_parse(utf8_from_string(a[0], NULL), radix_of(a, n));
 }
-
-const struct primitive_row number_rows[] = {
-    ROWN("+", "n", 0, -1, add),
-    ROWN("*", "n", 0, -1, multiply),
-    ROWN("-", "n", 1, -1, subtract),
-    ROWN("/", "n", 1, -1, divide_all),
-    ROWN("=", "n", 1, -1, equal),
-    ROWN("<", "n", 1, -1, less),
-    ROWN(">", "n", 1, -1, greater),
-    ROWN("<=", "n", 1, -1, less_equal),
-    ROWN(">=", "n", 1, -1, greater_equal),
-    ROWN("max", "n", 1, -1, greatest),
-    ROWN("min", "n", 1, -1, least),
-    ROWN("gcd", "n", 0, -1, gcd),
-    ROWN("lcm", "n", 0, -1, lcm),
-    ROW2("quotient", "n", number_quotient),
-    ROW2("remainder", "n", number_remainder),
-    ROW2("modulo", "n", number_modulo),
-    ROW2("truncate-quotient", "n", number_quotient),
-    ROW2("truncate-remainder", "n", number_remainder),
-    ROW2("floor-quotient", "n", floor_quotient),
-    ROW2("floor-remainder", "n", number_modulo),
-    ROW1("number?", "a", is_number_p),
-    ROW1("complex?", "a", is_number_p),
-    ROW1("real?", "a", is_number_p),
-    ROW1("rational?", "a", is_rational),
-    ROW1("integer?", "a", is_integer_p),
-    ROW1("exact?", "n", is_exact),
-    ROW1("inexact?", "n", is_inexact),
-    ROW1("exact-integer?", "a", is_exact_integer_p),
-    ROW1("finite?", "n", is_finite),
-    ROW1("infinite?", "n", is_infinite),
-    ROW1("nan?", "n", is_nan),
-    ROW1("zero?", "n", is_zero),
-    ROW1("positive?", "n", is_positive),
-    ROW1("negative?", "n", is_negative),
-    ROW1("odd?", "n", is_odd),
-    ROW1("even?", "n", is_even),
-    ROW_END,
-};
-
-const struct primitive_row float_rows[] = {
-    ROW1("exact", "n", exact),
-    ROW1("inexact", "n", inexact),
-    ROW1("inexact->exact", "n", exact),
-    ROW1("exact->inexact", "n", inexact),
-    ROW1("abs", "n", absolute),
-    ROW1("magnitude", "n", absolute),
-    ROW1("square", "n", square),
-    ROW2("expt", "n", power),
-    ROW1("exact-integer-sqrt", "z", exact_integer_sqrt),
-    ROW1("sqrt", "n", sqrt_primitive),
-    ROW1("exp", "n", float_exp),
-    ROWN("log", "n", 1, 2, log_primitive),
-    ROW1("sin", "n", float_sin),
-    ROW1("cos", "n", float_cos),
-    ROW1("tan", "n", float_tan),
-    ROW1("asin", "n", float_asin),
-    ROW1("acos", "n", float_acos),
-    ROWN("atan", "n", 1, 2, atan_primitive),
-    ROW1("floor", "n", round_floor),
-    ROW1("ceiling", "n", round_ceiling),
-    ROW1("truncate", "n", round_truncate),
-    ROW1("round", "n", round_round),
-    ROWN("number->string", "nk", 1, 2, number_to_string),
-    ROWN("string->number", "sk", 1, 2, string_to_number),
-    ROW_END,
-};

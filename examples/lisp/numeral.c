@@ -79,26 +79,22 @@ value number_parse(const char *s, unsigned radix) {
   char exactness = 0;
   for (; s[0] == '#' && s[1]; s += 2) {
     char mark = (char)(s[1] | 32);
-    if (mark == 'e' || mark == 'i')
-      exactness = mark;
-    else if (mark == 'x')
-      radix = 16;
-    else if (mark == 'd')
-      radix = 10;
-    else if (mark == 'o')
-      radix = 8;
-    else if (mark == 'b')
-      radix = 2;
-    else
-      return FALSE;
+    switch (mark) {
+      case 'e':
+      case 'i': exactness = mark; break;
+      case 'x': radix = 16; break;
+      case 'd': radix = 10; break;
+      case 'o': radix = 8; break;
+      case 'b': radix = 2; break;
+      default: return FALSE;
+    }
   }
   value v = real_parse(s, radix);
   if (v == FALSE || !exactness) return v;
   if (exactness == 'i') return flonum(number_to_double(v));
   double d = is_flonum(v) ? flonum_value(v) : 0;
   if (!isfinite(d) || trunc(d) != d) return FALSE;
-  if (!is_flonum(v)) return v;
-  return fabs(d) < 0x1p61 ? fixnum((intptr_t)d) : big_from_double(d);
+  return is_flonum(v) ? exact_from_double(d) : v;
 }
 
 /* --------------------------------------------------------------- formatting */

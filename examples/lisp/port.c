@@ -22,8 +22,7 @@ _Noreturn static void file_error(const char *message, value name) {
 }
 
 value port_make(int fd, unsigned direction, value name) {
-  struct port *p = allocate(sizeof *p);
-  p->head.type = TYPE_PORT;
+  struct port *p = make_object(TYPE_PORT, sizeof *p);
   p->direction = direction;
   p->open = true;
   p->fd = fd;
@@ -50,8 +49,7 @@ value port_open(const char *path, unsigned direction) {
 }
 
 value port_open_string(const uint8_t *bytes, size_t length, unsigned how) {
-  struct port *p = allocate(sizeof *p);
-  p->head.type = TYPE_PORT;
+  struct port *p = make_object(TYPE_PORT, sizeof *p);
   p->direction = how;
   p->open = true;
   p->fd = -1;
@@ -113,19 +111,6 @@ uint32_t port_read(value v) {
 uint32_t port_peek(value v) {
   size_t bytes;
   return decode(port(v), &bytes);
-}
-
-/* Up to length bytes into out; fewer only at the end. */
-static size_t read_bytes(struct port *p, uint8_t *out, size_t length) {
-  size_t done = 0;
-  while (done < length && (p->start < p->end || refill(p))) {
-    size_t part = p->end - p->start;
-    if (part > length - done) part = length - done;
-    memcpy(out + done, p->data + p->start, part);
-    p->start += part;
-    done += part;
-  }
-  return done;
 }
 
 /* ------------------------------------------------------------------- output */
@@ -195,7 +180,7 @@ value current_error(void) { return current(standard_error); }
 
 static value standard_port(const char *name, int fd, unsigned direction) {
   value p = port_make(fd, direction, text(name));
-  value parameter = make_cell(TYPE_PARAMETER, p, FALSE);
+  value parameter = parameter_make(name, p, FALSE);
   symbol(sym(name))->global = parameter;
   symbol(sym(name))->builtin = parameter;
   return parameter;
@@ -203,7 +188,7 @@ static value standard_port(const char *name, int fd, unsigned direction) {
 
 /* At exit; the port may not be what the program made current. */
 static void flush_standard_output(void) {
-  struct port *p = port(cell(standard_output)->first);
+  struct port *p = port(car(primitive(standard_output)->data));
   if (p->end && write(p->fd, p->data, p->end) < 0) p->end = 0;
 }
 
@@ -219,11 +204,9 @@ void ports_init(void) {
 
 /* --------------------------------------------------------------- primitives */
 
-/* The port that argv[at] names or, if none is given, the current one. */
-static value port_argument(size_t argc, const value *argv, size_t at,
-                           unsigned direction) {
+value port_argument(const value *a, size_t n, size_t at, unsigned direction) {
   bool input = direction & PORT_INPUT;
-  value p = argc > at ? argv[at] : input ? current_input() : current_output();
+  value p = n > at ? a[at] : input ? current_input() : current_output();
   if (!has_type(p, TYPE_PORT) || !(port(p)->direction & direction))
     fail1(input ? "not an input port" : "not an output port", p);
   if (!port(p)->open) fail1("the port is closed", p);
@@ -232,30 +215,23 @@ static value port_argument(size_t argc, const value *argv, size_t at,
   return p;
 }
 
-value text_input(size_t argc, const value *argv, size_t at) {
-  return port_argument(argc, argv, at, PORT_INPUT);
-}
-
-value text_output(size_t argc, const value *argv, size_t at) {
-  return port_argument(argc, argv, at, PORT_OUTPUT);
-}
-
 static value char_or_end(uint32_t c) {
   return c == NO_CHARACTER ? END_OF_FILE : character(c);
 }
 
-static value read_char(size_t argc, const value *argv) {
-  return char_or_end(port_read(text_input(argc, argv, 0)));
+PRIMITIVE(read_char, "read-char", "|o") {
+  return char_or_end(port_read(port_argument(a, n, 0, PORT_INPUT)));
 }
 
-static value peek_char(size_t argc, const value *argv) {
-  return char_or_end(port_peek(text_input(argc, argv, 0)));
+PRIMITIVE(peek_char, "peek-char", "|o") {
+  return char_or_end(port_peek(port_argument(a, n, 0, PORT_INPUT)));
 }
 
-static value is_ready(size_t argc, const value *argv) {
-  value p = argc ? argv[0] : current_input();
+PRIMITIVE(is_ready, "char-ready?", "|o") {
+  value p = n ? a[0] : current_input();
   return boolean(port(p)->direction & PORT_INPUT);
 }
+ROW(is_ready, "u8-ready?", "|o", 0);
 
 /* Up to the end of a line, or of the file, or that many characters. */
 static value read_text(value p, size_t limit, bool line) {
@@ -269,201 +245,153 @@ static value read_text(value p, size_t limit, bool line) {
   return port_take_string(out);
 }
 
-static value read_line(size_t argc, const value *argv) {
-  return read_text(text_input(argc, argv, 0), SIZE_MAX, true);
+PRIMITIVE(read_line, "read-line", "|o") {
+  return read_text(port_argument(a, n, 0, PORT_INPUT), SIZE_MAX, true);
 }
 
-static value read_string(size_t argc, const value *argv) {
-  value p = text_input(argc, argv, 1);
-  return read_text(p, size_argument(argv[0]), false);
+PRIMITIVE(read_string, "read-string", "k|o") {
+  value p = port_argument(a, n, 1, PORT_INPUT);
+  return read_text(p, size_argument(a[0]), false);
 }
 
-static value read_primitive(size_t argc, const value *argv) {
-  return read_datum(text_input(argc, argv, 0));
+PRIMITIVE(read_primitive, "read", "|o") {
+  return read_datum(port_argument(a, n, 0, PORT_INPUT));
 }
 
-static value next_byte(size_t argc, const value *argv, bool take) {
-  struct port *p = port(port_argument(argc, argv, 0, PORT_INPUT | PORT_BINARY));
+/* The variant: is the byte taken? */
+FUNCTION(next_byte) {
+  struct port *p = port(port_argument(a, n, 0, PORT_INPUT | PORT_BINARY));
   if (p->start == p->end && !refill(p)) return END_OF_FILE;
   value byte = fixnum(p->data[p->start]);
-  p->start += take;
+  p->start += (size_t)self->row->variant;
   return byte;
 }
-
-static value read_u8(size_t argc, const value *argv) {
-  return next_byte(argc, argv, true);
-}
-
-static value peek_u8(size_t argc, const value *argv) {
-  return next_byte(argc, argv, false);
-}
+ROW(next_byte, "read-u8", "|o", 1);
+ROW(next_byte, "peek-u8", "|o", 0);
 
 /* (read-bytevector! bytevector port start end) */
-static value read_bytevector_into(size_t argc, const value *argv) {
-  value p = port_argument(argc, argv, 1, PORT_INPUT | PORT_BINARY);
-  struct range r = range_of(argc, argv, 2, bytevector(argv[0])->length);
-  check_mutable(argv[0]);
-  size_t count = read_bytes(port(p), bytevector(argv[0])->bytes + r.start,
-                            r.end - r.start);
-  return count == 0 && r.end > r.start ? END_OF_FILE : fixnum_from_size(count);
+PRIMITIVE(read_bytevector, "read-bytevector!", "b|okk") {
+  struct port *p = port(port_argument(a, n, 1, PORT_INPUT | PORT_BINARY));
+  struct range r = range_of(a, n, 2, bytevector(a[0])->length);
+  size_t start = r.start;
+  check_mutable(a[0]);
+  while (r.start < r.end && (p->start < p->end || refill(p))) {
+    size_t part = p->end - p->start;
+    if (part > r.end - r.start) part = r.end - r.start;
+    memcpy(bytevector(a[0])->bytes + r.start, p->data + p->start, part);
+    p->start += part;
+    r.start += part;
+  }
+  return start == r.start && r.end > start ? END_OF_FILE
+                                           : fixnum_from_size(r.start - start);
 }
 
-static value write_char(size_t argc, const value *argv) {
-  port_write(text_output(argc, argv, 1), character_code(argv[0]));
+PRIMITIVE(write_char, "write-char", "c|o") {
+  port_write(port_argument(a, n, 1, PORT_OUTPUT), character_code(a[0]));
   return UNSPECIFIED;
 }
 
-static value write_string(size_t argc, const value *argv) {
-  value p = text_output(argc, argv, 1);
-  struct range r = range_of(argc, argv, 2, string(argv[0])->length);
-  for (size_t i = r.start; i < r.end; i++)
-    port_write(p, string(argv[0])->chars[i]);
+PRIMITIVE(write_string, "write-string", "s|okk") {
+  value p = port_argument(a, n, 1, PORT_OUTPUT);
+  struct range r = range_of(a, n, 2, string(a[0])->length);
+  for (; r.start < r.end; r.start++)
+    port_write(p, string(a[0])->chars[r.start]);
   return UNSPECIFIED;
 }
 
-static value newline(size_t argc, const value *argv) {
-  port_write(text_output(argc, argv, 0), '\n');
+PRIMITIVE(newline, "newline", "|o") {
+  port_write(port_argument(a, n, 0, PORT_OUTPUT), '\n');
   return UNSPECIFIED;
 }
 
 /* (write-bytevector bytevector port start end) */
-static value write_bytevector(size_t argc, const value *argv) {
-  value p = port_argument(argc, argv, 1, PORT_OUTPUT | PORT_BINARY);
-  struct range r = range_of(argc, argv, 2, bytevector(argv[0])->length);
-  port_write_bytes(p, (const char *)bytevector(argv[0])->bytes + r.start,
-                   r.end - r.start);
+PRIMITIVE(write_bytevector, "write-bytevector", "b|okk") {
+  value p = port_argument(a, n, 1, PORT_OUTPUT | PORT_BINARY);
+  struct range r = range_of(a, n, 2, bytevector(a[0])->length);
+  const char *bytes = (const char *)bytevector(a[0])->bytes;
+  port_write_bytes(p, bytes + r.start, r.end - r.start);
   return UNSPECIFIED;
 }
 
-static value flush_output(size_t argc, const value *argv) {
-  port_flush(argc ? argv[0] : current_output());
+PRIMITIVE(flush_output, "flush-output-port", "|o") {
+  port_flush(n ? a[0] : current_output());
   return UNSPECIFIED;
 }
 
-static value close_primitive(value p) {
-  port_close(p);
+PRIMITIVE(close_primitive, "close-port", "o") {
+  port_close(a[0]);
   return UNSPECIFIED;
 }
+ROW(close_primitive, "close-input-port", "o", 0);
+ROW(close_primitive, "close-output-port", "o", 0);
 
-#define OPEN(name, direction)                                                  \
-  static value name(value path) {                                              \
-    return port_open(utf8_from_string(path, NULL), direction);                 \
-  }
-OPEN(open_input, PORT_INPUT)
-OPEN(open_output, PORT_OUTPUT)
-OPEN(open_binary_input, PORT_INPUT | PORT_BINARY)
-OPEN(open_binary_output, PORT_OUTPUT | PORT_BINARY)
+/* The variants of these: the direction. */
+FUNCTION(open_file) {
+  char *path = utf8_from_string(a[0], NULL);
+  return port_open(path, (unsigned)self->row->variant);
+}
+ROW(open_file, "open-input-file", "s", PORT_INPUT);
+ROW(open_file, "open-output-file", "s", PORT_OUTPUT);
+ROW(open_file, "open-binary-input-file", "s", PORT_INPUT | PORT_BINARY);
+ROW(open_file, "open-binary-output-file", "s", PORT_OUTPUT | PORT_BINARY);
 
-static value open_input_string(value s) {
+PRIMITIVE(open_input_string, "open-input-string", "s") {
   size_t length;
-  char *utf8 = utf8_from_string(s, &length);
+  char *utf8 = utf8_from_string(a[0], &length);
   return port_open_string((const uint8_t *)utf8, length, PORT_INPUT);
 }
 
-static value open_output_string(void) {
-  return port_open_string(NULL, 0, PORT_OUTPUT);
+PRIMITIVE(open_input_bytes, "open-input-bytevector", "b") {
+  struct bytevector *b = bytevector(a[0]);
+  return port_open_string(b->bytes, b->length, PORT_INPUT | PORT_BINARY);
 }
 
-static value open_input_bytes(value b) {
-  return port_open_string(bytevector(b)->bytes, bytevector(b)->length,
-                          PORT_INPUT | PORT_BINARY);
+FUNCTION(open_output) {
+  return port_open_string(NULL, 0, (unsigned)self->row->variant);
+}
+ROW(open_output, "open-output-string", "", PORT_OUTPUT);
+ROW(open_output, "open-output-bytevector", "", PORT_OUTPUT | PORT_BINARY);
+
+FUNCTION(get_output) {
+  struct port *p = port(a[0]);
+  if (p->fd >= 0 || !p->data ||
+      (p->direction & (PORT_OUTPUT | PORT_BINARY)) != self->row->variant)
+    fail1("not such a port in memory", a[0]);
+  return p->direction & PORT_BINARY ? make_bytes(p->data, p->end)
+                                    : port_take_string(a[0]);
+}
+ROW(get_output, "get-output-string", "o", PORT_OUTPUT);
+ROW(get_output, "get-output-bytevector", "o", PORT_OUTPUT | PORT_BINARY);
+
+FUNCTION(is_port) {
+  return boolean(has_type(a[0], TYPE_PORT) &&
+                 port(a[0])->direction & self->row->variant);
+}
+ROW(is_port, "input-port?", "a", PORT_INPUT);
+ROW(is_port, "output-port?", "a", PORT_OUTPUT);
+ROW(is_port, "binary-port?", "a", PORT_BINARY);
+
+PRIMITIVE(is_textual, "textual-port?", "a") {
+  return boolean(has_type(a[0], TYPE_PORT) &&
+                 !(port(a[0])->direction & PORT_BINARY));
 }
 
-static value open_output_bytes(void) {
-  return port_open_string(NULL, 0, PORT_OUTPUT | PORT_BINARY);
+FUNCTION(is_open) {
+  return boolean(port(a[0])->open &&
+                 port(a[0])->direction & self->row->variant);
+}
+ROW(is_open, "input-port-open?", "o", PORT_INPUT);
+ROW(is_open, "output-port-open?", "o", PORT_OUTPUT);
+
+PRIMITIVE(end_of_file, "eof-object", "") { return END_OF_FILE; }
+
+PRIMITIVE(file_exists, "file-exists?", "s") {
+  return boolean(access(utf8_from_string(a[0], NULL), F_OK) == 0);
 }
 
-static void need_memory_port(value p, unsigned direction) {
-  if (port(p)->fd >= 0 || !port(p)->data ||
-      (port(p)->direction & (PORT_OUTPUT | PORT_BINARY)) != direction)
-    fail1("not such a port in memory", p);
-}
-
-static value get_output_string(value p) {
-  need_memory_port(p, PORT_OUTPUT);
-  return port_take_string(p);
-}
-
-static value get_output_bytes(value p) {
-  need_memory_port(p, PORT_OUTPUT | PORT_BINARY);
-  value b = make_bytevector(port(p)->end);
-  memcpy(bytevector(b)->bytes, port(p)->data, port(p)->end);
-  return b;
-}
-
-static value is_port(value v) { return boolean(has_type(v, TYPE_PORT)); }
-static value is_input(value v) {
-  return boolean(has_type(v, TYPE_PORT) && port(v)->direction & PORT_INPUT);
-}
-static value is_output(value v) {
-  return boolean(has_type(v, TYPE_PORT) && port(v)->direction & PORT_OUTPUT);
-}
-static value is_textual(value v) {
-  return boolean(has_type(v, TYPE_PORT) && !(port(v)->direction & PORT_BINARY));
-}
-static value is_binary(value v) {
-  return boolean(has_type(v, TYPE_PORT) && port(v)->direction & PORT_BINARY);
-}
-static value is_input_open(value v) {
-  return boolean(port(v)->open && is_input(v) == TRUE);
-}
-static value is_output_open(value v) {
-  return boolean(port(v)->open && is_output(v) == TRUE);
-}
-
-static value end_of_file(void) { return END_OF_FILE; }
-static value is_end_of_file(value v) { return boolean(v == END_OF_FILE); }
-
-static value file_exists(value path) {
-  return boolean(access(utf8_from_string(path, NULL), F_OK) == 0);
-}
-
-static value delete_file(value path) {
-  check_files(path);
-  if (unlink(utf8_from_string(path, NULL)) != 0)
-    file_error("cannot delete file", path);
+PRIMITIVE(delete_file, "delete-file", "s") {
+  check_files(a[0]);
+  if (unlink(utf8_from_string(a[0], NULL)) != 0)
+    file_error("cannot delete file", a[0]);
   return UNSPECIFIED;
 }
-
-const struct primitive_row port_rows[] = {
-    ROWN("read", "o", 0, 1, read_primitive),
-    ROWN("read-char", "o", 0, 1, read_char),
-    ROWN("peek-char", "o", 0, 1, peek_char),
-    ROWN("char-ready?", "o", 0, 1, is_ready),
-    ROWN("u8-ready?", "o", 0, 1, is_ready),
-    ROWN("read-line", "o", 0, 1, read_line),
-    ROWN("read-string", "ko", 1, 2, read_string),
-    ROWN("read-u8", "o", 0, 1, read_u8),
-    ROWN("peek-u8", "o", 0, 1, peek_u8),
-    ROWN("read-bytevector!", "bok", 1, 4, read_bytevector_into),
-    ROWN("write-char", "co", 1, 2, write_char),
-    ROWN("write-string", "sok", 1, 4, write_string),
-    ROWN("newline", "o", 0, 1, newline),
-    ROWN("write-bytevector", "bok", 1, 4, write_bytevector),
-    ROWN("flush-output-port", "o", 0, 1, flush_output),
-    ROW1("close-port", "o", close_primitive),
-    ROW1("close-input-port", "o", close_primitive),
-    ROW1("close-output-port", "o", close_primitive),
-    ROW1("open-input-file", "s", open_input),
-    ROW1("open-output-file", "s", open_output),
-    ROW1("open-binary-input-file", "s", open_binary_input),
-    ROW1("open-binary-output-file", "s", open_binary_output),
-    ROW1("open-input-string", "s", open_input_string),
-    ROW0("open-output-string", open_output_string),
-    ROW1("open-input-bytevector", "b", open_input_bytes),
-    ROW0("open-output-bytevector", open_output_bytes),
-    ROW1("get-output-string", "o", get_output_string),
-    ROW1("get-output-bytevector", "o", get_output_bytes),
-    ROW1("port?", "a", is_port),
-    ROW1("input-port?", "a", is_input),
-    ROW1("output-port?", "a", is_output),
-    ROW1("textual-port?", "a", is_textual),
-    ROW1("binary-port?", "a", is_binary),
-    ROW1("input-port-open?", "o", is_input_open),
-    ROW1("output-port-open?", "o", is_output_open),
-    ROW0("eof-object", end_of_file),
-    ROW1("eof-object?", "a", is_end_of_file),
-    ROW1("file-exists?", "s", file_exists),
-    ROW1("delete-file", "s", delete_file),
-    ROW_END,
-};

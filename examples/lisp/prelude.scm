@@ -1,13 +1,244 @@
 ;;; SPDX-License-Identifier: MIT
 ;;;
-;;; prelude.scm: the procedures that are said in Scheme rather than in C.  It is
-;;; part of the program (see local.mk) and is evaluated when that starts.
+;;; prelude.scm: what is said in Scheme rather than in C: derived forms, and
+;;; procedures that need not be fast.  It is part of the program (see local.mk)
+;;; and is evaluated when that starts.
 ;;;
 ;;; A name that has a value when it is met here stands for that value for good,
-;;; whatever the program does to the variable later.  So a procedure that calls
-;;; itself does so by a named let.
+;;; whatever the program does to the variable later; so do the names in these
+;;; macros.
 
 (%reserve-condition)
+
+(define call/cc call-with-current-continuation)
+
+;; ------------------------------------------------------------ conditionals
+
+(define-syntax and
+  (syntax-rules ()
+    ((_) #t)
+    ((_ e) e)
+    ((_ e . more) (if e (and . more) #f))))
+
+(define-syntax when
+  (syntax-rules () ((_ test . body) (if test (begin . body)))))
+
+(define-syntax unless
+  (syntax-rules () ((_ test . body) (if test (begin) (begin . body)))))
+
+(define-syntax cond
+  (syntax-rules (else =>)
+    ((_) (begin))
+    ((_ (else e . body)) (begin e . body))
+    ((_ (test => f) . more) (let ((t test)) (if t (f t) (cond . more))))
+    ((_ (test)) test)
+    ((_ (test) . more) (or test (cond . more)))
+    ((_ (test . body) . more) (if test (begin . body) (cond . more)))))
+
+(define-syntax case
+  (syntax-rules ()
+    ((_ e . clauses) (let ((key e)) (%case key . clauses)))))
+
+(define-syntax %case
+  (syntax-rules (else =>)
+    ((_ key) (begin))
+    ((_ key (else => f)) (f key))
+    ((_ key (else e . body)) (begin e . body))
+    ((_ key (data => f) . more) (%case key (data (f key)) . more))
+    ((_ key ((datum) e . body) . more)
+     (if (eqv? key 'datum) (begin e . body) (%case key . more)))
+    ((_ key (data e . body) . more)
+     (if (memv key 'data) (begin e . body) (%case key . more)))))
+
+(define-syntax assert
+  (syntax-rules () ((_ e) (if e (begin) (error "assertion failed" 'e)))))
+
+;; ---------------------------------------------------------------- bindings
+
+(define-syntax let*
+  (syntax-rules ()
+    ((_ () . body) (let () . body))
+    ((_ (binding) . body) (let (binding) . body))
+    ((_ (binding . more) . body) (let (binding) (let* more . body)))))
+
+(define-syntax do
+  (syntax-rules ()
+    ((_ ((name init . step) ...) (test . result) . body)
+     (let loop ((name init) ...)
+       (if test
+           (begin . result)
+           (begin (begin . body) (loop (%step name . step) ...)))))))
+
+(define-syntax %step (syntax-rules () ((_ name) name) ((_ name step) step)))
+
+(define-syntax receive
+  (syntax-rules ()
+    ((_ formals e . body)
+     (call-with-values (lambda () e) (lambda formals . body)))))
+
+(define-syntax let*-values
+  (syntax-rules ()
+    ((_ () . body) (let () . body))
+    ((_ ((formals e)) . body) (receive formals e . body))
+    ((_ ((formals e) . more) . body)
+     (receive formals e (let*-values more . body)))))
+
+;; All values are computed, in a list for each expression, before any is bound.
+(define-syntax let-values
+  (syntax-rules ()
+    ((_ ((formals e)) . body) (receive formals e . body))
+    ((_ ((formals e) ...) . body)
+     (let ((all (list (receive values e values) ...)))
+       (%let-lists all (formals ...) . body)))))
+
+(define-syntax %let-lists
+  (syntax-rules ()
+    ((_ all () . body) (let () . body))
+    ((_ all (formals . more) . body)
+     (apply (lambda formals (%let-lists (cdr all) more . body)) (car all)))))
+
+(define-syntax define-values
+  (syntax-rules ()
+    ((_ formals e)
+     (begin
+       (define %values (receive values e values))
+       (%define-list %values formals)))))
+
+(define-syntax %define-list
+  (syntax-rules ()
+    ((_ all ()) (if (pair? all) (error "define-values: too many values" all)))
+    ((_ all (name . more))
+     (begin (define name (car all)) (%define-list (cdr all) more)))
+    ((_ all name) (define name all))))
+
+(define-syntax define-record-type
+  (syntax-rules ()
+    ((_ (type . ignored) . more) (define-record-type type . more))
+    ((_ type maker predicate (field . access) ...)
+     (begin
+       (define type (%record-type 'type '(field ...)))
+       (%define-maker maker type field ...)
+       (%define-predicate predicate type)
+       (%define-access type field . access) ...))))
+
+(define-syntax %define-maker
+  (syntax-rules ()
+    ((_ #f . any) (begin))
+    ((_ (name field ...) type . any)
+     (define name (%record-constructor type '(field ...) 'name)))
+    ((_ name type . fields) (%define-maker (name . fields) type))))
+
+(define-syntax %define-predicate
+  (syntax-rules ()
+    ((_ #f type) (begin))
+    ((_ name type) (define name (%record-predicate type 'name)))))
+
+(define-syntax %define-access
+  (syntax-rules ()
+    ((_ type field) (begin))
+    ((_ type field get) (define get (%record-accessor type 'field 'get 1)))
+    ((_ type field get set)
+     (begin
+       (%define-access type field get)
+       (define set (%record-accessor type 'field 'set 2))))))
+
+;; ----------------------------------------------------------------- control
+
+(define-syntax case-lambda
+  (syntax-rules ()
+    ((_ (formals . body) ...) (%case-lambda (lambda formals . body) ...))))
+
+(define-syntax delay
+  (syntax-rules () ((_ e) (%make-lazy (lambda () (make-promise e))))))
+
+(define-syntax delay-force
+  (syntax-rules () ((_ e) (%make-lazy (lambda () e)))))
+
+(define-syntax parameterize
+  (syntax-rules ()
+    ((_ ((parameter e) ...) . body)
+     (%parameterize (lambda () . body) (cons parameter e) ...))))
+
+(define-syntax guard
+  (syntax-rules (else)
+    ((_ (e clause ... (else . last)) . body)
+     (%guard (lambda () . body) (lambda (e) (cond clause ... (else . last))) #t))
+    ((_ (e clause ... (#t . last)) . body)
+     (guard (e clause ... (else #t . last)) . body))
+    ((_ (e clause ...) . body)
+     (%guard (lambda () . body)
+             (lambda (e) (cond clause ... (else (%no-clause))))
+             #f))))
+
+;; Each nested quasiquote adds a #t to the form.
+(define-syntax quasiquote
+  (syntax-rules (unquote unquote-splicing quasiquote)
+    ((_ (unquote e)) e)
+    ((_ (unquote e) #t . depth) (list 'unquote (quasiquote e . depth)))
+    ((_ (quasiquote e) . depth) (list 'quasiquote (quasiquote e #t . depth)))
+    ((_ ((unquote-splicing e))) e)
+    ((_ ((unquote-splicing e) . more)) (append e (quasiquote more)))
+    ((_ ((unquote-splicing e) . more) #t . depth)
+     (cons (list 'unquote-splicing (quasiquote e . depth))
+           (quasiquote more #t . depth)))
+    ((_ (first . more) . depth)
+     (cons (quasiquote first . depth) (quasiquote more . depth)))
+    ((_ #(e ...) . depth) (list->vector (quasiquote (e ...) . depth)))
+    ((_ e . depth) 'e)))
+
+;; --------------------------------------------------- libraries and features
+
+(define (features)
+  (list 'r7rs 'full-unicode 'gleaner 'gleaner-lisp 'linux 'x86-64))
+
+(define (%library? name)
+  (or (equal? name '(srfi 69))
+      (and (list? name)
+           (= (length name) 2)
+           (eq? (car name) 'scheme)
+           (memq (cadr name)
+                 '(base case-lambda char cxr eval file inexact lazy load read
+                   repl time write process-context r5rs)))))
+
+(define (%holds? requirement)
+  (if (pair? requirement)
+      (let ((first (cadr requirement)) (more (cddr requirement)))
+        (case (car requirement)
+          ((library) (%library? first))
+          ((not) (not (%holds? first)))
+          ((and) (and (%holds? first)
+                      (or (null? more) (%holds? (cons 'and more)))))
+          ((or) (or (%holds? first)
+                    (and (pair? more) (%holds? (cons 'or more)))))
+          (else #f)))
+      (or (eq? requirement 'else) (memq requirement (features)))))
+
+(define-syntax cond-expand
+  (%expander
+   (lambda (form)
+     (let loop ((clauses (cdr form)))
+       (cond ((null? clauses) '())
+             ((%holds? (%strip (car (car clauses)))) (cdr (car clauses)))
+             (else (loop (cdr clauses))))))))
+
+(define-syntax include
+  (%expander
+   (lambda (form)
+     (let loop ((paths (cdr form)) (data '()))
+       (if (pair? paths)
+           (loop (cdr paths) (append data (%read-file (car paths))))
+           data)))))
+
+(define-syntax include-ci include)
+
+(define-syntax syntax-error
+  (%expander (lambda (form) (%syntax-error (cadr form) (cddr form)))))
+
+;; All names are always there; a library's body is evaluated where it stands.
+(define-syntax import (syntax-rules () ((_ . sets) (begin))))
+(define-syntax export (syntax-rules () ((_ . names) (begin))))
+(define-syntax define-library
+  (syntax-rules () ((_ name . declarations) (begin . declarations))))
 
 ;; ------------------------------------------------------------------- lists
 
@@ -55,21 +286,6 @@
 (define (list-set! list k item)
   (set-car! (list-tail list k) item))
 
-(define (caaaar p) (caaar (car p)))
-(define (caaadr p) (caaar (cdr p)))
-(define (caadar p) (caadr (car p)))
-(define (caaddr p) (caadr (cdr p)))
-(define (cadaar p) (cadar (car p)))
-(define (cadadr p) (cadar (cdr p)))
-(define (caddar p) (caddr (car p)))
-(define (cdaaar p) (cdaar (car p)))
-(define (cdaadr p) (cdaar (cdr p)))
-(define (cdadar p) (cdadr (car p)))
-(define (cdaddr p) (cdadr (cdr p)))
-(define (cddaar p) (cddar (car p)))
-(define (cddadr p) (cddar (cdr p)))
-(define (cdddar p) (cdddr (car p)))
-
 ;; ------------------------------------------------- booleans and symbols
 
 (define (%all-same? who ok? items)
@@ -86,6 +302,11 @@
 
 (define (symbol=? a b . more)
   (%all-same? "symbol=?" symbol? (cons* a b more)))
+
+(define (%kind? kind)
+  (lambda (v) (and (error-object? v) (eq? (error-object-kind v) kind))))
+(define file-error? (%kind? 'file-error))
+(define read-error? (%kind? 'read-error))
 
 ;; ----------------------------------------------------------------- numbers
 
@@ -245,6 +466,10 @@
           ((and (pair? default) (car default)) ((car default)))
           (else (error "hash-table-ref: no such key" key)))))
 
+(define (hash-table-exists? table key)
+  (not (eq? (hash-table-ref/default table key %missing) %missing)))
+(define hash-table-contains? hash-table-exists?)
+
 (define (hash-table-update! table key f . default)
   (hash-table-set! table key
                    (f (apply hash-table-ref table key default))))
@@ -282,3 +507,27 @@
                     (hash-table-set! table (car entry) (cdr entry))))
               alist)
     table))
+
+;; ---------------------------------------------------------------- promises
+
+;; A promise holds a pair that promises chained to it share: done?, and the
+;; value or the thunk that gives it.
+(define-record-type promise (%promise state) promise? (state %state %state!))
+
+(define (%make-lazy thunk) (%promise (cons #f thunk)))
+(define (make-promise v) (if (promise? v) v (%promise (cons #t v))))
+
+(define (force p)
+  (if (promise? p)
+      (let loop ()
+        (let ((state (%state p)))
+          (if (car state)
+              (cdr state)
+              (let* ((next ((cdr state))) (state (%state p)))
+                (if (not (car state))
+                    (let ((new (%state next)))
+                      (set-car! state (car new))
+                      (set-cdr! state (cdr new))
+                      (%state! next state)))
+                (loop)))))
+      p))

@@ -164,22 +164,26 @@ static void print_special(struct printer *p, value v) {
 static void print_datum(struct printer *p, value v);
 
 static void print_record(struct printer *p, value v) {
-  struct printer plain = *p;
+  value *field = vector(v)->items;
   port_write_text(p->port, "#<");
-  print_symbol(&plain, record_type_name(v));
-  for (value f = record_fields(v); f != NIL; f = cdr(f)) {
+  print_symbol(p, cell(*field)->first);
+  for (value f = cell(*field)->second; f != NIL; f = cdr(f)) {
     port_write(p->port, ' ');
-    print_symbol(&plain, car(car(f)));
+    print_symbol(p, car(f));
     port_write_text(p->port, ": ");
-    if (is_container(cadr(car(f))) || has_type(cadr(car(f)), TYPE_RECORD))
+    if (is_container(*++field) || has_type(*field, TYPE_RECORD))
       port_write_text(p->port, "...");
     else
-      print_datum(p, cadr(car(f)));
+      print_datum(p, *field);
   }
   port_write(p->port, '>');
 }
 
 static void print_object(struct printer *p, value v) {
+  static const char *const kinds[] = {
+      [TYPE_VALUES] = "values",           [TYPE_HASH_TABLE] = "hash-table",
+      [TYPE_ENVIRONMENT] = "environment", [TYPE_SYNTAX] = "syntax",
+      [TYPE_VARIABLE] = "variable",       [TYPE_GUARD] = "guard"};
   switch (type_of(v)) {
     case TYPE_SYMBOL: print_symbol(p, v); return;
     case TYPE_ALIAS: print_datum(p, cell(v)->first); return;
@@ -190,24 +194,14 @@ static void print_object(struct printer *p, value v) {
     case TYPE_PRIMITIVE:
       print_named(p, "procedure", text(primitive(v)->row->name));
       return;
-    case TYPE_RECORD_PROCEDURE:
-      print_named(p, "procedure", record_procedure_name(v));
-      return;
     case TYPE_RECORD_TYPE:
       print_named(p, "record-type", cell(v)->first);
       return;
     case TYPE_RECORD: print_record(p, v); return;
     case TYPE_CONDITION: print_named(p, "error", condition(v)->message); return;
     case TYPE_PORT: print_named(p, "port", port(v)->name); return;
-    default: break;
+    default: print_named(p, kinds[type_of(v)], FALSE);
   }
-  static const char *const kinds[] = {
-      [TYPE_CASE_LAMBDA] = "procedure",   [TYPE_CONTINUATION] = "continuation",
-      [TYPE_PARAMETER] = "parameter",     [TYPE_VALUES] = "values",
-      [TYPE_PROMISE] = "promise",         [TYPE_HASH_TABLE] = "hash-table",
-      [TYPE_ENVIRONMENT] = "environment", [TYPE_SYNTAX] = "syntax",
-      [TYPE_VARIABLE] = "variable",       [TYPE_GUARD] = "guard"};
-  print_named(p, kinds[type_of(v)], FALSE);
 }
 
 /* ---------------------------------------------------------------- compound */
@@ -317,31 +311,12 @@ value print_to_string(value v, enum print_style style) {
   return port_take_string(port);
 }
 
-static value print_on(size_t argc, const value *argv, enum print_style style) {
-  print(argv[0], text_output(argc, argv, 1), style);
+FUNCTION(print_primitive) {
+  value port = port_argument(a, n, 1, PORT_OUTPUT);
+  print(a[0], port, (enum print_style)self->row->variant);
   return UNSPECIFIED;
 }
-
-static value display(size_t argc, const value *argv) {
-  return print_on(argc, argv, DISPLAY);
-}
-
-static value write_labelled(size_t argc, const value *argv) {
-  return print_on(argc, argv, WRITE);
-}
-
-static value write_shared(size_t argc, const value *argv) {
-  return print_on(argc, argv, WRITE_SHARED);
-}
-
-static value write_simple(size_t argc, const value *argv) {
-  return print_on(argc, argv, WRITE_SIMPLE);
-}
-
-const struct primitive_row print_rows[] = {
-    ROWN("display", "ao", 1, 2, display),
-    ROWN("write", "ao", 1, 2, write_labelled),
-    ROWN("write-shared", "ao", 1, 2, write_shared),
-    ROWN("write-simple", "ao", 1, 2, write_simple),
-    ROW_END,
-};
+ROW(print_primitive, "display", "a|o", DISPLAY);
+ROW(print_primitive, "write", "a|o", WRITE);
+ROW(print_primitive, "write-shared", "a|o", WRITE_SHARED);
+ROW(print_primitive, "write-simple", "a|o", WRITE_SIMPLE);

@@ -240,40 +240,26 @@ static value read_list(struct reader *r) {
   }
 }
 
-/* The items up to the closing parenthesis. */
-static value read_items(struct reader *r) {
+/* A constant of the type, with the items up to the closing parenthesis. */
+static value read_sequence(struct reader *r, enum type type) {
   struct list_builder items = {NIL, NIL};
   for (;;) {
     value item = read_next(r, true);
-    if (item == CLOSE) return items.first;
+    if (item == CLOSE) break;
     if (item == DOT) read_error(r, "read: misplaced dot");
+    if (type == TYPE_BYTEVECTOR && (!is_fixnum(item) || item > fixnum(255)))
+      read_error(r, "read: bytevector item is not a byte");
     list_add(&items, item);
   }
-}
-
-static value read_vector(struct reader *r) {
-  value items = read_items(r);
-  value v = make_vector((size_t)list_length(items), NIL);
+  value v = sequence_from_list(type, items.first);
   vector(v)->head.flags = FLAG_LITERAL;
-  for (size_t i = 0; items != NIL; i++, items = cdr(items))
-    vector(v)->items[i] = car(items);
   return v;
 }
 
 static value read_bytevector(struct reader *r) {
-  struct token t = {0};
-  read_token(r, &t);
-  if (!t.length || strcmp(t.text, "8") != 0 || port_read(r->port) != '(')
+  if (port_read(r->port) != '8' || port_read(r->port) != '(')
     read_error(r, "read: bad syntax after #u");
-  value items = read_items(r);
-  value b = make_bytevector((size_t)list_length(items));
-  bytevector(b)->head.flags = FLAG_LITERAL;
-  for (size_t i = 0; items != NIL; i++, items = cdr(items)) {
-    if (!is_fixnum(car(items)) || car(items) > fixnum(255))
-      read_error(r, "read: bytevector item is not a byte");
-    bytevector(b)->bytes[i] = (uint8_t)fixnum_value(car(items));
-  }
-  return b;
+  return read_sequence(r, TYPE_BYTEVECTOR);
 }
 
 static value read_quotation(struct reader *r, const char *name) {
@@ -353,7 +339,7 @@ static value read_hash_token(struct reader *r, uint32_t c) {
 static value read_hash(struct reader *r, bool in_list) {
   uint32_t c = port_read(r->port);
   switch (c) {
-    case '(': return read_vector(r);
+    case '(': return read_sequence(r, TYPE_VECTOR);
     case '\\': return read_character(r);
     case '|': skip_block_comment(r); return read_next(r, in_list);
     case ';': read_next(r, false); return read_next(r, in_list);

@@ -1,139 +1,87 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * record.c: what define-record-type expands to.  Constructors, predicates,
- * accessors and modifiers are values of one type of procedure, which eval.c
- * hands to record_call.
+ * record.c: what define-record-type expands to (see prelude.scm).  A record is
+ * a vector whose first item is its type; constructors, predicates, accessors
+ * and modifiers are primitives made at run time.
  */
 #include "lisp.h"
 
 #include <stdio.h>
 
-struct record {
-  struct object head;
-  value type;
-  value fields[];
-};
-
-enum record_role { CONSTRUCTOR, PREDICATE, ACCESSOR, MODIFIER };
-
-struct record_procedure {
-  struct object head;
-  enum record_role role;
-  value type;
-  value name;
-  size_t argc;
-  size_t field_count; /* of the type */
-  size_t index[];     /* of the field, or for each argument of a constructor */
-};
-
-/* A type is a cell of its name and the list of its fields. */
-static value record_type(value name, value fields) {
-  return make_cell(TYPE_RECORD_TYPE, name, fields);
+PRIMITIVE(record_type, "%record-type", "yl") {
+  return make_cell(TYPE_RECORD_TYPE, a[0], a[1]);
 }
 
-static struct record_procedure *role_make(enum record_role role, value type,
-                                          value name, size_t argc) {
-  if (!has_type(type, TYPE_RECORD_TYPE)) fail1("not a record type", type);
-  struct record_procedure *p =
-      allocate(sizeof *p + (argc + 1) * sizeof p->index[0]);
-  p->head.type = TYPE_RECORD_PROCEDURE;
-  p->role = role;
-  p->type = type;
-  p->name = name;
-  p->argc = argc;
-  p->field_count = (size_t)list_length(cell(type)->second);
+/* A procedure of that name with argc arguments, for records of that type. */
+static struct primitive *procedure(value type, value name, size_t argc,
+                                   primitive_function *call) {
+  struct primitive_row *row = allocate(sizeof *row);
+  row->name = utf8_from_string(symbol(name)->name, NULL);
+  row->signature = "a*";
+  row->call = call;
+  struct primitive *p = primitive_make(row);
+  p->data = type;
+  p->min = p->max = (uint32_t)argc;
   return p;
 }
 
+/* The place of a field in the record. */
 static size_t field_index(value type, value field) {
-  size_t index = 0;
+  size_t index = 1;
   for (value f = cell(type)->second; f != NIL; f = cdr(f), index++)
     if (car(f) == field) return index;
   fail("define-record-type: no such field", list2(field, type));
 }
 
-static value record_constructor(value type, value fields, value name) {
-  size_t argc = (size_t)list_length(fields);
-  struct record_procedure *p = role_make(CONSTRUCTOR, type, name, argc);
-  for (size_t i = 0; i < argc; i++, fields = cdr(fields))
-    p->index[i] = field_index(type, car(fields));
-  return (value)p;
-}
-
-static value record_predicate(value type, value name) {
-  return (value)role_make(PREDICATE, type, name, 1);
-}
-
-static value record_accessor(value type, value field, value name) {
-  struct record_procedure *p = role_make(ACCESSOR, type, name, 1);
-  p->index[0] = field_index(type, field);
-  return (value)p;
-}
-
-static value record_modifier(value type, value field, value name) {
-  struct record_procedure *p = role_make(MODIFIER, type, name, 2);
-  p->index[0] = field_index(type, field);
-  return (value)p;
-}
-
-static value record_make(const struct record_procedure *p, const value *argv) {
-  struct record *r = allocate(sizeof *r + p->field_count * sizeof r->fields[0]);
-  r->head.type = TYPE_RECORD;
-  r->type = p->type;
-  for (size_t i = p->argc; i < p->field_count; i++) r->fields[i] = FALSE;
-  if (p->argc < p->field_count)
-    for (size_t i = 0; i < p->field_count; i++) r->fields[i] = FALSE;
-  for (size_t i = 0; i < p->argc; i++) r->fields[p->index[i]] = argv[i];
+/* data: of the type and, for each argument, the index of its field. */
+FUNCTION(construct) {
+  value type = car(self->data);
+  size_t count = (size_t)list_length(cell(type)->second);
+  struct vector *r = vector(make_sequence(TYPE_RECORD, 1 + count));
+  r->items[0] = type;
+  for (size_t i = 1; i <= count; i++) r->items[i] = FALSE;
+  for (value at = cdr(self->data); at != NIL; at = cdr(at))
+    r->items[fixnum_value(car(at))] = *a++;
   return (value)r;
 }
 
-static bool is_instance(const struct record_procedure *p, value v) {
-  return has_type(v, TYPE_RECORD) && ((struct record *)v)->type == p->type;
+PRIMITIVE(record_constructor, "%record-constructor", "tly") {
+  struct list_builder indices = {NIL, NIL};
+  for (value f = a[1]; f != NIL; f = cdr(f))
+    list_add(&indices, fixnum_from_size(field_index(a[0], car(f))));
+  return (value)procedure(cons(a[0], indices.first), a[2],
+                          list_argument(self, a[1]), construct);
 }
 
-_Noreturn static void wrong_record(const struct record_procedure *p, value v) {
-  char *name = utf8_from_string(symbol(p->name)->name, NULL);
-  char *type = utf8_from_string(symbol(cell(p->type)->first)->name, NULL);
-  char message[200];
-  snprintf(message, sizeof message, "%s: argument 1 is not a %s", name, type);
-  fail1(message, v);
+static bool is_instance(value v, value type) {
+  return has_type(v, TYPE_RECORD) && vector(v)->items[0] == type;
 }
 
-value record_call(value procedure, size_t argc, const value *argv) {
-  const struct record_procedure *p = (struct record_procedure *)procedure;
-  if (UNLIKELY(argc != p->argc)) arity_error(procedure, argc);
-  if (p->role == CONSTRUCTOR) return record_make(p, argv);
-  if (p->role == PREDICATE) return boolean(is_instance(p, argv[0]));
-  if (UNLIKELY(!is_instance(p, argv[0]))) wrong_record(p, argv[0]);
-  value *field = &((struct record *)argv[0])->fields[p->index[0]];
-  if (p->role == ACCESSOR) return *field;
-  *field = argv[1];
+FUNCTION(is_record) { return boolean(is_instance(a[0], self->data)); }
+
+PRIMITIVE(record_predicate, "%record-predicate", "ty") {
+  return (value)procedure(a[0], a[1], 1, is_record);
+}
+
+/* Get a field, or set it to a second argument. */
+FUNCTION(access) {
+  if (UNLIKELY(!is_instance(a[0], self->data))) {
+    char message[200];
+    value type = symbol(cell(self->data)->first)->name;
+    snprintf(message, sizeof message, "%s: argument 1 is not a %s",
+             self->row->name, utf8_from_string(type, NULL));
+    fail1(message, a[0]);
+  }
+  value *field = &vector(a[0])->items[self->index];
+  if (n == 1) return *field;
+  *field = a[1];
   return UNSPECIFIED;
 }
 
-value record_procedure_name(value v) {
-  return ((const struct record_procedure *)v)->name;
+/* (%record-accessor type field name arguments) */
+PRIMITIVE(record_accessor, "%record-accessor", "tyyk") {
+  struct primitive *p =
+      procedure(a[0], a[2], (size_t)fixnum_value(a[3]), access);
+  p->index = field_index(a[0], a[1]);
+  return (value)p;
 }
-
-value record_type_name(value record) {
-  return cell(((const struct record *)record)->type)->first;
-}
-
-/* The fields of a record, for the printer: a list of (name value). */
-value record_fields(value record) {
-  const struct record *r = (const struct record *)record;
-  struct list_builder out = {NIL, NIL};
-  size_t i = 0;
-  for (value f = cell(r->type)->second; f != NIL; f = cdr(f), i++)
-    list_add(&out, list2(car(f), r->fields[i]));
-  return out.first;
-}
-
-const struct primitive_row record_rows[] = {
-    ROW2("%record-type", "yl", record_type),
-    ROW3("%record-constructor", "aly", record_constructor),
-    ROW2("%record-predicate", "ay", record_predicate),
-    ROW3("%record-accessor", "ayy", record_accessor),
-    ROW3("%record-modifier", "ayy", record_modifier),
-    ROW_END,
-};

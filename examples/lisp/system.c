@@ -48,25 +48,32 @@ value load_file(value path) {
   return UNSPECIFIED;
 }
 
-static value load(size_t argc, const value *argv) {
-  (void)argc;
-  return load_file(argv[0]);
+PRIMITIVE(read_file, "%read-file", "s") {
+  value p = port_open_near(a[0]);
+  struct list_builder data = {NIL, NIL};
+  for (value d = read_datum(p); d != END_OF_FILE; d = read_datum(p))
+    list_add(&data, d);
+  port_close(p);
+  return data.first;
 }
 
-static value eval_primitive(size_t argc, const value *argv) {
-  (void)argc;
-  return eval_toplevel(argv[0]);
-}
+PRIMITIVE(load, "load", "s|a") { return load_file(a[0]); }
+PRIMITIVE(eval_primitive, "eval", "a|a") { return eval_toplevel(a[0]); }
 
 /* There is one environment. */
-static value environment(size_t argc, const value *argv) {
-  (void)argc, (void)argv;
+PRIMITIVE(environment, "environment", "a*") {
   return make_cell(TYPE_ENVIRONMENT, FALSE, FALSE);
 }
+ROW(environment, "interaction-environment", "", 0);
+ROW(environment, "scheme-report-environment", "|a", 0);
+ROW(environment, "null-environment", "|a", 0);
 
 static void make_builtin(struct symbol *s, void *data) {
   (void)data;
-  if (s->global != UNBOUND) s->builtin = s->global;
+  if (s->syntax != FALSE)
+    s->builtin = s->syntax;
+  else if (s->global != UNBOUND)
+    s->builtin = s->global;
 }
 
 void prelude_load(void) {
@@ -89,23 +96,20 @@ void command_line_set(int argc, char **argv) {
     command_line = cons(text(argv[i - 1]), command_line);
 }
 
-static value command_line_get(void) { return command_line; }
+PRIMITIVE(command_line_get, "command-line", "") { return command_line; }
 
-static value exit_primitive(size_t argc, const value *argv) {
-  exit_with(argc ? argv[0] : TRUE);
+PRIMITIVE(exit_primitive, "exit", "|a") { exit_with(n ? a[0] : TRUE); }
+
+PRIMITIVE(emergency_exit, "emergency-exit", "|a") {
+  _exit(n ? exit_status(a[0]) : 0);
 }
 
-static value emergency_exit(size_t argc, const value *argv) {
-  value code = argc ? argv[0] : TRUE;
-  _exit(is_fixnum(code) ? (int)fixnum_value(code) & 255 : code == FALSE);
-}
-
-static value get_variable(value name) {
-  const char *v = getenv(utf8_from_string(name, NULL));
+PRIMITIVE(get_variable, "get-environment-variable", "s") {
+  const char *v = getenv(utf8_from_string(a[0], NULL));
   return v ? text(v) : FALSE;
 }
 
-static value get_variables(void) {
+PRIMITIVE(get_variables, "get-environment-variables", "") {
   value list = NIL;
   for (char **e = environ; *e; e++) {
     char *equals = strchr(*e, '=');
@@ -124,17 +128,19 @@ int64_t clock_ns(void) {
   return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
-static value current_jiffy(void) { return integer_from_int64(clock_ns()); }
+PRIMITIVE(current_jiffy, "current-jiffy", "") {
+  return integer_from_int64(clock_ns());
+}
 
-static value jiffies_per_second(void) { return fixnum(1000000000); }
+PRIMITIVE(jiffies, "jiffies-per-second", "") { return fixnum(1000000000); }
 
-static value current_second(void) {
+PRIMITIVE(current_second, "current-second", "") {
   struct timespec now;
   clock_gettime(CLOCK_REALTIME, &now);
   return flonum((double)now.tv_sec + (double)now.tv_nsec * 1e-9);
 }
 
-static value collect(void) {
+PRIMITIVE(collect, "gc", "") {
   gc_collect();
   return UNSPECIFIED;
 }
@@ -143,7 +149,7 @@ static value collect(void) {
   { #field, offsetof(struct gc_stats, field) }
 
 /* An association list with the names of struct gc_stats. */
-static value statistics(void) {
+PRIMITIVE(statistics, "gc-stats", "") {
   static const struct {
     const char *name;
     size_t offset;
@@ -159,30 +165,10 @@ static value statistics(void) {
   gc_get_stats(&stats);
   value list = NIL;
   for (size_t i = sizeof fields / sizeof fields[0]; i > 0; i--) {
-    uint64_t n;
-    memcpy(&n, (const char *)&stats + fields[i - 1].offset, sizeof n);
-    if (n > FIXNUM_MAX) n = FIXNUM_MAX; /* never, or without a limit */
-    list = cons(cons(sym(fields[i - 1].name), fixnum((intptr_t)n)), list);
+    uint64_t count;
+    memcpy(&count, (const char *)&stats + fields[i - 1].offset, sizeof count);
+    if (count > FIXNUM_MAX) count = FIXNUM_MAX; /* never, or without a limit */
+    list = cons(cons(sym(fields[i - 1].name), fixnum((intptr_t)count)), list);
   }
   return list;
 }
-
-const struct primitive_row system_rows[] = {
-    ROWN("load", "sa", 1, 2, load),
-    ROWN("eval", "a", 1, 2, eval_primitive),
-    ROWN("environment", "a", 0, -1, environment),
-    ROWN("interaction-environment", "a", 0, 0, environment),
-    ROWN("scheme-report-environment", "a", 0, 1, environment),
-    ROWN("null-environment", "a", 0, 1, environment),
-    ROW0("command-line", command_line_get),
-    ROWN("exit", "a", 0, 1, exit_primitive),
-    ROWN("emergency-exit", "a", 0, 1, emergency_exit),
-    ROW1("get-environment-variable", "s", get_variable),
-    ROW0("get-environment-variables", get_variables),
-    ROW0("current-jiffy", current_jiffy),
-    ROW0("jiffies-per-second", jiffies_per_second),
-    ROW0("current-second", current_second),
-    ROW0("gc", collect),
-    ROW0("gc-stats", statistics),
-    ROW_END,
-};

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * sequence.c: strings, vectors and bytevectors, which are alike but for what
+ * an item is: a character, any value, a byte.  Each operation is one function
+ * for all three.  A string is an array of code points, so that every place in
+ * it can be reached at once.  A part of a sequence is given by optional
+ * arguments start and end.
+ */
+#include "lisp.h"
+
+/* ------------------------------------------------------------ the arguments */
+
+struct range range_of(const value *a, size_t n, size_t at, size_t length) {
+  struct range r = {0, length};
+  if (n > at + 1) r.end = (size_t)fixnum_value(a[at + 1]);
+  if (n > at) r.start = (size_t)fixnum_value(a[at]);
+  if (r.end > length || r.start > r.end)
+    fail("no such part",
+         cons(a[0], list2(fixnum_from_size(r.start), fixnum_from_size(r.end))));
+  return r;
+}
+
+size_t size_argument(value v) {
+  if ((intptr_t)v < 0) fail1("a length must not be negative", v);
+  return (size_t)fixnum_value(v);
+}
+
+void check_mutable(value v) {
+  if (((const struct object *)v)->flags & FLAG_LITERAL)
+    fail1("a constant cannot be changed", v);
+}
+
+static size_t length_of(value v) { return vector(v)->length; }
+
+static struct range part_of(const value *a, size_t n, size_t at) {
+  return range_of(a, n, at, length_of(a[0]));
+}
+
+static size_t index_of(const value *a) {
+  size_t i = (size_t)fixnum_value(a[1]);
+  if (i >= length_of(a[0])) fail("index out of range", list2(a[0], a[1]));
+  return i;
+}
+
+/* -------------------------------------------------------------------- items */
+
+static size_t item_bytes(value v) {
+  return has_type(v, TYPE_STRING)   ? sizeof(uint32_t)
+         : has_type(v, TYPE_VECTOR) ? sizeof(value)
+                                    : 1;
+}
+
+static value item_get(value v, size_t i) {
+  if (has_type(v, TYPE_VECTOR)) return vector(v)->items[i];
+  return is_string(v) ? character(string(v)->chars[i])
+                      : fixnum(bytevector(v)->bytes[i]);
+}
+
+/* The same items from start to end. */
+static void items_set(value v, size_t start, size_t end, value item) {
+  bool is_byte = item >= fixnum(0) && item <= fixnum(255) && is_fixnum(item);
+  if (is_string(v) && !is_character(item)) fail1("not a character", item);
+  if (has_type(v, TYPE_BYTEVECTOR) && !is_byte) fail1("not a byte", item);
+  if (has_type(v, TYPE_VECTOR))
+    for (size_t i = start; i < end; i++) vector(v)->items[i] = item;
+  else if (is_string(v))
+    for (size_t i = start; i < end; i++)
+      string(v)->chars[i] = character_code(item);
+  else
+    memset(bytevector(v)->bytes + start, (int)fixnum_value(item), end - start);
+}
+
+static void items_copy(value to, size_t at, value from, struct range r) {
+  size_t bytes = item_bytes(to);
+  memmove(bytevector(to)->bytes + at * bytes,
+          bytevector(from)->bytes + r.start * bytes, (r.end - r.start) * bytes);
+}
+
+static value sequence_part(value v, struct range r) {
+  value part = make_sequence(type_of(v), r.end - r.start);
+  items_copy(part, 0, v, r);
+  return part;
+}
+
+value sequence_from_list(enum type type, value list) {
+  value v = make_sequence(type, (size_t)list_length(list));
+  for (size_t i = 0; list != NIL; i++, list = cdr(list))
+    items_set(v, i, i + 1, car(list));
+  return v;
+}
+
+static value list_from_sequence(value v, struct range r) {
+  value list = NIL;
+  while (r.end > r.start) list = cons(item_get(v, --r.end), list);
+  return list;
+}
+
+value vector_to_list(value v) {
+  return list_from_sequence(v, (struct range){0, length_of(v)});
+}
+
+/* --------------------------------------------------------------- primitives */
+
+/* The variant of a row is the type of what is made. */
+#define MADE ((enum type)self->row->variant)
+
+FUNCTION(make) {
+  value v = make_sequence(MADE, size_argument(a[0]));
+  value fill = MADE == TYPE_STRING ? character(' ') : fixnum(0);
+  items_set(v, 0, length_of(v), n == 2 ? a[1] : fill);
+  return v;
+}
+ROW(make, "make-vector", "k|a", TYPE_VECTOR);
+ROW(make, "make-string", "k|c", TYPE_STRING);
+ROW(make, "make-bytevector", "k|k", TYPE_BYTEVECTOR);
+
+FUNCTION(of_items) {
+  value v = make_sequence(MADE, n);
+  for (size_t i = 0; i < n; i++) items_set(v, i, i + 1, a[i]);
+  return v;
+}
+ROW(of_items, "vector", "a*", TYPE_VECTOR);
+ROW(of_items, "string", "c*", TYPE_STRING);
+ROW(of_items, "bytevector", "k*", TYPE_BYTEVECTOR);
+
+FUNCTION(of_list) {
+  list_argument(self, a[0]);
+  return sequence_from_list(MADE, a[0]);
+}
+ROW(of_list, "list->vector", "l", TYPE_VECTOR);
+ROW(of_list, "list->string", "l", TYPE_STRING);
+
+FUNCTION(convert) {
+  struct range r = part_of(a, n, 1);
+  value v = make_sequence(MADE, r.end - r.start);
+  for (size_t i = r.start; i < r.end; i++)
+    items_set(v, i - r.start, i - r.start + 1, item_get(a[0], i));
+  return v;
+}
+ROW(convert, "string->vector", "s|kk", TYPE_VECTOR);
+ROW(convert, "vector->string", "v|kk", TYPE_STRING);
+
+FUNCTION(append) {
+  size_t length = 0;
+  for (size_t i = 0; i < n; i++) length += length_of(a[i]);
+  value all = make_sequence(MADE, length);
+  length = 0;
+  for (size_t i = 0; i < n; i++) {
+    items_copy(all, length, a[i], (struct range){0, length_of(a[i])});
+    length += length_of(a[i]);
+  }
+  return all;
+}
+ROW(append, "vector-append", "v*", TYPE_VECTOR);
+ROW(append, "string-append", "s*", TYPE_STRING);
+ROW(append, "bytevector-append", "b*", TYPE_BYTEVECTOR);
+
+FUNCTION(length) { return fixnum_from_size(length_of(a[0])); }
+ROW(length, "vector-length", "v", 0);
+ROW(length, "string-length", "s", 0);
+ROW(length, "bytevector-length", "b", 0);
+
+FUNCTION(ref) { return item_get(a[0], index_of(a)); }
+ROW(ref, "vector-ref", "vk", 0);
+ROW(ref, "string-ref", "sk", 0);
+ROW(ref, "bytevector-u8-ref", "bk", 0);
+
+FUNCTION(set) {
+  size_t i = index_of(a);
+  check_mutable(a[0]);
+  items_set(a[0], i, i + 1, a[2]);
+  return UNSPECIFIED;
+}
+ROW(set, "vector-set!", "vka", 0);
+ROW(set, "string-set!", "skc", 0);
+ROW(set, "bytevector-u8-set!", "bkk", 0);
+
+FUNCTION(to_list) { return list_from_sequence(a[0], part_of(a, n, 1)); }
+ROW(to_list, "vector->list", "v|kk", 0);
+ROW(to_list, "string->list", "s|kk", 0);
+
+FUNCTION(copy) { return sequence_part(a[0], part_of(a, n, 1)); }
+ROW(copy, "vector-copy", "v|kk", 0);
+ROW(copy, "string-copy", "s|kk", 0);
+ROW(copy, "substring", "sk|k", 0);
+ROW(copy, "bytevector-copy", "b|kk", 0);
+
+FUNCTION(fill) {
+  struct range r = part_of(a, n, 2);
+  check_mutable(a[0]);
+  items_set(a[0], r.start, r.end, a[1]);
+  return UNSPECIFIED;
+}
+ROW(fill, "vector-fill!", "va|kk", 0);
+ROW(fill, "string-fill!", "sc|kk", 0);
+ROW(fill, "bytevector-fill!", "bk|kk", 0);
+
+/* (vector-copy! to at from start end) */
+FUNCTION(copy_to) {
+  struct range r = range_of(a, n, 3, length_of(a[2]));
+  size_t at = (size_t)fixnum_value(a[1]);
+  check_mutable(a[0]);
+  if (at > length_of(a[0]) || r.end - r.start > length_of(a[0]) - at)
+    fail("no room to copy to", list2(a[0], a[1]));
+  items_copy(a[0], at, a[2], r);
+  return UNSPECIFIED;
+}
+ROW(copy_to, "vector-copy!", "vkv|kk", 0);
+ROW(copy_to, "string-copy!", "sks|kk", 0);
+ROW(copy_to, "bytevector-copy!", "bkb|kk", 0);
+
+PRIMITIVE(utf8_to_string, "utf8->string", "b|kk") {
+  struct range r = part_of(a, n, 1);
+  const char *bytes = (const char *)bytevector(a[0])->bytes;
+  return make_string_utf8(bytes + r.start, r.end - r.start);
+}
+
+PRIMITIVE(string_to_utf8, "string->utf8", "s|kk") {
+  size_t bytes;
+  char *utf8 = utf8_from_string(sequence_part(a[0], part_of(a, n, 1)), &bytes);
+  return make_bytes(utf8, bytes);
+}
