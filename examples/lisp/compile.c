@@ -1,203 +1,120 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * compile.c: from expressions to nodes, in three passes over each form.
+ * compile.c: from nodes as expand.c leaves them to nodes that run, in place.
  *
  * 1. find_loops: a named let whose name is only ever called, and only where a
  *    call would be a jump, needs no procedure: its variables are slots of the
  *    frame it stands in, and the calls become jumps.
- * 2. resolve: which variables need a box.  A variable lives in a slot of its
- *    procedure's frame, on the C stack; closures copy what they use.  One that
- *    is assigned is boxed, so that all copies (those in the saved stacks of
- *    continuations included) see the same value.
- * 3. emit: nodes, with the slots and the places of captured values filled in.
+ * 2. finish: the function of each node, with the slots and the places of
+ *    captured values filled in.  A variable lives in a slot of its procedure's
+ *    frame, on the C stack; closures copy what they use.  One that is assigned
+ *    is boxed, so that all copies (those in the saved stacks of continuations
+ *    included) see the same value; so is one that is named before it is ready.
  */
-#include "expression.h"
 #include "node.h"
+
+static struct variable *variable(value v) { return (struct variable *)v; }
+
+static struct lambda *lambda_of(const struct node *n) {
+  return (struct lambda *)n->datum;
+}
+
+static struct variable **variables_of(const struct node *letrec) {
+  return (struct variable **)letrec->datum;
+}
+
+/* The lambda, if it takes the arguments of the call just so. */
+static struct lambda *match(const struct node *lambda,
+                            const struct node *call) {
+  if (lambda->kind != LAMBDA) return NULL;
+  struct lambda *l = lambda_of(lambda);
+  return !l->rest && l->count == call->count - 1 ? l : NULL;
+}
+
+/* The name of a named let, ((letrec ((name (lambda ...))) name) ...) */
+static struct variable *named_let(const struct node *call) {
+  const struct node *letrec = call->kids[0];
+  if (letrec->kind != LETREC || letrec->count != 2 ||
+      !match(letrec->kids[0], call))
+    return NULL;
+  struct variable *name = variables_of(letrec)[0];
+  return letrec->kids[1]->kind == LOCAL &&
+                 variable(letrec->kids[1]->datum) == name
+             ? name
+             : NULL;
+}
 
 /* ------------------------------------------------------------------- pass 1 */
 
-static void find_loops(struct expression *e, struct expression *tail);
-
-/* The loop this call would be a jump of, or NULL. */
-static struct expression *jump_target(const struct expression *call,
-                                      struct expression *tail) {
-  const struct expression *callee = call->kids[0];
-  if (callee->kind != LOCAL || !callee->variable->loop) return NULL;
-  for (; tail; tail = tail->outer_loop)
-    if (tail == callee->variable->loop && tail->count == call->count)
-      return tail;
-  return NULL;
-}
-
-static void find_loops_in_call(struct expression *e, struct expression *tail) {
-  struct expression *target = jump_target(e, tail);
-  if (target) {
-    target->variable->references++;
-    target->variable->tail_calls++;
-  }
-  for (size_t i = target ? 1 : 0; i < e->count; i++)
-    find_loops(e->kids[i], NULL);
-}
-
-/* Make it a letrec of one procedure, called at once. */
-static void make_procedure(struct expression *loop) {
-  size_t count = loop->count - 1;
-  struct expression *lambda = expression_make(LAMBDA, 0);
-  struct lambda *l = allocate(sizeof *l);
-  l->count = count;
-  l->parameters = loop->variables;
-  l->body = loop->kids[count];
-  l->name = loop->variable->name;
-  l->source = loop->source;
-  lambda->lambda = l;
-  struct expression *name = expression_make(LOCAL, 0);
-  name->variable = loop->variable;
-  struct expression *call = expression_make(CALL, count + 1);
-  call->kids[0] = name;
-  call->source = loop->source;
-  for (size_t i = 0; i < count; i++) call->kids[1 + i] = loop->kids[i];
-  /* A loop has at least the body as a kid, and a LETREC here has two. */
-  struct expression *letrec = expression_make(LETREC, 2);
-  letrec->variables = allocate(sizeof(struct variable *));
-  letrec->variables[0] = loop->variable;
-  letrec->kids[0] = lambda;
-  letrec->kids[1] = call;
-  loop->kind = SEQUENCE;
-  loop->count = 1;
-  loop->kids[0] = letrec;
-}
+static void find_loops(struct node *n, struct variable *tail);
 
 /*
  * The body of a loop that has to be a procedure is no tail position of the
  * loops around it: forget the jumps to those that were found in it.
  */
-static void find_loop(struct expression *e, struct expression *tail) {
+static void find_loop(struct node *call, struct variable *name,
+                      struct variable *tail) {
   size_t depth = 0;
-  for (struct expression *l = tail; l; l = l->outer_loop) depth++;
+  for (struct variable *v = tail; v; v = v->outer_loop) depth++;
   size_t *before = allocate_atomic((depth + 1) * sizeof *before);
-  size_t i = 0;
-  for (struct expression *l = tail; l; l = l->outer_loop)
-    before[i++] = l->variable->tail_calls;
-  for (size_t k = 0; k + 1 < e->count; k++) find_loops(e->kids[k], NULL);
-  e->variable->loop = e;
-  e->outer_loop = tail;
-  find_loops(e->kids[e->count - 1], e);
-  e->is_loop = !e->variable->assigned &&
-               e->variable->references == e->variable->tail_calls;
-  if (e->is_loop) return;
-  i = 0;
-  for (struct expression *l = tail; l; l = l->outer_loop)
-    l->variable->tail_calls = before[i++];
-  e->variable->loop = NULL;
-  make_procedure(e);
+  for (struct variable *v = tail; v; v = v->outer_loop) *before++ = v->jumps;
+  before -= depth;
+  name->outer_loop = tail;
+  name->call_count = call->count;
+  find_loops(lambda_of(call->kids[0]->kids[0])->body, name);
+  name->is_loop = !name->assigned && name->references == name->jumps + 1;
+  if (name->is_loop) return;
+  for (struct variable *v = tail; v; v = v->outer_loop) v->jumps = *before++;
 }
 
-static void find_loops(struct expression *e, struct expression *tail) {
-  machine_poll();
-  switch (e->kind) {
-    case LOCAL: e->variable->references++; return;
-    case LAMBDA: find_loops(e->lambda->body, NULL); return;
-    case CALL: find_loops_in_call(e, tail); return;
-    case LOOP: find_loop(e, tail); return;
-    case IF:
-      find_loops(e->kids[0], NULL);
-      find_loops(e->kids[1], tail);
-      find_loops(e->kids[2], tail);
-      return;
-    case SEQUENCE:
-    case OR:
-    case LET:
-    case LETREC:
-      for (size_t i = 0; i + 1 < e->count; i++) find_loops(e->kids[i], NULL);
-      find_loops(e->kids[e->count - 1], tail);
-      return;
-    default:
-      for (size_t i = 0; i < e->count; i++) find_loops(e->kids[i], NULL);
+static void find_loops_in_call(struct node *n, struct variable *tail) {
+  struct node *callee = n->kids[0];
+  for (size_t i = 1; i < n->count; i++) find_loops(n->kids[i], NULL);
+  struct variable *name = named_let(n);
+  if (name) {
+    find_loop(n, name, tail);
+    return;
   }
+  if (callee->kind == LOCAL) {
+    struct variable *v = variable(callee->datum);
+    while (tail && (tail != v || v->call_count != n->count))
+      tail = tail->outer_loop;
+    if (tail) v->jumps++;
+  }
+  struct lambda *let = match(callee, n);
+  find_loops(let ? let->body : callee, let ? tail : NULL);
+}
+
+/* tail: the loops of which a call here would be a jump. */
+static void find_loops(struct node *n, struct variable *tail) {
+  machine_poll();
+  if (n->kind == CALL) {
+    find_loops_in_call(n, tail);
+    return;
+  }
+  if (n->kind == LAMBDA) find_loops(lambda_of(n)->body, NULL);
+  if (n->kind == SET_LOCAL) find_loops(n->kids[1], NULL);
+  if (n->kind == SET_LOCAL || n->count == 0) return;
+  bool has_tail = n->kind != SET_GLOBAL && n->kind != DEFINE;
+  for (size_t i = 0; i + 1 < n->count; i++)
+    find_loops(n->kids[i], n->kind == IF && i == 1 ? tail : NULL);
+  find_loops(n->kids[n->count - 1], has_tail ? tail : NULL);
 }
 
 /* ------------------------------------------------------------------- pass 2 */
 
-static void resolve(struct expression *e, struct lambda *l);
+static struct node *finish(struct node *n, struct lambda *l, bool tail);
 
-static void own(struct expression *e, size_t count, struct lambda *l) {
-  for (size_t i = 0; i < count; i++)
-    if (e->variables[i]) {
-      e->variables[i]->owner = l;
-      e->variables[i]->boxed |= e->variables[i]->assigned;
-    }
-}
-
-static bool is_lambda(const struct expression *letrec, size_t i) {
-  return letrec->variables[i] && letrec->kids[i]->kind == LAMBDA;
-}
-
-/*
- * Neighbouring lambdas are made together, before their closures are filled, so
- * they may name each other.  Whatever is named before it is ready gets a box.
- */
-static void resolve_letrec(struct expression *e, struct lambda *l) {
-  size_t count = e->count - 1;
-  own(e, count, l);
-  for (size_t i = 0; i < count; i++)
-    if (e->variables[i]) e->variables[i]->ready = false;
-  for (size_t i = 0; i < count; i++) {
-    for (size_t k = i; k < count && is_lambda(e, k); k++)
-      e->variables[k]->ready = true;
-    if (is_lambda(e, i)) e->variables[i]->self = e->kids[i]->lambda;
-    resolve(e->kids[i], l);
-    if (e->variables[i]) e->variables[i]->ready = true;
-  }
-  resolve(e->kids[count], l);
-}
-
-static void resolve_lambda(struct lambda *l, struct lambda *outer) {
-  l->outer = outer;
-  for (size_t i = 0; i < l->count; i++) {
-    l->parameters[i]->owner = l;
-    l->parameters[i]->boxed = l->parameters[i]->assigned;
-  }
-  resolve(l->body, l);
-}
-
-static void resolve(struct expression *e, struct lambda *l) {
-  machine_poll();
-  switch (e->kind) {
-    case LOCAL:
-    case SET_LOCAL:
-      if (!e->variable->ready) e->variable->boxed = true;
-      break;
-    case LAMBDA: resolve_lambda(e->lambda, l); return;
-    case LETREC: resolve_letrec(e, l); return;
-    case LET:
-    case LOOP: own(e, e->count - 1, l); break;
-    case CALL:
-      if (e->kids[0]->kind == LOCAL && e->kids[0]->variable->loop)
-        e->kind = JUMP;
-      break;
-    default: break;
-  }
-  for (size_t i = e->kind == JUMP ? 1 : 0; i < e->count; i++)
-    resolve(e->kids[i], l);
-}
-
-/* ------------------------------------------------------------------- pass 3 */
-
-static const struct node *emit(struct expression *e, struct lambda *l,
-                               bool tail);
-
-static struct node *node_make(value (*run)(const struct node *, value *),
-                              size_t kids) {
-  struct node *n = allocate(sizeof *n + kids * sizeof n->kids[0]);
+static struct node *statement(node_run *run, uint32_t slot, size_t kids) {
+  struct node *n = node_make(SEQUENCE, 0, kids);
   n->run = run;
-  n->count = (uint32_t)kids;
+  n->slot = (uint16_t)slot;
   return n;
 }
 
-static const struct node *emit_constant(value datum) {
-  value *constant = allocate(sizeof *constant);
-  *constant = datum;
-  return (const struct node *)((uintptr_t)constant + 4);
+static void finish_kids(struct node *n, size_t first, struct lambda *l) {
+  for (size_t i = first; i < n->count; i++)
+    n->kids[i] = finish(n->kids[i], l, false);
 }
 
 /* Frames lie on the C stack, so they must not be of just any size. */
@@ -205,19 +122,28 @@ static void check_frame(size_t slots, value source) {
   if (slots > 2000) syntax_error("too many variables or arguments", source);
 }
 
-static uint32_t reserve_slots(struct lambda *l, size_t count) {
+/* Give slots to variables; returns the first. */
+static uint32_t reserve(struct lambda *l, struct variable **variables,
+                        size_t count) {
   check_frame(l->next_slot + count, l->source);
   uint32_t first = l->next_slot;
   l->next_slot += (uint32_t)count;
   if (l->next_slot > l->slots) l->slots = l->next_slot;
+  for (size_t i = 0; i < count; i++) {
+    struct variable *v = variables[i];
+    if (!v) continue;
+    v->slot = first + (uint32_t)i;
+    v->owner = l;
+    v->boxed |= v->assigned;
+  }
   return first;
 }
 
 /* The place of a free variable in the closure; adds it where it is new. */
 static size_t captured_index(struct lambda *l, struct variable *v) {
-  for (size_t i = 0; i < l->captured_count; i++)
-    if (l->captured[i] == v) return i;
   size_t count = l->captured_count;
+  for (size_t i = 0; i < count; i++)
+    if (l->captured[i] == v) return i;
   struct variable **more = allocate((count + 1) * sizeof *more);
   if (count) memcpy(more, l->captured, count * sizeof *more);
   more[count] = v;
@@ -227,143 +153,42 @@ static size_t captured_index(struct lambda *l, struct variable *v) {
 }
 
 /* The content of the variable's slot: its value, or the address of its box. */
-static const struct node *emit_place(struct variable *v, struct lambda *l) {
+static struct node *place(struct variable *v, struct lambda *l) {
   if (v->owner == l) return operand_slot(v->slot);
   if (v->self == l && !v->boxed) return operand_slot(0);
   return operand_captured(captured_index(l, v));
 }
 
-static const struct node *emit_local(struct expression *e, struct lambda *l) {
-  struct variable *v = e->variable;
-  if (!v->boxed) return emit_place(v, l);
-  struct node *n = node_make(run_unbox, 1);
-  n->datum = v->name;
-  n->kids[0] = emit_place(v, l);
-  return n;
-}
-
-static const struct node *emit_set_local(struct expression *e,
-                                         struct lambda *l) {
-  struct node *n = node_make(run_set_box, 2);
-  n->kids[0] = emit_place(e->variable, l);
-  n->kids[1] = emit(e->kids[0], l, false);
-  return n;
-}
-
-static const struct node *emit_global(struct expression *e, struct lambda *l) {
-  static value (*const runs[])(const struct node *, value *) = {
-      [GLOBAL] = run_global,
-      [SET_GLOBAL] = run_set_global,
-      [DEFINE] = run_define};
-  struct node *n = node_make(runs[e->kind], e->count);
-  n->datum = e->datum;
-  n->source = e->source;
-  for (size_t i = 0; i < e->count; i++) n->kids[i] = emit(e->kids[i], l, false);
-  return n;
-}
-
-static const struct node *emit_if(struct expression *e, struct lambda *l,
-                                  bool tail) {
-  struct node *n = node_make(run_if, 3);
-  n->kids[0] = emit(e->kids[0], l, false);
-  n->kids[1] = emit(e->kids[1], l, tail);
-  n->kids[2] = emit(e->kids[2], l, tail);
-  inline_if(n);
-  return n;
-}
-
-/* SEQUENCE and OR. */
-static const struct node *emit_kids(struct expression *e, struct lambda *l,
-                                    bool tail) {
-  if (e->count == 1) return emit(e->kids[0], l, tail);
-  struct node *n = node_make(e->kind == OR ? run_or : run_sequence, e->count);
-  for (size_t i = 0; i < e->count; i++)
-    n->kids[i] = emit(e->kids[i], l, tail && i + 1 == e->count);
-  return n;
+static struct node *finish_local(struct node *n, struct lambda *l) {
+  struct variable *v = variable(n->datum);
+  if (!v->boxed) return place(v, l);
+  struct node *unbox = statement(run_unbox, 0, 1);
+  unbox->datum = v->name;
+  unbox->kids[0] = place(v, l);
+  return unbox;
 }
 
 /* A body that first puts those of the variables that are boxed into boxes. */
-static const struct node *emit_boxing(struct variable **variables, size_t count,
-                                      const struct node *body) {
+static struct node *boxing(struct variable **variables, size_t count,
+                           struct node *body) {
   for (size_t i = 0; i < count; i++) {
     if (!variables[i]->boxed) continue;
-    struct node *n = node_make(run_box, 1);
-    n->slot = variables[i]->slot;
+    struct node *n = statement(run_box, variables[i]->slot, 1);
     n->kids[0] = body;
     body = n;
   }
   return body;
 }
 
-static const struct node *emit_let(struct expression *e, struct lambda *l,
-                                   bool tail) {
-  size_t count = e->count - 1;
-  uint32_t outer_slot = l->next_slot;
-  struct node *n = node_make(run_let, count + 1);
-  n->slot = reserve_slots(l, count);
-  for (size_t i = 0; i < count; i++) {
-    e->variables[i]->slot = n->slot + (uint32_t)i;
-    n->kids[i] = emit(e->kids[i], l, false);
-  }
-  const struct node *body = emit(e->kids[count], l, tail);
-  n->kids[count] = emit_boxing(e->variables, count, body);
-  l->next_slot = outer_slot;
-  if (count == 1) n->run = run_let1;
-  return count == 0 ? n->kids[0] : n;
-}
-
-static const struct node *emit_loop(struct expression *e, struct lambda *l,
-                                    bool tail) {
-  static value next_mark;
-  size_t count = e->count - 1;
-  uint32_t outer_slot = l->next_slot;
-  struct node *n = node_make(run_loop, count + 1);
-  next_mark++;
-  e->mark = next_mark << 8 | LOOP_BYTE;
-  e->loop_slot = reserve_slots(l, count);
-  n->slot = e->loop_slot;
-  n->datum = e->mark;
-  for (size_t i = 0; i < count; i++) {
-    e->variables[i]->slot = n->slot + (uint32_t)i;
-    n->kids[i] = emit(e->kids[i], l, false);
-  }
-  const struct node *body = emit(e->kids[count], l, tail);
-  n->kids[count] = emit_boxing(e->variables, count, body);
-  l->next_slot = outer_slot;
-  return n;
-}
-
-static const struct node *emit_jump(struct expression *e, struct lambda *l) {
-  struct expression *loop = e->kids[0]->variable->loop;
-  size_t count = e->count - 1;
-  struct node *n = node_make(count == 1   ? run_jump1
-                             : count == 2 ? run_jump2
-                             : count == 3 ? run_jump3
-                                          : run_jump,
-                             count);
-  n->datum = loop->mark;
-  n->slot = loop->loop_slot;
-  for (size_t i = 0; i < count; i++)
-    n->kids[i] = emit(e->kids[1 + i], l, false);
-  return n;
-}
-
-/* ----------------------------------------------------------------- closures */
-
 static struct code *compile_lambda(struct lambda *l) {
-  check_frame(l->count, l->source);
-  for (size_t i = 0; i < l->count; i++)
-    l->parameters[i]->slot = 1 + (uint32_t)i;
-  l->next_slot = 1 + (uint32_t)l->count;
-  l->slots = l->next_slot;
-  const struct node *body = emit(l->body, l, true);
+  l->next_slot = l->slots = 1;
+  reserve(l, l->parameters, l->count);
+  struct node *body = finish(l->body, l, true);
   struct code *code = allocate(sizeof *code);
-  code->body = emit_boxing(l->parameters, l->count, body);
-  if (is_operand(code->body)) { /* the callers of bodies expect a node */
-    struct node *n = node_make(run_sequence, 1);
-    n->kids[0] = code->body;
-    code->body = n;
-  }
+  body = boxing(l->parameters, l->count, body);
+  struct node *sequence = statement(run_sequence, 0, 1);
+  sequence->kids[0] = body; /* the callers of bodies expect a node */
+  code->body = is_operand(body) ? sequence : body;
   code->required = (uint32_t)(l->count - l->rest);
   code->rest = l->rest;
   code->arity = l->rest ? -1 : (int32_t)l->count;
@@ -375,7 +200,6 @@ static struct code *compile_lambda(struct lambda *l) {
    */
   code->frame_bytes = (uint32_t)((l->slots + 3) / 4 * 4 * sizeof(value));
   code->name = l->name;
-  code->source = l->source;
   return code;
 }
 
@@ -386,157 +210,168 @@ static value closure_of_nothing(const struct code *code) {
 }
 
 /* A node which makes a closure; its kids are what the closure captures. */
-static const struct node *emit_lambda(struct lambda *inner, struct lambda *l) {
+static struct node *finish_lambda(struct node *n, struct lambda *l) {
+  struct lambda *inner = lambda_of(n);
   struct code *code = compile_lambda(inner);
-  if (inner->captured_count == 0)
-    return emit_constant(closure_of_nothing(code));
-  struct node *n = node_make(run_lambda, inner->captured_count);
-  n->datum = (value)code;
+  if (inner->captured_count == 0) {
+    n->datum = closure_of_nothing(code);
+    return operand_constant(n);
+  }
+  struct node *made = statement(run_lambda, 0, inner->captured_count);
+  made->datum = (value)code;
   for (size_t i = 0; i < inner->captured_count; i++)
-    n->kids[i] = emit_place(inner->captured[i], l);
-  return n;
+    made->kids[i] = place(inner->captured[i], l);
+  return made;
 }
 
-/*
- * The lambdas from first on, made together; those with a box come after.  The
- * run_fix node has the lambda nodes as kids, and their slots as datum.
- */
-static void emit_group(struct expression *e, size_t first, size_t end,
-                       struct lambda *l, struct list_builder *out) {
-  struct node *fix = node_make(run_fix, end - first);
-  fix->count = 0;
-  value slots = make_sequence(TYPE_VECTOR, end - first);
-  fix->datum = slots;
-  for (size_t i = first; i < end; i++) {
-    if (e->variables[i]->boxed) continue;
-    vector(slots)->items[fix->count] = fixnum((intptr_t)e->variables[i]->slot);
-    fix->kids[fix->count++] = emit_lambda(e->kids[i]->lambda, l);
-  }
-  if (fix->count > 0) list_add(out, (value)fix);
-  for (size_t i = first; i < end; i++) {
-    if (!e->variables[i]->boxed) continue;
-    struct node *set = node_make(run_set_box, 2);
-    set->kids[0] = operand_slot(e->variables[i]->slot);
-    set->kids[1] = emit_lambda(e->kids[i]->lambda, l);
-    list_add(out, (value)set);
-  }
-}
+/* ------------------------------------------------------------- definitions */
 
-static const struct node *emit_item(struct expression *e, size_t i,
-                                    struct lambda *l) {
-  struct variable *v = e->variables[i];
-  const struct node *init = emit(e->kids[i], l, false);
+/* One definition: into its slot or its box; or an expression by itself. */
+static struct node *definition(struct variable *v, struct node *init) {
   if (!v) return init;
-  struct node *n = node_make(v->boxed ? run_set_box : run_store, 2);
-  n->slot = v->slot;
+  struct node *n = statement(v->boxed ? run_set_box : run_store, v->slot, 2);
+  if (!is_operand(init) && init->run == run_lambda && !v->boxed)
+    n->run = run_make;
   n->kids[0] = operand_slot(v->slot);
   n->kids[1] = init;
   return n;
 }
 
-/* Boxes first, then the items in order, then the body. */
-static const struct node *emit_letrec(struct expression *e, struct lambda *l,
-                                      bool tail) {
-  size_t count = e->count - 1;
+/*
+ * Neighbouring lambdas may name each other: their closures are made first, and
+ * filled when all of them are there.
+ */
+static struct node *finish_letrec(struct node *n, struct lambda *l, bool tail) {
+  struct variable **variables = variables_of(n);
+  size_t count = n->count - 1;
   uint32_t outer_slot = l->next_slot;
-  uint32_t slot = reserve_slots(l, count);
-  struct list_builder out = {NIL, NIL};
+  value out = NIL, fills = NIL; /* of nodes, the last first */
+  reserve(l, variables, count);
   for (size_t i = 0; i < count; i++) {
-    struct variable *v = e->variables[i];
-    if (!v) continue;
-    v->slot = slot + (uint32_t)i;
-    if (!v->boxed) continue;
-    struct node *n = node_make(run_new_box, 0);
-    n->slot = v->slot;
-    list_add(&out, (value)n);
+    struct variable *v = variables[i];
+    if (v && n->kids[i]->kind == LAMBDA) v->self = lambda_of(n->kids[i]);
+    if (v && v->boxed)
+      out = cons((value)statement(run_new_box, v->slot, 0), out);
   }
-  for (size_t i = 0; i < count;) {
-    size_t end = i;
-    while (end < count && is_lambda(e, end)) end++;
-    if (end > i) {
-      emit_group(e, i, end, l, &out);
-      i = end;
-    } else {
-      list_add(&out, (value)emit_item(e, i++, l));
-    }
+  for (size_t i = 0; i <= count; i++) {
+    struct variable *v = i < count ? variables[i] : NULL;
+    if (n->kids[i]->kind != LAMBDA || !v || v->boxed)
+      for (; fills != NIL; fills = cdr(fills)) out = cons(car(fills), out);
+    struct node *init = finish(n->kids[i], l, tail && i == count);
+    struct node *made = definition(v, init);
+    out = cons((value)made, out);
+    if (is_operand(made) || made->run != run_make) continue;
+    struct node *fill = statement(run_fill, v->slot, 2);
+    fill->kids[1] = init;
+    fills = cons((value)fill, fills);
   }
-  list_add(&out, (value)emit(e->kids[count], l, tail));
-  struct node *n = node_make(run_sequence, (size_t)list_length(out.first));
-  for (size_t i = 0; i < n->count; i++, out.first = cdr(out.first))
-    n->kids[i] = (const struct node *)car(out.first);
+  struct node *all = statement(run_sequence, 0, (size_t)list_length(out));
+  for (size_t i = all->count; i > 0; i--, out = cdr(out))
+    all->kids[i - 1] = (struct node *)car(out);
   l->next_slot = outer_slot;
-  return n;
+  return all;
 }
 
 /* -------------------------------------------------------------------- calls */
 
+/* A let, or the loop of that name: in place of the procedure is the body. */
+static struct node *finish_let(struct node *n, struct lambda *let,
+                               struct variable *loop, struct lambda *l,
+                               bool tail) {
+  static value next_mark;
+  uint32_t outer_slot = l->next_slot;
+  n->slot = (uint16_t)reserve(l, let->parameters, let->count);
+  n->run = loop ? run_loop : let_runner(let->count);
+  finish_kids(n, 1, l);
+  if (loop) {
+    next_mark += 0x100;
+    n->datum = loop->mark = next_mark | LOOP_BYTE;
+    loop->slot = n->slot;
+  }
+  struct node *body = finish(let->body, l, tail);
+  n->kids[0] = boxing(let->parameters, let->count, body);
+  l->next_slot = outer_slot;
+  return n;
+}
+
 /* The primitive that a call in this position is sure to reach, or NULL. */
-static const struct primitive *known_primitive(const struct expression *e) {
-  value v = e->kind == CONSTANT ? e->datum : FALSE;
-  if (e->kind == GLOBAL &&
-      symbol(e->datum)->global == symbol(e->datum)->builtin)
-    v = symbol(e->datum)->builtin;
+static const struct primitive *known_primitive(const struct node *n) {
+  value v = n->kind == CONSTANT ? n->datum : FALSE;
+  if (n->kind == GLOBAL &&
+      symbol(n->datum)->global == symbol(n->datum)->builtin)
+    v = symbol(n->datum)->builtin;
   return v && has_type(v, TYPE_PRIMITIVE) ? primitive(v) : NULL;
 }
 
-/* A primitive's arguments, then the procedure, should it be redefined. */
-static const struct node *emit_primitive(struct expression *e,
-                                         const struct primitive *p,
-                                         const struct node *const *kids,
-                                         bool tail) {
-  size_t argc = e->count - 1;
-  bool folds = argc > 2 && inline_folds(p);
-  const struct node *result = kids[1];
-  for (size_t done = folds ? 1 : 0; result && done < argc;) {
-    size_t part = folds ? 2 : argc; /* (+ a b c) is (+ (+ a b) c) */
-    struct node *n = node_make(NULL, part + 1);
-    n->datum = (value)p;
-    n->source = e->source;
-    n->slot = tail;
-    n->count = (uint32_t)part;
-    for (size_t i = 0; i < part; i++)
-      n->kids[i] = folds && i == 0 ? result : kids[1 + done++];
-    n->kids[part] = kids[0];
-    result = inline_call(p, n);
+/* (+ a b c) is (+ (+ a b) c) */
+static struct node *fold(struct node *n) {
+  struct node *result = n->kids[1];
+  for (size_t i = 2; i < n->count; i++) {
+    struct node *call = node_make(CALL, 0, 3);
+    call->source = n->source;
+    call->kids[0] = n->kids[0];
+    call->kids[1] = result;
+    call->kids[2] = n->kids[i];
+    result = call;
   }
-  if (result && e->kids[0]->kind == GLOBAL)
-    symbol(e->kids[0]->datum)->inlined = true;
   return result;
 }
 
-static const struct node *emit_call(struct expression *e, struct lambda *l,
-                                    bool tail) {
-  bool global = e->kids[0]->kind == GLOBAL;
-  check_frame(e->count, e->source);
-  struct node *n = node_make(call_runner(e->count - 1, tail, global), e->count);
-  n->source = e->source;
-  n->datum = e->kids[0]->datum;
-  for (size_t i = 0; i < e->count; i++) n->kids[i] = emit(e->kids[i], l, false);
-  const struct primitive *p = known_primitive(e->kids[0]);
-  const struct node *inlined = p ? emit_primitive(e, p, n->kids, tail) : NULL;
-  return inlined ? inlined : n;
+static struct node *finish_call(struct node *n, struct lambda *l, bool tail) {
+  struct node *callee = n->kids[0];
+  struct variable *name = named_let(n);
+  if (name && name->is_loop)
+    return finish_let(n, lambda_of(callee->kids[0]), name, l, tail);
+  if (match(callee, n)) return finish_let(n, lambda_of(callee), NULL, l, tail);
+  check_frame(n->count, n->source);
+  if (callee->kind == LOCAL && variable(callee->datum)->is_loop) {
+    n->run = jump_runner(n->count - 1);
+    n->slot = (uint16_t)variable(callee->datum)->slot;
+    n->datum = variable(callee->datum)->mark;
+    finish_kids(n, 1, l);
+    return n;
+  }
+  const struct primitive *p = known_primitive(callee);
+  if (p && n->count > 3 && inline_folds(p)) n = fold(n);
+  value global = callee->kind == GLOBAL ? callee->datum : 0;
+  finish_kids(n, 0, l);
+  n->tail = tail;
+  if (p && inline_call(p, n)) {
+    if (global) symbol(global)->inlined = true;
+    return n;
+  }
+  n->run = call_runner(n->count - 1, tail, global != 0);
+  n->datum = global;
+  return n;
 }
 
-static const struct node *emit(struct expression *e, struct lambda *l,
-                               bool tail) {
-  switch (e->kind) {
-    case CONSTANT: return emit_constant(e->datum);
-    case LOCAL: return emit_local(e, l);
-    case SET_LOCAL: return emit_set_local(e, l);
-    case GLOBAL:
-    case SET_GLOBAL:
-    case DEFINE: return emit_global(e, l);
-    case IF: return emit_if(e, l, tail);
-    case OR:
-    case SEQUENCE: return emit_kids(e, l, tail);
-    case LAMBDA: return emit_lambda(e->lambda, l);
-    case LET: return emit_let(e, l, tail);
-    case LETREC: return emit_letrec(e, l, tail);
-    case LOOP: return emit_loop(e, l, tail);
-    case JUMP: return emit_jump(e, l);
-    case CALL: return emit_call(e, l, tail);
+static struct node *finish(struct node *n, struct lambda *l, bool tail) {
+  static node_run *const runs[] = {
+      [GLOBAL] = run_global, [SET_LOCAL] = run_set_box,
+      [DEFINE] = run_define, [SET_GLOBAL] = run_set_global,
+      [IF] = run_if,         [SEQUENCE] = run_sequence,
+      [OR] = run_or};
+  if (is_operand(n) || n->run) return n; /* the + of a fold: it is finished */
+  n->run = runs[n->kind];
+  switch (n->kind) {
+    case CONSTANT: return operand_constant(n);
+    case LOCAL: return finish_local(n, l);
+    case SET_LOCAL:
+      n->kids[0] = place(variable(n->datum), l);
+      n->kids[1] = finish(n->kids[1], l, false);
+      return n;
+    case LAMBDA: return finish_lambda(n, l);
+    case LETREC: return finish_letrec(n, l, tail);
+    case CALL: return finish_call(n, l, tail);
+    default: break;
   }
-  return NULL;
+  if (n->kind == DEFINE || n->kind == SET_GLOBAL) tail = false;
+  for (size_t i = 0; i < n->count; i++) {
+    bool is_tail = i + 1 == n->count || (n->kind == IF && i == 1);
+    n->kids[i] = finish(n->kids[i], l, tail && is_tail);
+  }
+  if (n->kind == IF) inline_if(n);
+  return n;
 }
 
 value compile_toplevel(value form) {
@@ -545,6 +380,5 @@ value compile_toplevel(value form) {
   l->source = form;
   l->body = expand(form, NULL);
   find_loops(l->body, NULL);
-  resolve(l->body, l);
   return closure_of_nothing(compile_lambda(l));
 }

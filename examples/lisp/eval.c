@@ -139,23 +139,24 @@ value run_sequence(const struct node *n, value *frame) {
   return eval(n->kids[last], frame);
 }
 
-value run_let1(const struct node *n, value *frame) {
-  frame[n->slot] = eval(n->kids[0], frame);
-  return eval(n->kids[1], frame);
+/* Values for the slots from n->slot on, which the values may depend on. */
+static inline __attribute__((always_inline)) void set_slots(
+    const struct node *n, value *frame, size_t count, value *values) {
+  for (size_t i = 0; i < count; i++) values[i] = eval(n->kids[1 + i], frame);
+  for (size_t i = 0; i < count; i++) frame[n->slot + i] = values[i];
 }
 
+/* Here they do not. */
 value run_let(const struct node *n, value *frame) {
-  size_t count = n->count - 1;
-  for (size_t i = 0; i < count; i++)
-    frame[n->slot + i] = eval(n->kids[i], frame);
-  return eval(n->kids[count], frame);
+  for (size_t i = 1; i < n->count; i++)
+    frame[n->slot + i - 1] = eval(n->kids[i], frame);
+  return eval(n->kids[0], frame);
 }
 
 value run_loop(const struct node *n, value *frame) {
-  size_t count = n->count - 1;
-  for (size_t i = 0; i < count; i++)
-    frame[n->slot + i] = eval(n->kids[i], frame);
-  const struct node *body = n->kids[count];
+  for (size_t i = 1; i < n->count; i++)
+    frame[n->slot + i - 1] = eval(n->kids[i], frame);
+  const struct node *body = n->kids[0];
   value mark = n->datum;
   value v;
   do {
@@ -165,41 +166,43 @@ value run_loop(const struct node *n, value *frame) {
   return v;
 }
 
-value run_jump1(const struct node *n, value *frame) {
-  frame[n->slot] = eval(n->kids[0], frame);
+#define LET_AND_JUMP(argc)                                                     \
+  static value run_let##argc(const struct node *n, value *frame) {             \
+    value values[argc];                                                        \
+    set_slots(n, frame, argc, values);                                         \
+    return eval(n->kids[0], frame);                                            \
+  }                                                                            \
+  static value run_jump##argc(const struct node *n, value *frame) {            \
+    value values[argc];                                                        \
+    set_slots(n, frame, argc, values);                                         \
+    return n->datum;                                                           \
+  }
+LET_AND_JUMP(1)
+LET_AND_JUMP(2)
+LET_AND_JUMP(3)
+
+static value run_jump_any(const struct node *n, value *frame) {
+  value *values = alloca(n->count * sizeof *values);
+  set_slots(n, frame, n->count - 1, values);
   return n->datum;
 }
 
-value run_jump2(const struct node *n, value *frame) {
-  value a = eval(n->kids[0], frame);
-  value b = eval(n->kids[1], frame);
-  frame[n->slot] = a;
-  frame[n->slot + 1] = b;
-  return n->datum;
+node_run *let_runner(size_t argc) {
+  static node_run *const runs[] = {run_let, run_let1, run_let2, run_let3};
+  return argc < 4 ? runs[argc] : run_let;
 }
 
-value run_jump3(const struct node *n, value *frame) {
-  value a = eval(n->kids[0], frame);
-  value b = eval(n->kids[1], frame);
-  value c = eval(n->kids[2], frame);
-  frame[n->slot] = a;
-  frame[n->slot + 1] = b;
-  frame[n->slot + 2] = c;
-  return n->datum;
-}
-
-value run_jump(const struct node *n, value *frame) {
-  value *next = alloca((n->count + 1) * sizeof *next);
-  for (size_t i = 0; i < n->count; i++) next[i] = eval(n->kids[i], frame);
-  memcpy(frame + n->slot, next, n->count * sizeof *next);
-  return n->datum;
+node_run *jump_runner(size_t argc) {
+  static node_run *const runs[] = {run_jump_any, run_jump1, run_jump2,
+                                   run_jump3};
+  return argc < 4 ? runs[argc] : run_jump_any;
 }
 
 /* ----------------------------------------------------------------- closures */
 
 static value closure_make(const struct node *n) {
-  struct closure *c = allocate(sizeof *c + n->count * sizeof c->captured[0]);
-  c->head.type = TYPE_CLOSURE;
+  size_t size = sizeof(struct closure) + n->count * sizeof(value);
+  struct closure *c = make_object(TYPE_CLOSURE, size);
   c->code = (const struct code *)n->datum;
   return (value)c;
 }
@@ -215,21 +218,14 @@ value run_lambda(const struct node *n, value *frame) {
   return c;
 }
 
-static bool is_lambda(const struct node *n) {
-  return !is_operand(n) && n->run == run_lambda;
+/* Of closures that may capture each other, each is made, then each filled. */
+value run_make(const struct node *n, value *frame) {
+  frame[n->slot] = closure_make(n->kids[1]);
+  return UNSPECIFIED;
 }
 
-/* Closures that may capture each other; the kids are lambdas or constants. */
-value run_fix(const struct node *n, value *frame) {
-  const value *slots = vector(n->datum)->items;
-  for (size_t i = 0; i < n->count; i++) {
-    const struct node *kid = n->kids[i];
-    frame[fixnum_value(slots[i])] =
-        is_lambda(kid) ? closure_make(kid) : eval(kid, frame);
-  }
-  for (size_t i = 0; i < n->count; i++)
-    if (is_lambda(n->kids[i]))
-      closure_fill(frame[fixnum_value(slots[i])], n->kids[i], frame);
+value run_fill(const struct node *n, value *frame) {
+  closure_fill(frame[n->slot], n->kids[1], frame);
   return UNSPECIFIED;
 }
 
@@ -423,10 +419,7 @@ node_run *call_runner(size_t argc, bool tail, bool global) {
 }
 
 value call_redefined(const struct node *n, value *frame) {
-  value *args = alloca((n->count + 1) * sizeof *args);
-  for (size_t i = 0; i < n->count; i++) args[i] = eval(n->kids[i], frame);
-  vm.where = n->source;
-  return apply(eval(n->kids[n->count], frame), n->count, args);
+  return call_other(n, frame, eval(n->kids[0], frame), false);
 }
 
 value eval_toplevel(value form) { return apply0(compile_toplevel(form)); }

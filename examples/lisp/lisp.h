@@ -367,20 +367,10 @@ struct code {
   uint32_t required;
   bool rest;
   value name; /* symbol or FALSE */
-  value source;
-};
-
-/* A node of compiled code; the operands may be tagged, see eval.c. */
-struct node {
-  value (*run)(const struct node *self, value *frame);
-  value datum;
-  value source; /* expression it was compiled from, for errors */
-  uint32_t slot;
-  uint32_t count;
-  const struct node *kids[];
 };
 
 void expand_init(void);
+value strip(value datum); /* identifiers back to symbols */
 /* A thunk which evaluates the form in the global environment. */
 value compile_toplevel(value form);
 

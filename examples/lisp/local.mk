@@ -5,7 +5,7 @@
 noinst_PROGRAMS += examples/lisp/gleaner-lisp
 examples_lisp_gleaner_lisp_SOURCES = examples/lisp/compile.c \
   examples/lisp/control.c examples/lisp/eval.c \
-  examples/lisp/expand.c examples/lisp/expression.h examples/lisp/hash.c \
+  examples/lisp/expand.c examples/lisp/hash.c \
   examples/lisp/inline.c examples/lisp/lisp.h examples/lisp/list.c \
   examples/lisp/macro.c examples/lisp/main.c examples/lisp/memory.c \
   examples/lisp/node.h examples/lisp/number.c examples/lisp/numeral.c \

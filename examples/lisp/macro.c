@@ -8,7 +8,7 @@
  * one that it does not bind means what the symbol meant where the macro was
  * defined.  quote turns aliases back to symbols.
  */
-#include "expression.h"
+#include "node.h"
 
 struct matcher {
   struct syntax *macro;
@@ -42,7 +42,6 @@ value macro_make(value spec, struct scope *scope) {
   if (head != sym("syntax-rules") && !is_expander)
     syntax_error("a macro must be a syntax-rules", spec);
   struct syntax *macro = make_object(TYPE_SYNTAX, sizeof *macro);
-  macro->name = "macro";
   macro->scope = scope;
   macro->ellipsis = sym("...");
   macro->expander = is_expander ? eval_toplevel(cadr(spec)) : FALSE;
@@ -150,7 +149,7 @@ static value find(value bindings, value identifier) {
 static value rename_identifier(struct matcher *m, value identifier) {
   value known = find(m->renames, identifier);
   if (known != FALSE) return cdr(known);
-  value alias = make_alias(identifier, m->macro->scope);
+  value alias = make_cell(TYPE_ALIAS, identifier, (value)m->macro->scope);
   m->renames = cons(cons(identifier, alias), m->renames);
   return alias;
 }

@@ -55,6 +55,20 @@
 
 ;; ---------------------------------------------------------------- bindings
 
+(define-syntax letrec
+  (syntax-rules ()
+    ((_ ((name e) ...) . body)
+     ((lambda () (define name e) ... ((lambda () . body)))))))
+
+(define-syntax letrec* letrec)
+
+(define-syntax let-syntax
+  (syntax-rules ()
+    ((_ ((name rules) ...) . body)
+     ((lambda () (define-syntax name rules) ... ((lambda () . body)))))))
+
+(define-syntax letrec-syntax let-syntax)
+
 (define-syntax let*
   (syntax-rules ()
     ((_ () . body) (let () . body))

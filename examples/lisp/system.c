@@ -70,10 +70,7 @@ ROW(environment, "null-environment", "|a", 0);
 
 static void make_builtin(struct symbol *s, void *data) {
   (void)data;
-  if (s->syntax != FALSE)
-    s->builtin = s->syntax;
-  else if (s->global != UNBOUND)
-    s->builtin = s->global;
+  if (s->global != UNBOUND) s->builtin = s->global;
 }
 
 void prelude_load(void) {
