@@ -328,38 +328,6 @@ PRIMITIVE(error_kind, "error-object-kind", "e") {
   return condition(a[0])->kind;
 }
 
-/* file:line: message: irritants, then the expression, if it is short. */
-void condition_print(value object, value port) {
-  value where =
-      has_type(object, TYPE_CONDITION) ? condition(object)->where : FALSE;
-  value place = location(where);
-  if (place != FALSE) {
-    print(car(place), port, DISPLAY);
-    port_write(port, ':');
-    print(cdr(place), port, DISPLAY);
-    port_write_text(port, ": ");
-  }
-  if (!has_type(object, TYPE_CONDITION)) {
-    port_write_text(port, "uncaught exception: ");
-    print(object, port, WRITE);
-  } else {
-    print(condition(object)->message, port, DISPLAY);
-    value irritants = condition(object)->irritants;
-    for (const char *before = ": "; is_pair(irritants); before = " ") {
-      port_write_text(port, before);
-      print(car(irritants), port, WRITE);
-      irritants = cdr(irritants);
-    }
-  }
-  port_write(port, '\n');
-  value source = where == FALSE ? FALSE : print_to_string(where, WRITE);
-  if (source != FALSE && string(source)->length <= 300) {
-    port_write_text(port, "  in ");
-    print(source, port, DISPLAY);
-    port_write(port, '\n');
-  }
-}
-
 int exit_status(value code) {
   return is_fixnum(code) ? (int)fixnum_value(code) & 255 : code == FALSE;
 }

@@ -11,7 +11,7 @@ char *line_read(const char *prompt) {
   port_write_text(current_output(), prompt);
   port_flush(current_output());
   if (port_peek(in) == NO_CHARACTER) return NULL;
-  value line = port_open_string(NULL, 0, PORT_OUTPUT);
+  value line = port_make(-1, PORT_OUTPUT, FALSE);
   uint32_t c;
   do {
     c = port_read(in);

@@ -481,6 +481,7 @@ size_t big_hash(value a);
 
 value read_datum(value port);              /* END_OF_FILE at the end */
 const char *character_name(uint32_t code); /* or NULL */
+extern const char escape_letters[], escaped_characters[];
 enum print_style { DISPLAY, WRITE, WRITE_SHARED, WRITE_SIMPLE };
 void print(value v, value port, enum print_style style);
 value print_to_string(value v, enum print_style style);
@@ -509,7 +510,7 @@ struct port {
 static inline struct port *port(value v) { return (struct port *)v; }
 #define NO_CHARACTER UINT32_MAX
 value port_open(const char *path, unsigned direction);
-value port_open_string(const uint8_t *bytes, size_t length, unsigned how);
+value port_open_string(const void *bytes, size_t length, unsigned direction);
 value port_make(int fd, unsigned direction, value name);
 value port_take_string(value p);
 uint32_t port_read(value p);

@@ -21,6 +21,7 @@ _Noreturn static void file_error(const char *message, value name) {
   fail_kind("file-error", message, list2(name, reason));
 }
 
+/* fd: of a file, or -1 for a string or bytevector port. */
 value port_make(int fd, unsigned direction, value name) {
   struct port *p = make_object(TYPE_PORT, sizeof *p);
   p->direction = direction;
@@ -28,7 +29,7 @@ value port_make(int fd, unsigned direction, value name) {
   p->fd = fd;
   p->line = 1;
   p->name = name;
-  p->size = BUFFER_BYTES;
+  p->size = fd < 0 ? 64 : BUFFER_BYTES;
   p->data = allocate_atomic(p->size);
   return (value)p;
 }
@@ -48,18 +49,10 @@ value port_open(const char *path, unsigned direction) {
   return port_make(fd, direction, name);
 }
 
-value port_open_string(const uint8_t *bytes, size_t length, unsigned how) {
-  struct port *p = make_object(TYPE_PORT, sizeof *p);
-  p->direction = how;
-  p->open = true;
-  p->fd = -1;
-  p->line = 1;
-  p->name = FALSE;
-  p->size = length > 64 ? length : 64;
-  p->data = allocate_atomic(p->size);
-  p->end = length;
-  if (length) memcpy(p->data, bytes, length);
-  return (value)p;
+value port_open_string(const void *bytes, size_t length, unsigned direction) {
+  value p = port_make(-1, direction, FALSE);
+  port_write_bytes(p, bytes, length);
+  return p;
 }
 
 value port_take_string(value p) {
@@ -235,7 +228,7 @@ ROW(is_ready, "u8-ready?", "|o", 0);
 
 /* Up to the end of a line, or of the file, or that many characters. */
 static value read_text(value p, size_t limit, bool line) {
-  value out = port_open_string(NULL, 0, PORT_OUTPUT);
+  value out = port_make(-1, PORT_OUTPUT, FALSE);
   if (limit > 0 && port_peek(p) == NO_CHARACTER) return END_OF_FILE;
   for (; limit > 0 && port_peek(p) != NO_CHARACTER; limit--) {
     uint32_t c = port_read(p);
@@ -338,7 +331,7 @@ ROW(open_file, "open-binary-output-file", "s", PORT_OUTPUT | PORT_BINARY);
 PRIMITIVE(open_input_string, "open-input-string", "s") {
   size_t length;
   char *utf8 = utf8_from_string(a[0], &length);
-  return port_open_string((const uint8_t *)utf8, length, PORT_INPUT);
+  return port_open_string(utf8, length, PORT_INPUT);
 }
 
 PRIMITIVE(open_input_bytes, "open-input-bytevector", "b") {
@@ -347,7 +340,7 @@ PRIMITIVE(open_input_bytes, "open-input-bytevector", "b") {
 }
 
 FUNCTION(open_output) {
-  return port_open_string(NULL, 0, (unsigned)self->row->variant);
+  return port_make(-1, (unsigned)self->row->variant, FALSE);
 }
 ROW(open_output, "open-output-string", "", PORT_OUTPUT);
 ROW(open_output, "open-output-bytevector", "", PORT_OUTPUT | PORT_BINARY);

@@ -59,106 +59,70 @@ static void find_labels(struct printer *p, value v) {
 
 /* -------------------------------------------------------------------- atoms */
 
+/* What stands after a backslash in strings and symbols, for what. */
+const char escape_letters[] = "abtnr\"\\|";
+const char escaped_characters[] = "\a\b\t\n\r\"\\|";
+
 static void print_code(value port, const char *format, uint32_t code) {
   char out[24];
   snprintf(out, sizeof out, format, (unsigned)code);
   port_write_text(port, out);
 }
 
-static void print_string_char(value port, uint32_t c) {
-  static const char from[] = "\a\b\t\n\r\"\\";
-  static const char to[] = "abtnr\"\\";
-  const char *at = c && c < 128 ? strchr(from, (int)c) : NULL;
-  if (at) {
-    port_write(port, '\\');
-    port_write(port, (uint32_t)to[at - from]);
-  } else if (c < 32 || c == 127) {
-    print_code(port, "\\x%x;", c);
-  } else {
-    port_write(port, c);
+/* The characters between marks, or plainly where mark is 0. */
+static void print_string(struct printer *p, value s, uint32_t mark) {
+  if (mark) port_write(p->port, mark);
+  for (size_t i = 0; i < string(s)->length; i++) {
+    uint32_t c = string(s)->chars[i];
+    const char *at = c && c < 128 ? strchr(escaped_characters, (int)c) : NULL;
+    bool is_other_mark = (c == '"' || c == '|') && c != mark;
+    if (!mark || is_other_mark || (!at && c >= 32 && c != 127)) {
+      port_write(p->port, c);
+    } else if (at) {
+      port_write(p->port, '\\');
+      port_write(p->port, (uint32_t)escape_letters[at - escaped_characters]);
+    } else {
+      print_code(p->port, "\\x%x;", c);
+    }
   }
-}
-
-static void print_string(struct printer *p, value s) {
-  if (p->style == DISPLAY) {
-    for (size_t i = 0; i < string(s)->length; i++)
-      port_write(p->port, string(s)->chars[i]);
-    return;
-  }
-  port_write(p->port, '"');
-  for (size_t i = 0; i < string(s)->length; i++)
-    print_string_char(p->port, string(s)->chars[i]);
-  port_write(p->port, '"');
+  if (mark) port_write(p->port, mark);
 }
 
 static bool needs_bars(value name) {
   const struct string *s = string(name);
-  if (s->length == 0) return true;
   for (size_t i = 0; i < s->length; i++) {
     uint32_t c = s->chars[i];
     if (c <= ' ' || c == 127 || (c < 127 && strchr("()\"';`,|", (int)c)))
       return true;
   }
   char *utf8 = utf8_from_string(name, NULL);
-  return s->chars[0] == '#' || strcmp(utf8, ".") == 0 ||
+  return s->length == 0 || s->chars[0] == '#' || strcmp(utf8, ".") == 0 ||
          number_parse(utf8, 10) != FALSE;
 }
 
-static void print_symbol(struct printer *p, value v) {
-  value name = symbol(v)->name;
-  if (p->style == DISPLAY || !needs_bars(name)) {
-    struct printer plain = {p->port, DISPLAY, FALSE, 0};
-    print_string(&plain, name);
-    return;
-  }
-  port_write(p->port, '|');
-  for (size_t i = 0; i < string(name)->length; i++) {
-    uint32_t c = string(name)->chars[i];
-    if (c == '|') port_write(p->port, '\\');
-    if (c == '"')
-      port_write(p->port, c);
-    else
-      print_string_char(p->port, c);
-  }
-  port_write(p->port, '|');
+static void print_symbol(struct printer *p, value name) {
+  print_string(p, name, p->style != DISPLAY && needs_bars(name) ? '|' : 0);
 }
 
-static void print_character(struct printer *p, value v) {
-  uint32_t code = character_code(v);
-  if (p->style == DISPLAY) {
-    port_write(p->port, code);
-    return;
-  }
-  port_write_text(p->port, "#\\");
+static void print_character(struct printer *p, uint32_t code) {
   const char *name = character_name(code);
-  if (name)
+  bool is_plain = p->style == DISPLAY;
+  if (!is_plain) port_write_text(p->port, "#\\");
+  if (!is_plain && name)
     port_write_text(p->port, name);
-  else if (code < 32)
+  else if (!is_plain && code < 32)
     print_code(p->port, "x%x", code);
   else
     port_write(p->port, code);
 }
 
-static void print_named(struct printer *p, const char *kind, value name) {
-  struct printer plain = {p->port, DISPLAY, FALSE, 0};
-  port_write_text(p->port, "#<");
-  port_write_text(p->port, kind);
-  if (name != FALSE) {
-    port_write(p->port, ' ');
-    if (is_symbol(name)) name = symbol(name)->name;
-    if (is_string(name)) print_string(&plain, name);
-  }
-  port_write(p->port, '>');
-}
-
-static void print_special(struct printer *p, value v) {
-  const char *name = v == TRUE          ? "#t"
-                     : v == FALSE       ? "#f"
-                     : v == NIL         ? "()"
-                     : v == END_OF_FILE ? "#<eof>"
-                     : v == UNSPECIFIED ? "#<unspecified>"
-                                        : "#<unbound>";
-  port_write_text(p->port, name);
+static const char *special_name(value v) {
+  return v == TRUE          ? "#t"
+         : v == FALSE       ? "#f"
+         : v == NIL         ? "()"
+         : v == END_OF_FILE ? "#<eof>"
+         : v == UNSPECIFIED ? "#<unspecified>"
+                            : "#<unbound>";
 }
 
 static void print_datum(struct printer *p, value v);
@@ -166,10 +130,10 @@ static void print_datum(struct printer *p, value v);
 static void print_record(struct printer *p, value v) {
   value *field = vector(v)->items;
   port_write_text(p->port, "#<");
-  print_symbol(p, cell(*field)->first);
+  print_datum(p, cell(*field)->first);
   for (value f = cell(*field)->second; f != NIL; f = cdr(f)) {
     port_write(p->port, ' ');
-    print_symbol(p, car(f));
+    print_datum(p, car(f));
     port_write_text(p->port, ": ");
     if (is_container(*++field) || has_type(*field, TYPE_RECORD))
       port_write_text(p->port, "...");
@@ -179,51 +143,55 @@ static void print_record(struct printer *p, value v) {
   port_write(p->port, '>');
 }
 
-static void print_object(struct printer *p, value v) {
-  static const char *const kinds[] = {
-      [TYPE_VALUES] = "values",           [TYPE_HASH_TABLE] = "hash-table",
-      [TYPE_ENVIRONMENT] = "environment", [TYPE_SYNTAX] = "syntax",
-      [TYPE_VARIABLE] = "variable",       [TYPE_GUARD] = "guard"};
-  switch (type_of(v)) {
-    case TYPE_SYMBOL: print_symbol(p, v); return;
-    case TYPE_ALIAS: print_datum(p, cell(v)->first); return;
-    case TYPE_STRING: print_string(p, v); return;
-    case TYPE_CLOSURE:
-      print_named(p, "procedure", closure(v)->code->name);
-      return;
-    case TYPE_PRIMITIVE:
-      print_named(p, "procedure", text(primitive(v)->row->name));
-      return;
-    case TYPE_RECORD_TYPE:
-      print_named(p, "record-type", cell(v)->first);
-      return;
-    case TYPE_RECORD: print_record(p, v); return;
-    case TYPE_CONDITION: print_named(p, "error", condition(v)->message); return;
-    case TYPE_PORT: print_named(p, "port", port(v)->name); return;
-    default: print_named(p, kinds[type_of(v)], FALSE);
+/* What has no text that can be read: its kind and, where it has one, a name. */
+static void print_named(struct printer *p, value v) {
+  static const char *const kinds[] = {[TYPE_CLOSURE] = "procedure",
+                                      [TYPE_PRIMITIVE] = "procedure",
+                                      [TYPE_RECORD_TYPE] = "record-type",
+                                      [TYPE_CONDITION] = "error",
+                                      [TYPE_PORT] = "port",
+                                      [TYPE_VALUES] = "values",
+                                      [TYPE_HASH_TABLE] = "hash-table",
+                                      [TYPE_ENVIRONMENT] = "environment",
+                                      [TYPE_SYNTAX] = "syntax",
+                                      [TYPE_VARIABLE] = "variable",
+                                      [TYPE_GUARD] = "guard"};
+  enum type type = type_of(v);
+  value name = type == TYPE_CLOSURE       ? closure(v)->code->name
+               : type == TYPE_PRIMITIVE   ? text(primitive(v)->row->name)
+               : type == TYPE_RECORD_TYPE ? cell(v)->first
+               : type == TYPE_CONDITION   ? condition(v)->message
+               : type == TYPE_PORT        ? port(v)->name
+                                          : FALSE;
+  port_write_text(p->port, "#<");
+  port_write_text(p->port, kinds[type]);
+  if (is_symbol(name) || is_string(name)) {
+    port_write(p->port, ' ');
+    print(name, p->port, DISPLAY);
   }
+  port_write(p->port, '>');
 }
 
 /* ---------------------------------------------------------------- compound */
 
-/* Write #n# and answer true where the datum was written before. */
-static bool print_label(struct printer *p, value v) {
-  if (p->labels == FALSE) return false;
+/* The state of a datum that is written more than once, else FALSE. */
+static value label_of(struct printer *p, value v) {
+  if (p->labels == FALSE) return FALSE;
   value state = hash_get(p->labels, v, FALSE);
-  if (state == TRUE) {
-    hash_put(p->labels, v, fixnum(p->next_label));
-    print_code(p->port, "#%u=", (uint32_t)p->next_label++);
-    return false;
-  }
-  if (!is_fixnum(state) || fixnum_value(state) < 0) return false;
-  print_code(p->port, "#%u#", (uint32_t)fixnum_value(state));
-  return true;
+  return state == OPEN_NODE || state == SEEN_NODE ? FALSE : state;
 }
 
-static bool is_labelled(struct printer *p, value v) {
-  if (p->labels == FALSE) return false;
-  value state = hash_get(p->labels, v, FALSE);
-  return state == TRUE || (is_fixnum(state) && fixnum_value(state) >= 0);
+/* Write #n# and answer true where the datum was written before. */
+static bool print_label(struct printer *p, value v) {
+  value label = label_of(p, v);
+  if (label == FALSE) return false;
+  if (label != TRUE) {
+    print_code(p->port, "#%u#", (uint32_t)fixnum_value(label));
+    return true;
+  }
+  hash_put(p->labels, v, fixnum(p->next_label));
+  print_code(p->port, "#%u=", (uint32_t)p->next_label++);
+  return false;
 }
 
 static const char *quotation_mark(value v) {
@@ -242,14 +210,14 @@ static const char *quotation_mark(value v) {
 
 static void print_pair(struct printer *p, value v) {
   const char *mark = quotation_mark(v);
-  if (mark && !is_labelled(p, cdr(v))) {
+  if (mark && label_of(p, cdr(v)) == FALSE) {
     port_write_text(p->port, mark);
     print_datum(p, cadr(v));
     return;
   }
   port_write(p->port, '(');
   print_datum(p, car(v));
-  for (v = cdr(v); is_pair(v) && !is_labelled(p, v); v = cdr(v)) {
+  for (v = cdr(v); is_pair(v) && label_of(p, v) == FALSE; v = cdr(v)) {
     port_write(p->port, ' ');
     print_datum(p, car(v));
   }
@@ -282,15 +250,19 @@ static void print_datum(struct printer *p, value v) {
   switch (type_of(v)) {
     case TYPE_FIXNUM:
     case TYPE_FLONUM:
-    case TYPE_BIGNUM: print(number_format(v, 10), p->port, DISPLAY); return;
+    case TYPE_BIGNUM: print_string(p, number_format(v, 10), 0); return;
     case TYPE_PAIR: print_pair(p, v); return;
     case TYPE_VECTOR: print_vector(p, v); return;
     case TYPE_BYTEVECTOR: print_bytevector(p, v); return;
-    case TYPE_CHARACTER: print_character(p, v); return;
+    case TYPE_CHARACTER: print_character(p, character_code(v)); return;
     case TYPE_NIL:
     case TYPE_BOOLEAN:
-    case TYPE_SPECIAL: print_special(p, v); return;
-    default: print_object(p, v);
+    case TYPE_SPECIAL: port_write_text(p->port, special_name(v)); return;
+    case TYPE_SYMBOL: print_symbol(p, symbol(v)->name); return;
+    case TYPE_ALIAS: print_datum(p, cell(v)->first); return;
+    case TYPE_STRING: print_string(p, v, p->style == DISPLAY ? 0 : '"'); return;
+    case TYPE_RECORD: print_record(p, v); return;
+    default: print_named(p, v);
   }
 }
 
@@ -306,9 +278,39 @@ void print(value v, value port, enum print_style style) {
 }
 
 value print_to_string(value v, enum print_style style) {
-  value port = port_open_string(NULL, 0, PORT_OUTPUT);
+  value port = port_make(-1, PORT_OUTPUT, FALSE);
   print(v, port, style);
   return port_take_string(port);
+}
+
+/* file:line: message: irritants, then the expression, if it is short. */
+void condition_print(value object, value port) {
+  struct condition *c =
+      has_type(object, TYPE_CONDITION) ? condition(object) : NULL;
+  value place = c ? location(c->where) : FALSE;
+  if (place != FALSE) {
+    print(car(place), port, DISPLAY);
+    port_write(port, ':');
+    print(cdr(place), port, DISPLAY);
+    port_write_text(port, ": ");
+  }
+  if (c)
+    print(c->message, port, DISPLAY);
+  else
+    port_write_text(port, "uncaught exception");
+  value irritants = c ? c->irritants : cons(object, NIL);
+  for (const char *before = ": "; is_pair(irritants); before = " ") {
+    port_write_text(port, before);
+    print(car(irritants), port, WRITE);
+    irritants = cdr(irritants);
+  }
+  port_write(port, '\n');
+  if (!c || c->where == FALSE) return;
+  value source = print_to_string(c->where, WRITE);
+  if (string(source)->length > 300) return;
+  port_write_text(port, "  in ");
+  print(source, port, DISPLAY);
+  port_write(port, '\n');
 }
 
 FUNCTION(print_primitive) {

@@ -35,7 +35,7 @@ static value read_lines(value *error) {
     if (!line) return END_OF_FILE;
     if (vm.interrupted) {
       vm.interrupted = false;
-      input = port_open_string(NULL, 0, PORT_INPUT | PORT_OUTPUT);
+      input = port_make(-1, PORT_INPUT | PORT_OUTPUT, FALSE);
       continue;
     }
     port_write_text(input, line);
@@ -86,7 +86,7 @@ static void step(value datum) {
 
 void repl(void) {
   line_start();
-  input = port_open_string(NULL, 0, PORT_INPUT | PORT_OUTPUT);
+  input = port_make(-1, PORT_INPUT | PORT_OUTPUT, FALSE);
   for (;;) {
     value error;
     value datum = read_lines(&error);

@@ -74,8 +74,7 @@ static void make_builtin(struct symbol *s, void *data) {
 }
 
 void prelude_load(void) {
-  value p =
-      port_open_string((const uint8_t *)prelude, strlen(prelude), PORT_INPUT);
+  value p = port_open_string(prelude, strlen(prelude), PORT_INPUT);
   port(p)->name = text("prelude.scm");
   vm.building = true;
   load_port(p);
