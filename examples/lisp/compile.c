@@ -13,8 +13,6 @@
  */
 #include "node.h"
 
-static struct variable *variable(value v) { return (struct variable *)v; }
-
 static struct lambda *lambda_of(const struct node *n) {
   return (struct lambda *)n->datum;
 }

@@ -75,7 +75,7 @@ static void rewind_to(value target) {
   }
 }
 
-PRIMITIVE(dynamic_wind, "dynamic-wind", "fff") {
+PRIMITIVE(dynamic_wind, "dynamic-wind fff") {
   value before = a[0], thunk = a[1], after = a[2];
   apply0(before);
   value outer = vm.winds;
@@ -127,25 +127,23 @@ _Noreturn static void throw(struct continuation * k, value passed) {
   __builtin_unreachable();
 }
 
-FUNCTION(values) {
+PRIMITIVE(values, "values a*") {
   if (n == 1) return a[0];
   value many = make_sequence(TYPE_VALUES, n);
   memcpy(vector(many)->items, a, n * sizeof *a);
   return many;
 }
-ROW(values, "values", "a*", 0);
 
 FUNCTION(continue_with) {
   throw((struct continuation *)self->data, values(a, n, self));
 }
 
-PRIMITIVE(call_cc, "call-with-current-continuation", "f") {
-  static const struct primitive_row row = {"continuation", "a*", continue_with,
-                                           0};
+PRIMITIVE(call_cc, "call-with-current-continuation f") {
   value receiver = a[0];
   struct continuation *k = capture();
   if (!k) return resumed->passed;
-  value procedure = primitive_with(&row, (value)k);
+  value procedure =
+      (value)primitive_make("continuation a*", continue_with, (value)k);
   return tail_call(receiver, 1, &procedure);
 }
 
@@ -280,7 +278,7 @@ value call_protected(value (*body)(void *data), void *data, value *error) {
 static value run_thunk(void *data) { return apply0(*(value *)data); }
 
 /* (%guard thunk clauses has-else?): clauses may return (%no-clause). */
-PRIMITIVE(with_guard, "%guard", "ffa") {
+PRIMITIVE(with_guard, "%guard ffa") {
   value thunk = a[0], clauses = a[1];
   struct guard *g = make_object(TYPE_GUARD, sizeof *g);
   g->wants_origin = a[2] == FALSE;
@@ -294,9 +292,9 @@ PRIMITIVE(with_guard, "%guard", "ffa") {
   return v;
 }
 
-PRIMITIVE(no_clause, "%no-clause", "") { return UNBOUND; }
+PRIMITIVE(no_clause, "%no-clause") { return UNBOUND; }
 
-PRIMITIVE(with_handler, "with-exception-handler", "ff") {
+PRIMITIVE(with_handler, "with-exception-handler ff") {
   value outer = vm.handlers;
   vm.handlers = cons(a[0], outer);
   value v = apply0(a[1]);
@@ -304,29 +302,27 @@ PRIMITIVE(with_handler, "with-exception-handler", "ff") {
   return v;
 }
 
-PRIMITIVE(raise, "raise", "a") { raise_value(a[0]); }
+PRIMITIVE(raise, "raise a") { raise_value(a[0]); }
 
-PRIMITIVE(raise_continuable, "raise-continuable", "a") {
+PRIMITIVE(raise_continuable, "raise-continuable a") {
   return call_handler(a[0]);
 }
 
-PRIMITIVE(error, "error", "aa*") {
+PRIMITIVE(error, "error aa*") {
   value irritants = list_of(a + 1, n - 1, NIL);
   raise_value(condition_make(sym("error"), a[0], irritants));
 }
 
-PRIMITIVE(error_message, "error-object-message", "e") {
+PRIMITIVE(error_message, "error-object-message e") {
   value message = condition(a[0])->message;
   return is_string(message) ? message : print_to_string(message, WRITE);
 }
 
-PRIMITIVE(error_irritants, "error-object-irritants", "e") {
+PRIMITIVE(error_irritants, "error-object-irritants e") {
   return condition(a[0])->irritants;
 }
 
-PRIMITIVE(error_kind, "error-object-kind", "e") {
-  return condition(a[0])->kind;
-}
+PRIMITIVE(error_kind, "error-object-kind e") { return condition(a[0])->kind; }
 
 int exit_status(value code) {
   return is_fixnum(code) ? (int)fixnum_value(code) & 255 : code == FALSE;
@@ -340,14 +336,14 @@ _Noreturn void exit_with(value code) {
 
 /* -------------------------------------------------- values and parameters */
 
-PRIMITIVE(call_with_values, "call-with-values", "ff") {
+PRIMITIVE(call_with_values, "call-with-values ff") {
   value consumer = a[1];
   value v = apply0(a[0]);
   if (!has_type(v, TYPE_VALUES)) return tail_call(consumer, 1, &v);
   return tail_call(consumer, vector(v)->length, vector(v)->items);
 }
 
-PRIMITIVE(apply_primitive, "apply", "fa*") {
+PRIMITIVE(apply_primitive, "apply fa*") {
   value list = a[n - 1];
   intptr_t length = list_length(list);
   if (n == 1 || length < 0)
@@ -365,12 +361,10 @@ FUNCTION(parameter) { return parameter_get((value)self); }
 
 /* A primitive whose data are (value . converter). */
 value parameter_make(const char *name, value v, value converter) {
-  struct primitive_row *row = allocate(sizeof *row);
-  *row = (struct primitive_row){name, "", parameter, 0};
-  return primitive_with(row, cons(v, converter));
+  return (value)primitive_make(name, parameter, cons(v, converter));
 }
 
-PRIMITIVE(make_parameter, "make-parameter", "a|f") {
+PRIMITIVE(make_parameter, "make-parameter a|f") {
   if (n == 1) return parameter_make("parameter", a[0], FALSE);
   return parameter_make("parameter", apply1(a[1], a[0]), a[1]);
 }
@@ -382,12 +376,12 @@ value parameter_get(value p) {
 }
 
 /* (%parameterize thunk (parameter . value) ...) */
-PRIMITIVE(parameterize, "%parameterize", "f|p*") {
+PRIMITIVE(parameterize, "%parameterize f|p*") {
   value outer = vm.bindings;
   value inner = outer;
   for (size_t i = 1; i < n; i++) {
     value p = car(a[i]), v = cdr(a[i]);
-    if (!has_type(p, TYPE_PRIMITIVE) || primitive(p)->row->call != parameter)
+    if (!has_type(p, TYPE_PRIMITIVE) || primitive(p)->call != parameter)
       fail1("parameterize: not a parameter", p);
     value converter = cdr(primitive(p)->data);
     if (converter != FALSE) v = apply1(converter, v);
@@ -409,12 +403,12 @@ FUNCTION(case_lambda) {
   arity_error((value)self, n);
 }
 
-PRIMITIVE(make_case_lambda, "%case-lambda", "f*") {
-  static const struct primitive_row row = {"case-lambda", "a*", case_lambda, 0};
-  return primitive_with(&row, list_of(a, n, NIL));
+PRIMITIVE(make_case_lambda, "%case-lambda f*") {
+  return (value)primitive_make("case-lambda a*", case_lambda,
+                               list_of(a, n, NIL));
 }
 
-PRIMITIVE(reserve_condition, "%reserve-condition", "") {
+PRIMITIVE(reserve_condition, "%reserve-condition") {
   memory_condition =
       condition_make(sym("out-of-memory"), text("out of memory"), NIL);
   return UNSPECIFIED;

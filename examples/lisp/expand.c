@@ -81,9 +81,9 @@ value strip(value datum) {
   return strip_copy(datum, hash_make(FALSE));
 }
 
-PRIMITIVE(strip_primitive, "%strip", "a") { return strip(a[0]); }
+PRIMITIVE(strip_primitive, "%strip a") { return strip(a[0]); }
 
-PRIMITIVE(syntax_error_primitive, "%syntax-error", "al") {
+PRIMITIVE(syntax_error_primitive, "%syntax-error al") {
   bool is_text = is_string(a[0]);
   syntax_error(is_text ? utf8_from_string(a[0], NULL) : "syntax-error", a[1]);
 }
@@ -153,7 +153,7 @@ static size_t form_length(value form, intptr_t least) {
 static struct node *expand_identifier(value id, struct scope *scope) {
   value found = lookup(scope, id);
   if (has_type(found, TYPE_VARIABLE)) {
-    struct variable *v = (struct variable *)found;
+    struct variable *v = variable(found);
     v->references++;
     v->boxed |= !v->ready;
     return node_make(LOCAL, found, 0);
@@ -285,7 +285,7 @@ static struct node *expand_set(value form, struct scope *scope) {
   n->kids[is_local] = expand(caddr(form), scope);
   n->source = with_location(form);
   if (is_local) {
-    struct variable *v = (struct variable *)found;
+    struct variable *v = variable(found);
     v->assigned = true;
     v->boxed |= !v->ready;
   }
@@ -376,7 +376,7 @@ static struct node *expand_define(value form, struct scope *scope) {
   if (scope) syntax_error("a definition where an expression is needed", form);
   struct list_builder items = {NIL, NIL};
   scan_define(form, scope_make(NULL), &items);
-  value name = ((struct variable *)car(car(items.first)))->name;
+  value name = variable(car(car(items.first)))->name;
   symbol(name)->syntax = FALSE;
   struct node *n = node_make(DEFINE, name, 1);
   n->kids[0] = expand(cdr(car(items.first)), NULL);
@@ -416,11 +416,11 @@ static struct node *expand_definition(value items, struct scope *scope) {
   for (value i = items; i != NIL && car(car(i)) != FALSE; i = cdr(i)) {
     struct syntax *head = head_syntax(cdr(car(i)), scope);
     if (!head || head->special != expand_lambda) break;
-    ((struct variable *)car(car(i)))->ready = true;
+    variable(car(car(i)))->ready = true;
   }
   struct node *n = expand(cdr(car(items)), scope);
   if (car(car(items)) == FALSE) return n;
-  struct variable *v = (struct variable *)car(car(items));
+  struct variable *v = variable(car(car(items)));
   v->ready = true;
   name_lambda(n, v->name);
   return n;
@@ -440,7 +440,7 @@ static struct node *expand_body(value forms, struct scope *outer) {
   value i = items.first;
   for (at = 0; at < count; at++, i = cdr(i)) {
     value v = car(car(i));
-    variables[at] = v == FALSE ? NULL : (struct variable *)v;
+    variables[at] = v == FALSE ? NULL : variable(v);
     n->kids[at] = expand_definition(i, scope);
   }
   for (; i != NIL; i = cdr(i)) list_add(&last, cdr(car(i)));

@@ -128,7 +128,7 @@ struct table {
   struct entry **buckets;
 };
 
-static struct table *table(value v) { return (struct table *)v; }
+VIEW(table)
 
 value hash_make(value equal) {
   struct table *t = make_object(TYPE_HASH_TABLE, sizeof *t);
@@ -200,22 +200,22 @@ void hash_put(value v, value key, value datum) {
 /* --------------------------------------------------------------- primitives */
 
 /* (%hash-table equal hash): booleans or procedures, as in struct table. */
-PRIMITIVE(make_hash_table, "%hash-table", "aa") {
+PRIMITIVE(make_hash_table, "%hash-table aa") {
   value t = hash_make(a[0]);
   table(t)->hash = a[1];
   return t;
 }
 
-PRIMITIVE(hash_ref, "hash-table-ref/default", "haa") {
+PRIMITIVE(hash_ref, "hash-table-ref/default haa") {
   return hash_get(a[0], a[1], a[2]);
 }
 
-PRIMITIVE(hash_set, "hash-table-set!", "haa") {
+PRIMITIVE(hash_set, "hash-table-set! haa") {
   hash_put(a[0], a[1], a[2]);
   return UNSPECIFIED;
 }
 
-PRIMITIVE(hash_delete, "hash-table-delete!", "ha") {
+PRIMITIVE(hash_delete, "hash-table-delete! ha") {
   struct table *t = table(a[0]);
   struct entry **link = find(t, a[1], hash_of(t, a[1]));
   if (*link) {
@@ -225,18 +225,18 @@ PRIMITIVE(hash_delete, "hash-table-delete!", "ha") {
   return UNSPECIFIED;
 }
 
-PRIMITIVE(hash_size, "hash-table-size", "h") {
+PRIMITIVE(hash_size, "hash-table-size h") {
   return fixnum_from_size(table(a[0])->count);
 }
 
-PRIMITIVE(hash_clear, "hash-table-clear!", "h") {
+PRIMITIVE(hash_clear, "hash-table-clear! h") {
   struct table *t = table(a[0]);
   memset(t->buckets, 0, t->size * sizeof *t->buckets);
   t->count = 0;
   return UNSPECIFIED;
 }
 
-PRIMITIVE(hash_to_alist, "hash-table->alist", "h") {
+PRIMITIVE(hash_to_alist, "hash-table->alist h") {
   struct table *t = table(a[0]);
   value list = NIL;
   for (size_t i = 0; i < t->size; i++)
@@ -245,19 +245,14 @@ PRIMITIVE(hash_to_alist, "hash-table->alist", "h") {
   return list;
 }
 
-PRIMITIVE(hash_equal_of, "%hash-table-equal", "h") {
-  return table(a[0])->equal;
-}
-PRIMITIVE(hash_hash_of, "%hash-table-hash", "h") { return table(a[0])->hash; }
+PRIMITIVE(hash_equal_of, "%hash-table-equal h") { return table(a[0])->equal; }
+PRIMITIVE(hash_hash_of, "%hash-table-hash h") { return table(a[0])->hash; }
 
-/* The variant: by what is in the datum, or by identity? */
-FUNCTION(hash) {
+PRIMITIVE(hash, "hash a|k", "string-hash s|k", "hash-by-identity a|k") {
   int budget = 64;
-  size_t h = self->row->variant ? hash_equal(a[0], &budget) : hash_eqv(a[0]);
+  bool by_identity = self->variant == 2;
+  size_t h = by_identity ? hash_eqv(a[0]) : hash_equal(a[0], &budget);
   if (n < 2) return fixnum((intptr_t)(h >> 4));
   if ((intptr_t)a[1] <= (intptr_t)fixnum(0)) fail1("hash: not a bound", a[1]);
   return fixnum_from_size(h % (size_t)fixnum_value(a[1]));
 }
-ROW(hash, "hash", "a|k", 1);
-ROW(hash, "string-hash", "s|k", 1);
-ROW(hash, "hash-by-identity", "a|k", 0);

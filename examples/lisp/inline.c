@@ -241,7 +241,7 @@ void inline_if(struct node *n) {
 }
 
 bool inline_folds(const struct primitive *p) {
-  const char *name = p->row->name;
+  const char *name = p->name;
   return name[1] == 0 && strchr("+-*", name[0]);
 }
 
@@ -254,7 +254,7 @@ bool inline_call(const struct primitive *p, struct node *call) {
   call->run = argc < 4 ? fixed[argc] : run_primitive_any;
   for (const struct inlining *in = __start_inlinings; in < __stop_inlinings;
        in++) {
-    if (in->argc != argc || strcmp(in->name, p->row->name) != 0) continue;
+    if (in->argc != argc || strcmp(in->name, p->name) != 0) continue;
     bool commutes = in->run == run_add || in->run == run_multiply;
     if (commutes && is_constant(args[0])) {
       struct node *constant = args[0];

@@ -218,17 +218,16 @@ static inline bool is_object(value v) { return (v & 7) == 0; }
 static inline bool has_type(value v, enum type type) {
   return is_object(v) && ((const struct object *)v)->type == type;
 }
-static inline struct symbol *symbol(value v) { return (struct symbol *)v; }
-static inline struct string *string(value v) { return (struct string *)v; }
-static inline struct vector *vector(value v) { return (struct vector *)v; }
-static inline struct bytevector *bytevector(value v) {
-  return (struct bytevector *)v;
-}
-static inline struct closure *closure(value v) { return (struct closure *)v; }
-static inline struct condition *condition(value v) {
-  return (struct condition *)v;
-}
-static inline struct cell *cell(value v) { return (struct cell *)v; }
+/* A value of that type as what it points to: vector(v)->length. */
+#define VIEW(type)                                                             \
+  static inline struct type *type(value v) { return (struct type *)v; }
+VIEW(symbol)
+VIEW(string)
+VIEW(vector)
+VIEW(bytevector)
+VIEW(closure)
+VIEW(condition)
+VIEW(cell)
 static inline bool is_symbol(value v) { return has_type(v, TYPE_SYMBOL); }
 static inline bool is_string(value v) { return has_type(v, TYPE_STRING); }
 enum type type_of(value v);
@@ -283,64 +282,52 @@ static inline value list_end(struct list_builder *list, value tail) {
  * before those that may be left out, "*" at the end if there may be any number
  * of the last.  It is called with arguments that fit: a[0] ... a[n - 1].
  *
- *     PRIMITIVE(string_ref, "string-ref", "sk") { return ...; }
+ *     PRIMITIVE(length, "vector-length v", "string-length s") { return ...; }
  *
- * A FUNCTION may have several names, each a ROW with a number of its own,
- * self->row->variant.  The linker gathers all rows in a table.
+ * self->variant is the place in the list of the name it was called by.  The
+ * linker gathers all primitives in a table.
  */
 struct primitive;
 typedef value primitive_function(const value *a, size_t n,
                                  const struct primitive *self);
-struct primitive_row {
-  const char *name;
-  const char *signature;
-  primitive_function *call;
-  intptr_t variant;
-};
 struct primitive {
   struct object head;
-  const struct primitive_row *row;
+  const char *name;
+  primitive_function *call;
+  size_t variant;
+  value data;          /* of one made at run time: what it works on */
   uint32_t min, max;   /* number of arguments */
   uint32_t accepts[6]; /* sets of types of arguments; the last: the rest */
-  value data;          /* where it was made at run time: what it works on */
-  size_t index;
 };
-static inline struct primitive *primitive(value v) {
-  return (struct primitive *)v;
-}
+VIEW(primitive)
 
+struct family {
+  primitive_function *call;
+  const char *const *names;
+};
 #define UNUSED __attribute__((unused))
 #define FUNCTION(id)                                                           \
   static value id(const value *a UNUSED, size_t n UNUSED,                      \
                   const struct primitive *self UNUSED)
-#define ROW_NAMED(row, id, name, signature, variant)                           \
-  static const struct primitive_row row                                        \
-      __attribute__((used, section("primitives"), aligned(8))) = {             \
-          name, signature, id, variant}
-#define ROW_AT(number, ...) ROW_NAMED(row_##number, __VA_ARGS__)
-#define ROW_ON(number, ...) ROW_AT(number, __VA_ARGS__)
-#define ROW(...) ROW_ON(__COUNTER__, __VA_ARGS__)
-#define PRIMITIVE(id, name, signature)                                         \
+#define PRIMITIVE(id, ...)                                                     \
   static primitive_function id;                                                \
-  ROW_NAMED(row_##id, id, name, signature, 0);                                 \
+  static const struct family family_##id                                       \
+      __attribute__((used, section("primitives"), aligned(8))) = {             \
+          id, (const char *const[]){__VA_ARGS__, NULL}};                       \
   FUNCTION(id)
 
-/* Five comparisons by one function, which asks is_order. */
-#define ORDER_ROWS(id, kind, mark, signature)                                  \
-  ROW(id, kind "<" mark, signature, 1);                                        \
-  ROW(id, kind "=" mark, signature, 2);                                        \
-  ROW(id, kind "<=" mark, signature, 3);                                       \
-  ROW(id, kind ">" mark, signature, 4);                                        \
-  ROW(id, kind ">=" mark, signature, 6)
-/* order: -1, 0, 1, or 2 where there is none */
+/*
+ * For comparisons, declared in the order < = <= > >= : is it so, where the
+ * order of two is -1, 0, 1, or 2 if there is none?
+ */
 static inline bool is_order(const struct primitive *self, int order) {
-  return self->row->variant >> (order + 1) & 1;
+  static const unsigned accepted[] = {1, 2, 3, 4, 6};
+  return accepted[self->variant % 5] >> (order + 1) & 1;
 }
 
 void primitives_init(void);
-struct primitive *primitive_make(const struct primitive_row *row);
-/* One with arguments of any type that works on data; copied for each. */
-value primitive_with(const struct primitive_row *row, value data);
+struct primitive *primitive_make(const char *declared, primitive_function *call,
+                                 value data);
 value primitive_call(const struct primitive *p, size_t n, const value *a);
 _Noreturn void primitive_type_error(const struct primitive *p, size_t index,
                                     value argument);
@@ -507,7 +494,7 @@ struct port {
   uintptr_t line;
   value name; /* string or FALSE */
 };
-static inline struct port *port(value v) { return (struct port *)v; }
+VIEW(port)
 #define NO_CHARACTER UINT32_MAX
 value port_open(const char *path, unsigned direction);
 value port_open_string(const void *bytes, size_t length, unsigned direction);

@@ -29,7 +29,7 @@ value list_reverse(value list) {
 size_t list_argument(const struct primitive *self, value list) {
   intptr_t length = list_length(list);
   char message[60];
-  snprintf(message, sizeof message, "%s: not a list", self->row->name);
+  snprintf(message, sizeof message, "%s: not a list", self->name);
   if (length < 0) fail1(message, list);
   return (size_t)length;
 }
@@ -41,67 +41,57 @@ value list_of(const value *items, size_t count, value tail) {
 
 /* -------------------------------------------------------------------- pairs */
 
-PRIMITIVE(cons_of, "cons", "aa") { return cons(a[0], a[1]); }
-PRIMITIVE(car_of, "car", "p") { return car(a[0]); }
-PRIMITIVE(cdr_of, "cdr", "p") { return cdr(a[0]); }
+PRIMITIVE(cons_of, "cons aa") { return cons(a[0], a[1]); }
+PRIMITIVE(car_of, "car p") { return car(a[0]); }
+PRIMITIVE(cdr_of, "cdr p") { return cdr(a[0]); }
 
-PRIMITIVE(set_car, "set-car!", "pa") {
+PRIMITIVE(set_car, "set-car! pa") {
   pair(a[0])->car = a[1];
   return UNSPECIFIED;
 }
 
-PRIMITIVE(set_cdr, "set-cdr!", "pa") {
+PRIMITIVE(set_cdr, "set-cdr! pa") {
   pair(a[0])->cdr = a[1];
   return UNSPECIFIED;
 }
 
 /* The way to go is in the name. */
-FUNCTION(cxr) {
-  const char *name = self->row->name;
+PRIMITIVE(cxr, "caar a", "cadr a", "cdar a", "cddr a", "caaar a", "caadr a",
+          "cadar a", "caddr a", "cdaar a", "cdadr a", "cddar a", "cdddr a",
+          "caaaar a", "caaadr a", "caadar a", "caaddr a", "cadaar a",
+          "cadadr a", "caddar a", "cadddr a", "cdaaar a", "cdaadr a",
+          "cdadar a", "cdaddr a", "cddaar a", "cddadr a", "cdddar a",
+          "cddddr a") {
   value at = a[0];
-  for (size_t i = strlen(name) - 2; i > 0; i--) {
+  for (size_t i = strlen(self->name) - 2; i > 0; i--) {
     if (!is_pair(at)) {
       char message[40];
-      snprintf(message, sizeof message, "%s: no such pair in", name);
+      snprintf(message, sizeof message, "%s: no such pair in", self->name);
       fail1(message, a[0]);
     }
-    at = name[i] == 'a' ? car(at) : cdr(at);
+    at = self->name[i] == 'a' ? car(at) : cdr(at);
   }
   return at;
 }
-#define CXR2(path)                                                             \
-  ROW(cxr, "ca" #path "r", "a", 0);                                            \
-  ROW(cxr, "cd" #path "r", "a", 0)
-#define CXR3(path)                                                             \
-  CXR2(a##path);                                                               \
-  CXR2(d##path)
-CXR2(a);
-CXR2(d);
-CXR3(a);
-CXR3(d);
-CXR3(aa);
-CXR3(ad);
-CXR3(da);
-CXR3(dd);
 
 /* -------------------------------------------------------------------- lists */
 
-PRIMITIVE(list_primitive, "list", "a*") { return list_of(a, n, NIL); }
+PRIMITIVE(list_primitive, "list a*") { return list_of(a, n, NIL); }
 
-PRIMITIVE(cons_star, "cons*", "aa*") { return list_of(a, n - 1, a[n - 1]); }
+PRIMITIVE(cons_star, "cons* aa*") { return list_of(a, n - 1, a[n - 1]); }
 
-PRIMITIVE(make_list, "make-list", "k|a") {
+PRIMITIVE(make_list, "make-list k|a") {
   value made = NIL;
   for (size_t i = size_argument(a[0]); i > 0; i--)
     made = cons(n == 2 ? a[1] : UNSPECIFIED, made);
   return made;
 }
 
-PRIMITIVE(length, "length", "a") {
+PRIMITIVE(length, "length a") {
   return fixnum_from_size(list_argument(self, a[0]));
 }
 
-PRIMITIVE(append, "append", "a*") {
+PRIMITIVE(append, "append a*") {
   struct list_builder out = {NIL, NIL};
   for (size_t i = 0; i + 1 < n; i++) {
     list_argument(self, a[i]);
@@ -110,25 +100,25 @@ PRIMITIVE(append, "append", "a*") {
   return list_end(&out, n == 0 ? NIL : a[n - 1]);
 }
 
-PRIMITIVE(reverse, "reverse", "a") {
+PRIMITIVE(reverse, "reverse a") {
   list_argument(self, a[0]);
   return list_reverse(a[0]);
 }
 
-PRIMITIVE(list_tail, "list-tail", "ak") {
+PRIMITIVE(list_tail, "list-tail ak") {
   value at = a[0];
   for (size_t i = size_argument(a[1]); i > 0; i--, at = cdr(at))
     if (!is_pair(at)) fail("list-tail: list too short", list2(a[0], a[1]));
   return at;
 }
 
-PRIMITIVE(list_ref, "list-ref", "ak") {
+PRIMITIVE(list_ref, "list-ref ak") {
   value at = list_tail(a, n, self);
   if (!is_pair(at)) fail("list-ref: list too short", list2(a[0], a[1]));
   return car(at);
 }
 
-PRIMITIVE(list_copy, "list-copy", "a") {
+PRIMITIVE(list_copy, "list-copy a") {
   struct list_builder out = {NIL, NIL};
   value at = a[0];
   for (; is_pair(at); at = cdr(at)) list_add(&out, car(at));
@@ -139,74 +129,72 @@ PRIMITIVE(list_copy, "list-copy", "a") {
 
 enum { BY_EQ, BY_EQV, BY_EQUAL };
 
-static bool is_same(intptr_t how, value a, value b) {
+static bool is_same(size_t how, value a, value b) {
   if (a == b || how == BY_EQ) return a == b;
   return how == BY_EQV ? is_eqv(a, b) : is_equal(a, b);
 }
 
 /* memq and its kin; a third argument is the equivalence. */
-FUNCTION(find_tail) {
+PRIMITIVE(find_tail, "memq aa", "memv aa", "member aa|f") {
   value at = a[1];
   for (; is_pair(at); at = cdr(at)) {
     machine_poll(); /* the list may be a circle */
     if (n == 3 ? apply2(a[2], a[0], car(at)) != FALSE
-               : is_same(self->row->variant, a[0], car(at)))
+               : is_same(self->variant, a[0], car(at)))
       return at;
   }
   if (at != NIL) list_argument(self, a[1]);
   return FALSE;
 }
-ROW(find_tail, "memq", "aa", BY_EQ);
-ROW(find_tail, "memv", "aa", BY_EQV);
-ROW(find_tail, "member", "aa|f", BY_EQUAL);
 
-FUNCTION(find_entry) {
+PRIMITIVE(find_entry, "assq aa", "assv aa", "assoc aa|f") {
   value at = a[1];
   for (; is_pair(at); at = cdr(at)) {
     machine_poll();
     value entry = car(at);
     if (!is_pair(entry)) fail1("assq, assv, assoc: not a pair", entry);
     if (n == 3 ? apply2(a[2], a[0], car(entry)) != FALSE
-               : is_same(self->row->variant, a[0], car(entry)))
+               : is_same(self->variant, a[0], car(entry)))
       return entry;
   }
   if (at != NIL) list_argument(self, a[1]);
   return FALSE;
 }
-ROW(find_entry, "assq", "aa", BY_EQ);
-ROW(find_entry, "assv", "aa", BY_EQV);
-ROW(find_entry, "assoc", "aa|f", BY_EQUAL);
 
 /* --------------------------------------------------------------- predicates */
 
-FUNCTION(are_same) { return boolean(is_same(self->row->variant, a[0], a[1])); }
-ROW(are_same, "eq?", "aa", BY_EQ);
-ROW(are_same, "eqv?", "aa", BY_EQV);
-ROW(are_same, "equal?", "aa", BY_EQUAL);
-
-PRIMITIVE(not, "not", "a") { return boolean(a[0] == FALSE); }
-PRIMITIVE(is_list, "list?", "a") { return boolean(list_length(a[0]) >= 0); }
-PRIMITIVE(is_eof, "eof-object?", "a") { return boolean(a[0] == END_OF_FILE); }
-
-FUNCTION(is_type) {
-  return boolean(type_fits(a[0], (uint32_t)self->row->variant));
+PRIMITIVE(are_same, "eq? aa", "eqv? aa", "equal? aa") {
+  return boolean(is_same(self->variant, a[0], a[1]));
 }
+
+PRIMITIVE(not, "not a") { return boolean(a[0] == FALSE); }
+PRIMITIVE(is_list, "list? a") { return boolean(list_length(a[0]) >= 0); }
+PRIMITIVE(is_eof, "eof-object? a") { return boolean(a[0] == END_OF_FILE); }
+
 #define INTEGERS (SET(TYPE_FIXNUM) | SET(TYPE_BIGNUM))
-ROW(is_type, "pair?", "a", SET(TYPE_PAIR));
-ROW(is_type, "null?", "a", SET(TYPE_NIL));
-ROW(is_type, "boolean?", "a", SET(TYPE_BOOLEAN));
-ROW(is_type, "symbol?", "a", SET(TYPE_SYMBOL));
-ROW(is_type, "char?", "a", SET(TYPE_CHARACTER));
-ROW(is_type, "string?", "a", SET(TYPE_STRING));
-ROW(is_type, "vector?", "a", SET(TYPE_VECTOR));
-ROW(is_type, "bytevector?", "a", SET(TYPE_BYTEVECTOR));
-ROW(is_type, "hash-table?", "a", SET(TYPE_HASH_TABLE));
-ROW(is_type, "error-object?", "a", SET(TYPE_CONDITION));
-ROW(is_type, "port?", "a", SET(TYPE_PORT));
-ROW(is_type, "procedure?", "a", SET(TYPE_CLOSURE) | SET(TYPE_PRIMITIVE));
-ROW(is_type, "exact-integer?", "a", INTEGERS);
-ROW(is_type, "number?", "a", INTEGERS | SET(TYPE_FLONUM));
-ROW(is_type, "complex?", "a", INTEGERS | SET(TYPE_FLONUM));
-ROW(is_type, "real?", "a", INTEGERS | SET(TYPE_FLONUM));
-ROW(is_type, "exact?", "n", INTEGERS);
-ROW(is_type, "inexact?", "n", SET(TYPE_FLONUM));
+#define NUMBERS (INTEGERS | SET(TYPE_FLONUM))
+PRIMITIVE(is_type, "pair? a", "null? a", "boolean? a", "symbol? a", "char? a",
+          "string? a", "vector? a", "bytevector? a", "hash-table? a",
+          "error-object? a", "port? a", "procedure? a", "number? a",
+          "complex? a", "real? a", "exact-integer? a", "exact? n",
+          "inexact? n") {
+  static const uint32_t sets[] = {SET(TYPE_PAIR),
+                                  SET(TYPE_NIL),
+                                  SET(TYPE_BOOLEAN),
+                                  SET(TYPE_SYMBOL),
+                                  SET(TYPE_CHARACTER),
+                                  SET(TYPE_STRING),
+                                  SET(TYPE_VECTOR),
+                                  SET(TYPE_BYTEVECTOR),
+                                  SET(TYPE_HASH_TABLE),
+                                  SET(TYPE_CONDITION),
+                                  SET(TYPE_PORT),
+                                  SET(TYPE_CLOSURE) | SET(TYPE_PRIMITIVE),
+                                  NUMBERS,
+                                  NUMBERS,
+                                  NUMBERS,
+                                  INTEGERS,
+                                  INTEGERS,
+                                  SET(TYPE_FLONUM)};
+  return boolean(type_fits(a[0], sets[self->variant]));
+}

@@ -95,7 +95,8 @@ struct syntax {
   value ellipsis;
   struct scope *scope; /* where the macro was defined */
 };
-static inline struct syntax *syntax(value v) { return (struct syntax *)v; }
+VIEW(syntax)
+VIEW(variable)
 
 /* expand.c */
 _Noreturn void syntax_error(const char *message, value form);

@@ -174,60 +174,46 @@ static value smaller(value a, value b) { return choose(a, b, -1); }
 
 /* -------------------------------------------------- primitives by families */
 
-enum { ADD, MUL, SUB, DIV, MAX, MIN, GCD, LCM, QUO, REM, MOD, FLOOR, POWER };
-
 /* From left to right; a lone argument is joined to what 0, or 1, is. */
-FUNCTION(fold) {
-  static value (*const operations[])(value, value) = {number_add,
-                                                      number_mul,
-                                                      number_sub,
+PRIMITIVE(fold, "* n*", "/ nn*", "lcm n*", "+ n*", "- nn*", "gcd n*", "max nn*",
+          "min nn*", "quotient nn", "truncate-quotient nn", "remainder nn",
+          "truncate-remainder nn", "modulo nn", "floor-remainder nn",
+          "floor-quotient nn", "expt nn") {
+  static value (*const operations[])(value, value) = {number_mul,
                                                       number_divide,
+                                                      lcm,
+                                                      number_add,
+                                                      number_sub,
+                                                      gcd,
                                                       larger,
                                                       smaller,
-                                                      gcd,
-                                                      lcm,
+                                                      number_quotient,
                                                       number_quotient,
                                                       number_remainder,
+                                                      number_remainder,
+                                                      modulo,
                                                       modulo,
                                                       floor_quotient,
                                                       power};
-  intptr_t operation = self->row->variant;
-  bool is_product = operation == MUL || operation == DIV || operation == LCM;
-  bool first = n > 1 || operation == MAX || operation == MIN;
-  value result = first ? a[0] : fixnum(is_product);
-  for (size_t i = first; i < n; i++)
-    result = operations[operation](result, a[i]);
+  bool is_lone = n < 2 && self->variant < 6;
+  value result = is_lone ? fixnum(self->variant < 3) : a[0];
+  for (size_t i = !is_lone; i < n; i++)
+    result = operations[self->variant](result, a[i]);
   return result;
 }
-ROW(fold, "+", "n*", ADD);
-ROW(fold, "*", "n*", MUL);
-ROW(fold, "-", "nn*", SUB);
-ROW(fold, "/", "nn*", DIV);
-ROW(fold, "max", "nn*", MAX);
-ROW(fold, "min", "nn*", MIN);
-ROW(fold, "gcd", "n*", GCD);
-ROW(fold, "lcm", "n*", LCM);
-ROW(fold, "quotient", "nn", QUO);
-ROW(fold, "truncate-quotient", "nn", QUO);
-ROW(fold, "floor-quotient", "nn", FLOOR);
-ROW(fold, "remainder", "nn", REM);
-ROW(fold, "truncate-remainder", "nn", REM);
-ROW(fold, "modulo", "nn", MOD);
-ROW(fold, "floor-remainder", "nn", MOD);
-ROW(fold, "expt", "nn", POWER);
 
-FUNCTION(are_ordered) {
+PRIMITIVE(are_ordered, "< nn*", "= nn*", "<= nn*", "> nn*", ">= nn*") {
   for (size_t i = 0; i + 1 < n; i++)
     if (!is_order(self, number_compare(a[i], a[i + 1]))) return FALSE;
   return TRUE;
 }
-ORDER_ROWS(are_ordered, "", "", "nn*");
 
 enum { FINITE, INFINITE, NOT_A_NUMBER, RATIONAL, INTEGER, ODD, EVEN };
 
-FUNCTION(number_is) {
+PRIMITIVE(number_is, "finite? n", "infinite? n", "nan? n", "rational? a",
+          "integer? a", "odd? n", "even? n") {
   double d = is_flonum(a[0]) ? flonum_value(a[0]) : 0;
-  switch (self->row->variant) {
+  switch (self->variant) {
     case FINITE: return boolean(isfinite(d));
     case INFINITE: return boolean(isinf(d));
     case NOT_A_NUMBER: return boolean(isnan(d));
@@ -235,63 +221,44 @@ FUNCTION(number_is) {
     case INTEGER: return boolean(is_number(a[0]) && is_integer(a[0]));
     default:
       return boolean((sign(number_remainder(a[0], fixnum(2))) != 0) ==
-                     (self->row->variant == ODD));
+                     (self->variant == ODD));
   }
 }
-ROW(number_is, "finite?", "n", FINITE);
-ROW(number_is, "infinite?", "n", INFINITE);
-ROW(number_is, "nan?", "n", NOT_A_NUMBER);
-ROW(number_is, "rational?", "a", RATIONAL);
-ROW(number_is, "integer?", "a", INTEGER);
-ROW(number_is, "odd?", "n", ODD);
-ROW(number_is, "even?", "n", EVEN);
 
-PRIMITIVE(is_zero, "zero?", "n") {
+PRIMITIVE(is_zero, "zero? n") {
   return boolean(is_flonum(a[0]) ? flonum_value(a[0]) == 0 : a[0] == fixnum(0));
 }
-PRIMITIVE(is_positive, "positive?", "n") { return boolean(sign(a[0]) > 0); }
-PRIMITIVE(is_negative, "negative?", "n") { return boolean(sign(a[0]) < 0); }
+PRIMITIVE(is_positive, "positive? n") { return boolean(sign(a[0]) > 0); }
+PRIMITIVE(is_negative, "negative? n") { return boolean(sign(a[0]) < 0); }
 
-FUNCTION(of_double) {
+PRIMITIVE(of_double, "exp n", "sin n", "cos n", "tan n", "asin n", "acos n") {
   static double (*const functions[])(double) = {exp, sin, cos, tan, asin, acos};
-  return flonum(functions[self->row->variant](number_to_double(a[0])));
+  return flonum(functions[self->variant](number_to_double(a[0])));
 }
-ROW(of_double, "exp", "n", 0);
-ROW(of_double, "sin", "n", 1);
-ROW(of_double, "cos", "n", 2);
-ROW(of_double, "tan", "n", 3);
-ROW(of_double, "asin", "n", 4);
-ROW(of_double, "acos", "n", 5);
 
-FUNCTION(rounded) { /* rint: to even, as the processor does */
+PRIMITIVE(rounded, "floor n", "ceiling n", "truncate n",
+          "round n") { /* rint: to even, as the processor does */
   static double (*const functions[])(double) = {floor, ceil, trunc, rint};
   if (!is_flonum(a[0])) return a[0];
-  return flonum(functions[self->row->variant](flonum_value(a[0])));
+  return flonum(functions[self->variant](flonum_value(a[0])));
 }
-ROW(rounded, "floor", "n", 0);
-ROW(rounded, "ceiling", "n", 1);
-ROW(rounded, "truncate", "n", 2);
-ROW(rounded, "round", "n", 3);
 
 /* -------------------------------------------------------- other primitives */
 
-PRIMITIVE(to_exact, "exact", "n") {
+PRIMITIVE(to_exact, "exact n", "inexact->exact n") {
   if (!is_flonum(a[0])) return a[0];
   if (!is_integer(a[0])) fail1("exact: no exact number is equal to it", a[0]);
   return exact_from_double(flonum_value(a[0]));
 }
-ROW(to_exact, "inexact->exact", "n", 0);
 
-PRIMITIVE(to_inexact, "inexact", "n") { return inexact(a[0]); }
-ROW(to_inexact, "exact->inexact", "n", 0);
+PRIMITIVE(to_inexact, "inexact n", "exact->inexact n") { return inexact(a[0]); }
 
-PRIMITIVE(absolute, "abs", "n") {
+PRIMITIVE(absolute, "abs n", "magnitude n") {
   if (is_flonum(a[0])) return flonum(fabs(flonum_value(a[0])));
   return sign(a[0]) < 0 ? negated(a[0]) : a[0];
 }
-ROW(absolute, "magnitude", "n", 0);
 
-PRIMITIVE(square, "square", "n") { return number_mul(a[0], a[0]); }
+PRIMITIVE(square, "square n") { return number_mul(a[0], a[0]); }
 
 /* The largest integer whose square is not above v, and the difference. */
 static void square_root(value v, value *root, value *rest) {
@@ -307,25 +274,25 @@ static void square_root(value v, value *root, value *rest) {
   *rest = fixnum(n - r * r);
 }
 
-PRIMITIVE(exact_integer_sqrt, "exact-integer-sqrt", "z") {
+PRIMITIVE(exact_integer_sqrt, "exact-integer-sqrt z") {
   struct vector *parts = vector(make_sequence(TYPE_VALUES, 2));
   if (sign(a[0]) < 0) fail1("exact-integer-sqrt: negative", a[0]);
   square_root(a[0], &parts->items[0], &parts->items[1]);
   return (value)parts;
 }
 
-PRIMITIVE(sqrt_primitive, "sqrt", "n") {
+PRIMITIVE(sqrt_primitive, "sqrt n") {
   value root, rest = FALSE;
   if (!is_flonum(a[0]) && sign(a[0]) >= 0) square_root(a[0], &root, &rest);
   return rest == fixnum(0) ? root : flonum(sqrt(number_to_double(a[0])));
 }
 
-PRIMITIVE(log_primitive, "log", "n|n") {
+PRIMITIVE(log_primitive, "log n|n") {
   double result = log(number_to_double(a[0]));
   return flonum(n == 2 ? result / log(number_to_double(a[1])) : result);
 }
 
-PRIMITIVE(atan_primitive, "atan", "n|n") {
+PRIMITIVE(atan_primitive, "atan n|n") {
   return flonum(
       atan2(number_to_double(a[0]), n == 2 ? number_to_double(a[1]) : 1));
 }
@@ -337,10 +304,10 @@ static unsigned radix_of(const value *a, size_t n) {
   return (unsigned)fixnum_value(a[1]);
 }
 
-PRIMITIVE(number_to_string, "number->string", "n|k") {
+PRIMITIVE(number_to_string, "number->string n|k") {
   return number_format(a[0], radix_of(a, n));
 }
 
-PRIMITIVE(string_to_number, "string->number", "s|k") {
+PRIMITIVE(string_to_number, "string->number s|k") {
   return number_parse(utf8_from_string(a[0], NULL), radix_of(a, n));
 }

@@ -212,19 +212,18 @@ static value char_or_end(uint32_t c) {
   return c == NO_CHARACTER ? END_OF_FILE : character(c);
 }
 
-PRIMITIVE(read_char, "read-char", "|o") {
+PRIMITIVE(read_char, "read-char |o") {
   return char_or_end(port_read(port_argument(a, n, 0, PORT_INPUT)));
 }
 
-PRIMITIVE(peek_char, "peek-char", "|o") {
+PRIMITIVE(peek_char, "peek-char |o") {
   return char_or_end(port_peek(port_argument(a, n, 0, PORT_INPUT)));
 }
 
-PRIMITIVE(is_ready, "char-ready?", "|o") {
+PRIMITIVE(is_ready, "char-ready? |o", "u8-ready? |o") {
   value p = n ? a[0] : current_input();
   return boolean(port(p)->direction & PORT_INPUT);
 }
-ROW(is_ready, "u8-ready?", "|o", 0);
 
 /* Up to the end of a line, or of the file, or that many characters. */
 static value read_text(value p, size_t limit, bool line) {
@@ -238,32 +237,29 @@ static value read_text(value p, size_t limit, bool line) {
   return port_take_string(out);
 }
 
-PRIMITIVE(read_line, "read-line", "|o") {
+PRIMITIVE(read_line, "read-line |o") {
   return read_text(port_argument(a, n, 0, PORT_INPUT), SIZE_MAX, true);
 }
 
-PRIMITIVE(read_string, "read-string", "k|o") {
+PRIMITIVE(read_string, "read-string k|o") {
   value p = port_argument(a, n, 1, PORT_INPUT);
   return read_text(p, size_argument(a[0]), false);
 }
 
-PRIMITIVE(read_primitive, "read", "|o") {
+PRIMITIVE(read_primitive, "read |o") {
   return read_datum(port_argument(a, n, 0, PORT_INPUT));
 }
 
-/* The variant: is the byte taken? */
-FUNCTION(next_byte) {
+PRIMITIVE(next_byte, "read-u8 |o", "peek-u8 |o") {
   struct port *p = port(port_argument(a, n, 0, PORT_INPUT | PORT_BINARY));
   if (p->start == p->end && !refill(p)) return END_OF_FILE;
   value byte = fixnum(p->data[p->start]);
-  p->start += (size_t)self->row->variant;
+  p->start += self->variant == 0;
   return byte;
 }
-ROW(next_byte, "read-u8", "|o", 1);
-ROW(next_byte, "peek-u8", "|o", 0);
 
 /* (read-bytevector! bytevector port start end) */
-PRIMITIVE(read_bytevector, "read-bytevector!", "b|okk") {
+PRIMITIVE(read_bytevector, "read-bytevector! b|okk") {
   struct port *p = port(port_argument(a, n, 1, PORT_INPUT | PORT_BINARY));
   struct range r = range_of(a, n, 2, bytevector(a[0])->length);
   size_t start = r.start;
@@ -279,12 +275,12 @@ PRIMITIVE(read_bytevector, "read-bytevector!", "b|okk") {
                                            : fixnum_from_size(r.start - start);
 }
 
-PRIMITIVE(write_char, "write-char", "c|o") {
+PRIMITIVE(write_char, "write-char c|o") {
   port_write(port_argument(a, n, 1, PORT_OUTPUT), character_code(a[0]));
   return UNSPECIFIED;
 }
 
-PRIMITIVE(write_string, "write-string", "s|okk") {
+PRIMITIVE(write_string, "write-string s|okk") {
   value p = port_argument(a, n, 1, PORT_OUTPUT);
   struct range r = range_of(a, n, 2, string(a[0])->length);
   for (; r.start < r.end; r.start++)
@@ -292,13 +288,13 @@ PRIMITIVE(write_string, "write-string", "s|okk") {
   return UNSPECIFIED;
 }
 
-PRIMITIVE(newline, "newline", "|o") {
+PRIMITIVE(newline, "newline |o") {
   port_write(port_argument(a, n, 0, PORT_OUTPUT), '\n');
   return UNSPECIFIED;
 }
 
 /* (write-bytevector bytevector port start end) */
-PRIMITIVE(write_bytevector, "write-bytevector", "b|okk") {
+PRIMITIVE(write_bytevector, "write-bytevector b|okk") {
   value p = port_argument(a, n, 1, PORT_OUTPUT | PORT_BINARY);
   struct range r = range_of(a, n, 2, bytevector(a[0])->length);
   const char *bytes = (const char *)bytevector(a[0])->bytes;
@@ -306,83 +302,71 @@ PRIMITIVE(write_bytevector, "write-bytevector", "b|okk") {
   return UNSPECIFIED;
 }
 
-PRIMITIVE(flush_output, "flush-output-port", "|o") {
+PRIMITIVE(flush_output, "flush-output-port |o") {
   port_flush(n ? a[0] : current_output());
   return UNSPECIFIED;
 }
 
-PRIMITIVE(close_primitive, "close-port", "o") {
+PRIMITIVE(close_primitive, "close-port o", "close-input-port o",
+          "close-output-port o") {
   port_close(a[0]);
   return UNSPECIFIED;
 }
-ROW(close_primitive, "close-input-port", "o", 0);
-ROW(close_primitive, "close-output-port", "o", 0);
 
-/* The variants of these: the direction. */
-FUNCTION(open_file) {
-  char *path = utf8_from_string(a[0], NULL);
-  return port_open(path, (unsigned)self->row->variant);
+PRIMITIVE(open_file, "open-input-file s", "open-output-file s",
+          "open-binary-input-file s", "open-binary-output-file s") {
+  unsigned binary = self->variant < 2 ? 0 : PORT_BINARY;
+  unsigned direction = self->variant % 2 ? PORT_OUTPUT : PORT_INPUT;
+  return port_open(utf8_from_string(a[0], NULL), direction | binary);
 }
-ROW(open_file, "open-input-file", "s", PORT_INPUT);
-ROW(open_file, "open-output-file", "s", PORT_OUTPUT);
-ROW(open_file, "open-binary-input-file", "s", PORT_INPUT | PORT_BINARY);
-ROW(open_file, "open-binary-output-file", "s", PORT_OUTPUT | PORT_BINARY);
 
-PRIMITIVE(open_input_string, "open-input-string", "s") {
+PRIMITIVE(open_input_string, "open-input-string s") {
   size_t length;
   char *utf8 = utf8_from_string(a[0], &length);
   return port_open_string(utf8, length, PORT_INPUT);
 }
 
-PRIMITIVE(open_input_bytes, "open-input-bytevector", "b") {
+PRIMITIVE(open_input_bytes, "open-input-bytevector b") {
   struct bytevector *b = bytevector(a[0]);
   return port_open_string(b->bytes, b->length, PORT_INPUT | PORT_BINARY);
 }
 
-FUNCTION(open_output) {
-  return port_make(-1, (unsigned)self->row->variant, FALSE);
+static unsigned output(const struct primitive *self) {
+  return self->variant ? PORT_OUTPUT | PORT_BINARY : PORT_OUTPUT;
 }
-ROW(open_output, "open-output-string", "", PORT_OUTPUT);
-ROW(open_output, "open-output-bytevector", "", PORT_OUTPUT | PORT_BINARY);
 
-FUNCTION(get_output) {
+PRIMITIVE(open_output, "open-output-string", "open-output-bytevector") {
+  return port_make(-1, output(self), FALSE);
+}
+
+PRIMITIVE(get_output, "get-output-string o", "get-output-bytevector o") {
   struct port *p = port(a[0]);
-  if (p->fd >= 0 || !p->data ||
-      (p->direction & (PORT_OUTPUT | PORT_BINARY)) != self->row->variant)
+  if (p->fd >= 0 || !p->data || p->direction != output(self))
     fail1("not such a port in memory", a[0]);
   return p->direction & PORT_BINARY ? make_bytes(p->data, p->end)
                                     : port_take_string(a[0]);
 }
-ROW(get_output, "get-output-string", "o", PORT_OUTPUT);
-ROW(get_output, "get-output-bytevector", "o", PORT_OUTPUT | PORT_BINARY);
 
-FUNCTION(is_port) {
-  return boolean(has_type(a[0], TYPE_PORT) &&
-                 port(a[0])->direction & self->row->variant);
-}
-ROW(is_port, "input-port?", "a", PORT_INPUT);
-ROW(is_port, "output-port?", "a", PORT_OUTPUT);
-ROW(is_port, "binary-port?", "a", PORT_BINARY);
-
-PRIMITIVE(is_textual, "textual-port?", "a") {
-  return boolean(has_type(a[0], TYPE_PORT) &&
-                 !(port(a[0])->direction & PORT_BINARY));
+PRIMITIVE(is_port, "input-port? a", "output-port? a", "binary-port? a",
+          "textual-port? a") {
+  if (!has_type(a[0], TYPE_PORT)) return FALSE;
+  bool is_binary = port(a[0])->direction & PORT_BINARY;
+  if (self->variant == 3) return boolean(!is_binary);
+  return boolean(port(a[0])->direction >> self->variant & 1);
 }
 
-FUNCTION(is_open) {
-  return boolean(port(a[0])->open &&
-                 port(a[0])->direction & self->row->variant);
+PRIMITIVE(is_open, "input-port-open? o", "output-port-open? o") {
+  bool fits = port(a[0])->direction >> self->variant & 1;
+  return boolean(port(a[0])->open && fits);
 }
-ROW(is_open, "input-port-open?", "o", PORT_INPUT);
-ROW(is_open, "output-port-open?", "o", PORT_OUTPUT);
 
-PRIMITIVE(end_of_file, "eof-object", "") { return END_OF_FILE; }
+PRIMITIVE(end_of_file, "eof-object") { return END_OF_FILE; }
 
-PRIMITIVE(file_exists, "file-exists?", "s") {
+PRIMITIVE(file_exists, "file-exists? s") {
   return boolean(access(utf8_from_string(a[0], NULL), F_OK) == 0);
 }
 
-PRIMITIVE(delete_file, "delete-file", "s") {
+PRIMITIVE(delete_file, "delete-file s") {
   check_files(a[0]);
   if (unlink(utf8_from_string(a[0], NULL)) != 0)
     file_error("cannot delete file", a[0]);

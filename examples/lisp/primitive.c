@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * primitive.c: procedures written in C.  Each is declared by a row where it is
- * defined (see lisp.h); here the rows become values, and calls are checked
- * against them, so that no primitive looks at the number of its arguments or
+ * primitive.c: procedures written in C.  Each is declared where it is
+ * defined (see lisp.h); here they become values, and calls are checked against
+ * the signatures, so that no primitive looks at the number of its arguments or
  * at their types again.
  */
 #include "lisp.h"
@@ -48,7 +48,7 @@ _Noreturn void primitive_type_error(const struct primitive *p, size_t index,
   for (size_t i = 0; i < sizeof letters / sizeof letters[0]; i++)
     if (letters[i].set == p->accepts[index < 5 ? index : 5])
       noun = letters[i].noun;
-  snprintf(message, sizeof message, "%s: argument %zu is not %s", p->row->name,
+  snprintf(message, sizeof message, "%s: argument %zu is not %s", p->name,
            index + 1, noun);
   fail1(message, argument);
 }
@@ -58,22 +58,27 @@ value primitive_call(const struct primitive *p, size_t n, const value *a) {
   for (size_t i = 0; i < n; i++)
     if (UNLIKELY(!type_fits(a[i], p->accepts[i < 5 ? i : 5])))
       primitive_type_error(p, i, a[i]);
-  return p->row->call(a, n, p);
+  return p->call(a, n, p);
 }
 
-struct primitive *primitive_make(const struct primitive_row *row) {
+/* declared: the name and the signature, with a blank between. */
+struct primitive *primitive_make(const char *declared, primitive_function *call,
+                                 value data) {
   struct primitive *p = make_object(TYPE_PRIMITIVE, sizeof *p);
-  p->row = row;
-  size_t count = 0;
+  size_t length = strcspn(declared, " "), count = 0;
   bool optional = false;
-  for (const char *s = row->signature; *s; s++) {
+  p->name = gc_strndup(declared, length);
+  if (!p->name) fail_memory();
+  p->call = call;
+  p->data = data;
+  for (const char *s = declared + length; *s; s++) {
     if (*s == '|') {
       optional = true;
     } else if (*s == '*') {
       p->min -= !optional;
       p->max = UINT32_MAX;
       while (count < 6) p->accepts[count++] = letter_find(s[-1])->set;
-    } else {
+    } else if (*s != ' ') {
       p->accepts[count++] = letter_find(*s)->set;
       p->min += !optional;
       p->max++;
@@ -82,17 +87,13 @@ struct primitive *primitive_make(const struct primitive_row *row) {
   return p;
 }
 
-value primitive_with(const struct primitive_row *row, value data) {
-  struct primitive *p = primitive_make(row);
-  p->data = data;
-  return (value)p;
-}
-
 void primitives_init(void) {
-  extern const struct primitive_row __start_primitives[], __stop_primitives[];
-  for (const struct primitive_row *row = __start_primitives;
-       row < __stop_primitives; row++) {
-    struct symbol *s = symbol(sym(row->name));
-    s->builtin = s->global = (value)primitive_make(row);
-  }
+  extern const struct family __start_primitives[], __stop_primitives[];
+  for (const struct family *f = __start_primitives; f < __stop_primitives; f++)
+    for (size_t i = 0; f->names[i]; i++) {
+      struct primitive *p = primitive_make(f->names[i], f->call, FALSE);
+      struct symbol *s = symbol(sym(p->name));
+      p->variant = i;
+      s->builtin = s->global = (value)p;
+    }
 }

@@ -158,7 +158,7 @@ static void print_named(struct printer *p, value v) {
                                       [TYPE_GUARD] = "guard"};
   enum type type = type_of(v);
   value name = type == TYPE_CLOSURE       ? closure(v)->code->name
-               : type == TYPE_PRIMITIVE   ? text(primitive(v)->row->name)
+               : type == TYPE_PRIMITIVE   ? text(primitive(v)->name)
                : type == TYPE_RECORD_TYPE ? cell(v)->first
                : type == TYPE_CONDITION   ? condition(v)->message
                : type == TYPE_PORT        ? port(v)->name
@@ -313,12 +313,9 @@ void condition_print(value object, value port) {
   port_write(port, '\n');
 }
 
-FUNCTION(print_primitive) {
+PRIMITIVE(print_primitive, "display a|o", "write a|o", "write-shared a|o",
+          "write-simple a|o") {
   value port = port_argument(a, n, 1, PORT_OUTPUT);
-  print(a[0], port, (enum print_style)self->row->variant);
+  print(a[0], port, (enum print_style)self->variant);
   return UNSPECIFIED;
 }
-ROW(print_primitive, "display", "a|o", DISPLAY);
-ROW(print_primitive, "write", "a|o", WRITE);
-ROW(print_primitive, "write-shared", "a|o", WRITE_SHARED);
-ROW(print_primitive, "write-simple", "a|o", WRITE_SIMPLE);

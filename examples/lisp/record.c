@@ -8,19 +8,15 @@
 
 #include <stdio.h>
 
-PRIMITIVE(record_type, "%record-type", "yl") {
+PRIMITIVE(record_type, "%record-type yl") {
   return make_cell(TYPE_RECORD_TYPE, a[0], a[1]);
 }
 
 /* A procedure of that name with argc arguments, for records of that type. */
 static struct primitive *procedure(value type, value name, size_t argc,
                                    primitive_function *call) {
-  struct primitive_row *row = allocate(sizeof *row);
-  row->name = utf8_from_string(symbol(name)->name, NULL);
-  row->signature = "a*";
-  row->call = call;
-  struct primitive *p = primitive_make(row);
-  p->data = type;
+  struct primitive *p = primitive_make("record a*", call, type);
+  p->name = utf8_from_string(symbol(name)->name, NULL);
   p->min = p->max = (uint32_t)argc;
   return p;
 }
@@ -45,7 +41,7 @@ FUNCTION(construct) {
   return (value)r;
 }
 
-PRIMITIVE(record_constructor, "%record-constructor", "tly") {
+PRIMITIVE(record_constructor, "%record-constructor tly") {
   struct list_builder indices = {NIL, NIL};
   for (value f = a[1]; f != NIL; f = cdr(f))
     list_add(&indices, fixnum_from_size(field_index(a[0], car(f))));
@@ -59,7 +55,7 @@ static bool is_instance(value v, value type) {
 
 FUNCTION(is_record) { return boolean(is_instance(a[0], self->data)); }
 
-PRIMITIVE(record_predicate, "%record-predicate", "ty") {
+PRIMITIVE(record_predicate, "%record-predicate ty") {
   return (value)procedure(a[0], a[1], 1, is_record);
 }
 
@@ -68,20 +64,20 @@ FUNCTION(access) {
   if (UNLIKELY(!is_instance(a[0], self->data))) {
     char message[200];
     value type = symbol(cell(self->data)->first)->name;
-    snprintf(message, sizeof message, "%s: argument 1 is not a %s",
-             self->row->name, utf8_from_string(type, NULL));
+    snprintf(message, sizeof message, "%s: argument 1 is not a %s", self->name,
+             utf8_from_string(type, NULL));
     fail1(message, a[0]);
   }
-  value *field = &vector(a[0])->items[self->index];
+  value *field = &vector(a[0])->items[self->variant];
   if (n == 1) return *field;
   *field = a[1];
   return UNSPECIFIED;
 }
 
 /* (%record-accessor type field name arguments) */
-PRIMITIVE(record_accessor, "%record-accessor", "tyyk") {
+PRIMITIVE(record_accessor, "%record-accessor tyyk") {
   struct primitive *p =
       procedure(a[0], a[2], (size_t)fixnum_value(a[3]), access);
-  p->index = field_index(a[0], a[1]);
+  p->variant = field_index(a[0], a[1]);
   return (value)p;
 }

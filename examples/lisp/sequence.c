@@ -101,49 +101,43 @@ value vector_to_list(value v) {
 
 /* --------------------------------------------------------------- primitives */
 
-/* The variant of a row is the type of what is made. */
-#define MADE ((enum type)self->row->variant)
+/* The type of what is made, by the name's place in the list. */
+static enum type made(const struct primitive *self) {
+  static const enum type types[] = {TYPE_VECTOR, TYPE_STRING, TYPE_BYTEVECTOR};
+  return types[self->variant];
+}
 
-FUNCTION(make) {
-  value v = make_sequence(MADE, size_argument(a[0]));
-  value fill = MADE == TYPE_STRING ? character(' ') : fixnum(0);
+PRIMITIVE(make, "make-vector k|a", "make-string k|c", "make-bytevector k|k") {
+  value v = make_sequence(made(self), size_argument(a[0]));
+  value fill = made(self) == TYPE_STRING ? character(' ') : fixnum(0);
   items_set(v, 0, length_of(v), n == 2 ? a[1] : fill);
   return v;
 }
-ROW(make, "make-vector", "k|a", TYPE_VECTOR);
-ROW(make, "make-string", "k|c", TYPE_STRING);
-ROW(make, "make-bytevector", "k|k", TYPE_BYTEVECTOR);
 
-FUNCTION(of_items) {
-  value v = make_sequence(MADE, n);
+PRIMITIVE(of_items, "vector a*", "string c*", "bytevector k*") {
+  value v = make_sequence(made(self), n);
   for (size_t i = 0; i < n; i++) items_set(v, i, i + 1, a[i]);
   return v;
 }
-ROW(of_items, "vector", "a*", TYPE_VECTOR);
-ROW(of_items, "string", "c*", TYPE_STRING);
-ROW(of_items, "bytevector", "k*", TYPE_BYTEVECTOR);
 
-FUNCTION(of_list) {
+PRIMITIVE(of_list, "list->vector l", "list->string l") {
   list_argument(self, a[0]);
-  return sequence_from_list(MADE, a[0]);
+  return sequence_from_list(made(self), a[0]);
 }
-ROW(of_list, "list->vector", "l", TYPE_VECTOR);
-ROW(of_list, "list->string", "l", TYPE_STRING);
 
-FUNCTION(convert) {
+PRIMITIVE(convert, "string->vector s|kk", "vector->string v|kk") {
   struct range r = part_of(a, n, 1);
-  value v = make_sequence(MADE, r.end - r.start);
+  value v = make_sequence(made(self), r.end - r.start);
   for (size_t i = r.start; i < r.end; i++)
     items_set(v, i - r.start, i - r.start + 1, item_get(a[0], i));
   return v;
 }
-ROW(convert, "string->vector", "s|kk", TYPE_VECTOR);
-ROW(convert, "vector->string", "v|kk", TYPE_STRING);
 
-FUNCTION(append) {
+PRIMITIVE(append, "vector-append v*", "string-append s*",
+          "bytevector-append b*") {
   size_t length = 0;
   for (size_t i = 0; i < n; i++) length += length_of(a[i]);
-  value all = make_sequence(MADE, length);
+  value all = make_sequence(made(self), length);
   length = 0;
   for (size_t i = 0; i < n; i++) {
     items_copy(all, length, a[i], (struct range){0, length_of(a[i])});
@@ -151,52 +145,42 @@ FUNCTION(append) {
   }
   return all;
 }
-ROW(append, "vector-append", "v*", TYPE_VECTOR);
-ROW(append, "string-append", "s*", TYPE_STRING);
-ROW(append, "bytevector-append", "b*", TYPE_BYTEVECTOR);
 
-FUNCTION(length) { return fixnum_from_size(length_of(a[0])); }
-ROW(length, "vector-length", "v", 0);
-ROW(length, "string-length", "s", 0);
-ROW(length, "bytevector-length", "b", 0);
+PRIMITIVE(length, "vector-length v", "string-length s", "bytevector-length b") {
+  return fixnum_from_size(length_of(a[0]));
+}
 
-FUNCTION(ref) { return item_get(a[0], index_of(a)); }
-ROW(ref, "vector-ref", "vk", 0);
-ROW(ref, "string-ref", "sk", 0);
-ROW(ref, "bytevector-u8-ref", "bk", 0);
+PRIMITIVE(ref, "vector-ref vk", "string-ref sk", "bytevector-u8-ref bk") {
+  return item_get(a[0], index_of(a));
+}
 
-FUNCTION(set) {
+PRIMITIVE(set, "vector-set! vka", "string-set! skc", "bytevector-u8-set! bkk") {
   size_t i = index_of(a);
   check_mutable(a[0]);
   items_set(a[0], i, i + 1, a[2]);
   return UNSPECIFIED;
 }
-ROW(set, "vector-set!", "vka", 0);
-ROW(set, "string-set!", "skc", 0);
-ROW(set, "bytevector-u8-set!", "bkk", 0);
 
-FUNCTION(to_list) { return list_from_sequence(a[0], part_of(a, n, 1)); }
-ROW(to_list, "vector->list", "v|kk", 0);
-ROW(to_list, "string->list", "s|kk", 0);
+PRIMITIVE(to_list, "vector->list v|kk", "string->list s|kk") {
+  return list_from_sequence(a[0], part_of(a, n, 1));
+}
 
-FUNCTION(copy) { return sequence_part(a[0], part_of(a, n, 1)); }
-ROW(copy, "vector-copy", "v|kk", 0);
-ROW(copy, "string-copy", "s|kk", 0);
-ROW(copy, "substring", "sk|k", 0);
-ROW(copy, "bytevector-copy", "b|kk", 0);
+PRIMITIVE(copy, "vector-copy v|kk", "string-copy s|kk", "substring sk|k",
+          "bytevector-copy b|kk") {
+  return sequence_part(a[0], part_of(a, n, 1));
+}
 
-FUNCTION(fill) {
+PRIMITIVE(fill, "vector-fill! va|kk", "string-fill! sc|kk",
+          "bytevector-fill! bk|kk") {
   struct range r = part_of(a, n, 2);
   check_mutable(a[0]);
   items_set(a[0], r.start, r.end, a[1]);
   return UNSPECIFIED;
 }
-ROW(fill, "vector-fill!", "va|kk", 0);
-ROW(fill, "string-fill!", "sc|kk", 0);
-ROW(fill, "bytevector-fill!", "bk|kk", 0);
 
 /* (vector-copy! to at from start end) */
-FUNCTION(copy_to) {
+PRIMITIVE(copy_to, "vector-copy! vkv|kk", "string-copy! sks|kk",
+          "bytevector-copy! bkb|kk") {
   struct range r = range_of(a, n, 3, length_of(a[2]));
   size_t at = (size_t)fixnum_value(a[1]);
   check_mutable(a[0]);
@@ -205,17 +189,14 @@ FUNCTION(copy_to) {
   items_copy(a[0], at, a[2], r);
   return UNSPECIFIED;
 }
-ROW(copy_to, "vector-copy!", "vkv|kk", 0);
-ROW(copy_to, "string-copy!", "sks|kk", 0);
-ROW(copy_to, "bytevector-copy!", "bkb|kk", 0);
 
-PRIMITIVE(utf8_to_string, "utf8->string", "b|kk") {
+PRIMITIVE(utf8_to_string, "utf8->string b|kk") {
   struct range r = part_of(a, n, 1);
   const char *bytes = (const char *)bytevector(a[0])->bytes;
   return make_string_utf8(bytes + r.start, r.end - r.start);
 }
 
-PRIMITIVE(string_to_utf8, "string->utf8", "s|kk") {
+PRIMITIVE(string_to_utf8, "string->utf8 s|kk") {
   size_t bytes;
   char *utf8 = utf8_from_string(sequence_part(a[0], part_of(a, n, 1)), &bytes);
   return make_bytes(utf8, bytes);

@@ -48,7 +48,7 @@ value load_file(value path) {
   return UNSPECIFIED;
 }
 
-PRIMITIVE(read_file, "%read-file", "s") {
+PRIMITIVE(read_file, "%read-file s") {
   value p = port_open_near(a[0]);
   struct list_builder data = {NIL, NIL};
   for (value d = read_datum(p); d != END_OF_FILE; d = read_datum(p))
@@ -57,16 +57,14 @@ PRIMITIVE(read_file, "%read-file", "s") {
   return data.first;
 }
 
-PRIMITIVE(load, "load", "s|a") { return load_file(a[0]); }
-PRIMITIVE(eval_primitive, "eval", "a|a") { return eval_toplevel(a[0]); }
+PRIMITIVE(load, "load s|a") { return load_file(a[0]); }
+PRIMITIVE(eval_primitive, "eval a|a") { return eval_toplevel(a[0]); }
 
 /* There is one environment. */
-PRIMITIVE(environment, "environment", "a*") {
+PRIMITIVE(environment, "environment a*", "interaction-environment",
+          "scheme-report-environment |a", "null-environment |a") {
   return make_cell(TYPE_ENVIRONMENT, FALSE, FALSE);
 }
-ROW(environment, "interaction-environment", "", 0);
-ROW(environment, "scheme-report-environment", "|a", 0);
-ROW(environment, "null-environment", "|a", 0);
 
 static void make_builtin(struct symbol *s, void *data) {
   (void)data;
@@ -92,20 +90,20 @@ void command_line_set(int argc, char **argv) {
     command_line = cons(text(argv[i - 1]), command_line);
 }
 
-PRIMITIVE(command_line_get, "command-line", "") { return command_line; }
+PRIMITIVE(command_line_get, "command-line") { return command_line; }
 
-PRIMITIVE(exit_primitive, "exit", "|a") { exit_with(n ? a[0] : TRUE); }
+PRIMITIVE(exit_primitive, "exit |a") { exit_with(n ? a[0] : TRUE); }
 
-PRIMITIVE(emergency_exit, "emergency-exit", "|a") {
+PRIMITIVE(emergency_exit, "emergency-exit |a") {
   _exit(n ? exit_status(a[0]) : 0);
 }
 
-PRIMITIVE(get_variable, "get-environment-variable", "s") {
+PRIMITIVE(get_variable, "get-environment-variable s") {
   const char *v = getenv(utf8_from_string(a[0], NULL));
   return v ? text(v) : FALSE;
 }
 
-PRIMITIVE(get_variables, "get-environment-variables", "") {
+PRIMITIVE(get_variables, "get-environment-variables") {
   value list = NIL;
   for (char **e = environ; *e; e++) {
     char *equals = strchr(*e, '=');
@@ -124,19 +122,19 @@ int64_t clock_ns(void) {
   return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
-PRIMITIVE(current_jiffy, "current-jiffy", "") {
+PRIMITIVE(current_jiffy, "current-jiffy") {
   return integer_from_int64(clock_ns());
 }
 
-PRIMITIVE(jiffies, "jiffies-per-second", "") { return fixnum(1000000000); }
+PRIMITIVE(jiffies, "jiffies-per-second") { return fixnum(1000000000); }
 
-PRIMITIVE(current_second, "current-second", "") {
+PRIMITIVE(current_second, "current-second") {
   struct timespec now;
   clock_gettime(CLOCK_REALTIME, &now);
   return flonum((double)now.tv_sec + (double)now.tv_nsec * 1e-9);
 }
 
-PRIMITIVE(collect, "gc", "") {
+PRIMITIVE(collect, "gc") {
   gc_collect();
   return UNSPECIFIED;
 }
@@ -145,7 +143,7 @@ PRIMITIVE(collect, "gc", "") {
   { #field, offsetof(struct gc_stats, field) }
 
 /* An association list with the names of struct gc_stats. */
-PRIMITIVE(statistics, "gc-stats", "") {
+PRIMITIVE(statistics, "gc-stats") {
   static const struct {
     const char *name;
     size_t offset;

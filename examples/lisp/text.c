@@ -12,14 +12,14 @@
 
 enum { UP, DOWN, FOLD };
 
-static uint32_t change_case(uint32_t c, intptr_t how) {
+static uint32_t change_case(uint32_t c, size_t how) {
   if (how == UP) return (uint32_t)towupper((wint_t)c);
   /* Final sigma is the one small letter that folds to another one. */
   if (how == FOLD && c == 0x3c2) return 0x3c3;
   return (uint32_t)towlower((wint_t)c);
 }
 
-static value change_string(value s, intptr_t how) {
+static value change_string(value s, size_t how) {
   value out = make_sequence(TYPE_STRING, string(s)->length);
   for (size_t i = 0; i < string(s)->length; i++)
     string(out)->chars[i] = change_case(string(s)->chars[i], how);
@@ -28,22 +28,19 @@ static value change_string(value s, intptr_t how) {
 
 value fold_case(value s) { return change_string(s, FOLD); }
 
-FUNCTION(char_case) {
-  return character(change_case(character_code(a[0]), self->row->variant));
+PRIMITIVE(char_case, "char-upcase c", "char-downcase c", "char-foldcase c") {
+  return character(change_case(character_code(a[0]), self->variant));
 }
-ROW(char_case, "char-upcase", "c", UP);
-ROW(char_case, "char-downcase", "c", DOWN);
-ROW(char_case, "char-foldcase", "c", FOLD);
 
-FUNCTION(string_case) { return change_string(a[0], self->row->variant); }
-ROW(string_case, "string-upcase", "s", UP);
-ROW(string_case, "string-downcase", "s", DOWN);
-ROW(string_case, "string-foldcase", "s", FOLD);
+PRIMITIVE(string_case, "string-upcase s", "string-downcase s",
+          "string-foldcase s") {
+  return change_string(a[0], self->variant);
+}
 
 /* --------------------------------------------------------------- properties */
 
 /* The zeros of decimal digits; nine others follow each. */
-PRIMITIVE(digit_value, "digit-value", "c") {
+PRIMITIVE(digit_value, "digit-value c") {
   static const uint32_t zeros[] = {
       0x30,   0x660,  0x6f0,  0x7c0,  0x966,  0x9e6,  0xa66,  0xae6,
       0xb66,  0xbe6,  0xc66,  0xce6,  0xd66,  0xe50,  0xed0,  0xf20,
@@ -56,10 +53,11 @@ PRIMITIVE(digit_value, "digit-value", "c") {
 
 enum { ALPHABETIC, NUMERIC, WHITESPACE, UPPER, LOWER };
 
-FUNCTION(char_is) {
+PRIMITIVE(char_is, "char-alphabetic? c", "char-numeric? c",
+          "char-whitespace? c", "char-upper-case? c", "char-lower-case? c") {
   wint_t c = (wint_t)character_code(a[0]);
   bool is_digit = digit_value(a, n, self) != FALSE;
-  switch (self->row->variant) {
+  switch (self->variant) {
     case ALPHABETIC: return boolean(iswalpha(c) && !is_digit);
     case NUMERIC: return boolean(is_digit);
     case WHITESPACE: return boolean(iswspace(c) || c == 0xa0 || c == 0x202f);
@@ -67,17 +65,12 @@ FUNCTION(char_is) {
     default: return boolean(iswlower(c));
   }
 }
-ROW(char_is, "char-alphabetic?", "c", ALPHABETIC);
-ROW(char_is, "char-numeric?", "c", NUMERIC);
-ROW(char_is, "char-whitespace?", "c", WHITESPACE);
-ROW(char_is, "char-upper-case?", "c", UPPER);
-ROW(char_is, "char-lower-case?", "c", LOWER);
 
-PRIMITIVE(char_to_integer, "char->integer", "c") {
+PRIMITIVE(char_to_integer, "char->integer c") {
   return fixnum((intptr_t)character_code(a[0]));
 }
 
-PRIMITIVE(integer_to_char, "integer->char", "k") {
+PRIMITIVE(integer_to_char, "integer->char k") {
   uint32_t code = (uint32_t)fixnum_value(a[0]);
   if (a[0] > fixnum(0x10ffff) || (code & ~0x7ffu) == 0xd800)
     fail1("integer->char: not a character", a[0]);
@@ -98,15 +91,13 @@ static int compare(value a, value b) {
   return (a > b) - (a < b);
 }
 
-FUNCTION(are_ordered) {
+PRIMITIVE(are_ordered, "char<? cc*", "char=? cc*", "char<=? cc*", "char>? cc*",
+          "char>=? cc*", "string<? ss*", "string=? ss*", "string<=? ss*",
+          "string>? ss*", "string>=? ss*") {
   for (size_t i = 0; i + 1 < n; i++)
     if (!is_order(self, compare(a[i], a[i + 1]))) return FALSE;
   return TRUE;
 }
-ORDER_ROWS(are_ordered, "char", "?", "cc*");
-ORDER_ROWS(are_ordered, "string", "?", "ss*");
 
-PRIMITIVE(string_to_symbol, "string->symbol", "s") { return intern(a[0]); }
-PRIMITIVE(symbol_to_string, "symbol->string", "y") {
-  return symbol(a[0])->name;
-}
+PRIMITIVE(string_to_symbol, "string->symbol s") { return intern(a[0]); }
+PRIMITIVE(symbol_to_string, "symbol->string y") { return symbol(a[0])->name; }
