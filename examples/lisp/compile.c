@@ -189,7 +189,7 @@ static struct code *compile_lambda(struct lambda *l) {
   code->body = is_operand(body) ? sequence : body;
   code->required = (uint32_t)(l->count - l->rest);
   code->rest = l->rest;
-  code->arity = l->rest ? -1 : (int32_t)l->count;
+  code->arity = l->rest ? UINT32_MAX : (uint32_t)l->count;
   /*
    * Rounded up, so that more tail calls find the frame large enough; not by
    * more, since a slot that nobody wrote holds what was there before, and
@@ -204,6 +204,7 @@ static struct code *compile_lambda(struct lambda *l) {
 static value closure_of_nothing(const struct code *code) {
   struct closure *c = make_object(TYPE_CLOSURE, sizeof *c);
   c->code = code;
+  c->head.flags = code->arity;
   return (value)c;
 }
 

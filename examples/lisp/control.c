@@ -14,19 +14,11 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-/* The dynamic environment, as continuations and guards keep it. */
-struct dynamic {
-  value winds;
-  value handlers;
-  value bindings;
-};
-
 struct continuation {
   void *jump[5]; /* of __builtin_setjmp */
   struct dynamic dynamic;
   char *low;   /* where the copy belongs: from here to stack_base */
   char *stack; /* the copy */
-  value passed;
 };
 
 struct guard {
@@ -38,50 +30,52 @@ struct guard {
   bool wants_origin;
 };
 
-static struct dynamic dynamic_save(void) {
-  return (struct dynamic){vm.winds, vm.handlers, vm.bindings};
+static void dynamic_restore(struct dynamic outer) {
+  vm.dynamic = outer;
+  stack_limit_set(false);
 }
 
-static void dynamic_restore(const struct dynamic *d) {
-  vm.winds = d->winds;
-  vm.handlers = d->handlers;
-  vm.bindings = d->bindings;
-  stack_limit_set(false);
+/* Call the thunk with another dynamic environment than the current one. */
+static value call_within(struct dynamic inner, value thunk) {
+  struct dynamic outer = vm.dynamic;
+  vm.dynamic = inner;
+  value v = apply0(thunk);
+  vm.dynamic = outer;
+  return v;
 }
 
 /* ------------------------------------------------------------ dynamic-wind */
 
 /* Run the thunks on the way from the current extent to another one. */
 static void rewind_to(value target) {
-  intptr_t here = list_length(vm.winds);
+  intptr_t here = list_length(vm.dynamic.winds);
   intptr_t there = list_length(target);
   value common = target;
   for (; there > here; there--) common = cdr(common);
-  while (here > there || vm.winds != common) {
+  while (here > there || vm.dynamic.winds != common) {
     if (here == there--)
       common = cdr(common);
     else
       there++;
     here--;
-    value after = cdr(car(vm.winds));
-    vm.winds = cdr(vm.winds);
+    value after = cdr(car(vm.dynamic.winds));
+    vm.dynamic.winds = cdr(vm.dynamic.winds);
     apply0(after);
   }
   value inwards = NIL;
   for (value w = target; w != common; w = cdr(w)) inwards = cons(w, inwards);
   for (; inwards != NIL; inwards = cdr(inwards)) {
     apply0(car(car(car(inwards))));
-    vm.winds = car(inwards);
+    vm.dynamic.winds = car(inwards);
   }
 }
 
 PRIMITIVE(dynamic_wind, "dynamic-wind fff") {
   value before = a[0], thunk = a[1], after = a[2];
   apply0(before);
-  value outer = vm.winds;
-  vm.winds = cons(cons(before, after), outer);
-  value v = apply0(thunk);
-  vm.winds = outer;
+  struct dynamic inner = vm.dynamic;
+  inner.winds = cons(cons(before, after), inner.winds);
+  value v = call_within(inner, thunk);
   apply0(after);
   return v;
 }
@@ -95,12 +89,12 @@ static __attribute__((noinline)) void copy_stack(struct continuation *k) {
   memcpy(k->stack, k->low, size);
 }
 
-static struct continuation *resumed;
+static value passed; /* to the continuation that is called */
 
-/* A new continuation; NULL when it is called, which set resumed. */
+/* A new continuation; NULL when it is called. */
 static __attribute__((noinline)) struct continuation *capture(void) {
   struct continuation *k = allocate(sizeof *k);
-  k->dynamic = dynamic_save();
+  k->dynamic = vm.dynamic;
   if (__builtin_setjmp(k->jump)) return NULL;
   copy_stack(k);
   return k;
@@ -118,11 +112,10 @@ static __attribute__((noinline)) void restore_stack(struct continuation *k) {
   __builtin_longjmp(k->jump, 1);
 }
 
-_Noreturn static void throw(struct continuation * k, value passed) {
+_Noreturn static void throw(struct continuation * k, value v) {
   rewind_to(k->dynamic.winds);
-  dynamic_restore(&k->dynamic);
-  k->passed = passed;
-  resumed = k;
+  dynamic_restore(k->dynamic);
+  passed = v;
   restore_stack(k);
   __builtin_unreachable();
 }
@@ -141,7 +134,7 @@ FUNCTION(continue_with) {
 PRIMITIVE(call_cc, "call-with-current-continuation f") {
   value receiver = a[0];
   struct continuation *k = capture();
-  if (!k) return resumed->passed;
+  if (!k) return passed;
   value procedure =
       (value)primitive_make("continuation a*", continue_with, (value)k);
   return tail_call(receiver, 1, &procedure);
@@ -165,7 +158,7 @@ static value guard_escape(struct guard *g, value object) {
   if (g->wants_origin && !is_exhaustion(object)) {
     g->origin = capture();
     if (!g->origin) {
-      vm.handlers = g->dynamic.handlers;
+      vm.dynamic.handlers = g->dynamic.handlers;
       return call_handler(object);
     }
   }
@@ -174,7 +167,7 @@ static value guard_escape(struct guard *g, value object) {
 }
 
 static value call_handler(value object) {
-  value handlers = vm.handlers;
+  value handlers = vm.dynamic.handlers;
   static bool dying;
   if (handlers == NIL) {
     if (dying) _exit(70); /* there may be no memory for the message */
@@ -183,11 +176,11 @@ static value call_handler(value object) {
     exit(70);
   }
   value handler = car(handlers);
-  vm.handlers = cdr(handlers);
+  vm.dynamic.handlers = cdr(handlers);
   value v = has_type(handler, TYPE_GUARD)
                 ? guard_escape((struct guard *)handler, object)
                 : apply1(handler, object);
-  vm.handlers = handlers;
+  vm.dynamic.handlers = handlers;
   return v;
 }
 
@@ -204,7 +197,7 @@ static value condition_make(value kind, value message, value irritants) {
 _Noreturn void raise_value(value object) {
   for (;;) {
     call_handler(object);
-    vm.handlers = cdr(vm.handlers);
+    vm.dynamic.handlers = cdr(vm.dynamic.handlers);
     object = condition_make(
         sym("error"),
         text("handler returned from an exception that is not continuable"),
@@ -214,9 +207,9 @@ _Noreturn void raise_value(value object) {
 
 /* Where there is no stack left to call a handler only a guard can help. */
 _Noreturn void raise_overflow(bool to_guard) {
-  while (to_guard && vm.handlers != NIL &&
-         !has_type(car(vm.handlers), TYPE_GUARD))
-    vm.handlers = cdr(vm.handlers);
+  while (to_guard && vm.dynamic.handlers != NIL &&
+         !has_type(car(vm.dynamic.handlers), TYPE_GUARD))
+    vm.dynamic.handlers = cdr(vm.dynamic.handlers);
   fail_kind("stack-overflow", "recursion is too deep", NIL);
 }
 
@@ -253,17 +246,17 @@ _Noreturn void arity_error(value procedure, size_t argc) {
 static __attribute__((noinline)) bool guard_run(struct guard *g,
                                                 value (*body)(void *data),
                                                 void *data, value *result) {
-  g->dynamic = dynamic_save();
+  g->dynamic = vm.dynamic;
   g->origin = NULL;
   if (__builtin_setjmp(g->jump)) { /* only here is there stack to spare */
     stack_limit_set(false);
     rewind_to(g->dynamic.winds);
-    dynamic_restore(&g->dynamic);
+    dynamic_restore(g->dynamic);
     return false;
   }
-  vm.handlers = cons((value)g, vm.handlers);
+  vm.dynamic.handlers = cons((value)g, vm.dynamic.handlers);
   *result = body(data);
-  dynamic_restore(&g->dynamic);
+  dynamic_restore(g->dynamic);
   return true;
 }
 
@@ -295,11 +288,9 @@ PRIMITIVE(with_guard, "%guard ffa") {
 PRIMITIVE(no_clause, "%no-clause") { return UNBOUND; }
 
 PRIMITIVE(with_handler, "with-exception-handler ff") {
-  value outer = vm.handlers;
-  vm.handlers = cons(a[0], outer);
-  value v = apply0(a[1]);
-  vm.handlers = outer;
-  return v;
+  struct dynamic inner = vm.dynamic;
+  inner.handlers = cons(a[0], inner.handlers);
+  return call_within(inner, a[1]);
 }
 
 PRIMITIVE(raise, "raise a") { raise_value(a[0]); }
@@ -370,27 +361,23 @@ PRIMITIVE(make_parameter, "make-parameter a|f") {
 }
 
 value parameter_get(value p) {
-  for (value b = vm.bindings; b != NIL; b = cdr(b))
+  for (value b = vm.dynamic.bindings; b != NIL; b = cdr(b))
     if (car(car(b)) == p) return cdr(car(b));
   return car(primitive(p)->data);
 }
 
 /* (%parameterize thunk (parameter . value) ...) */
 PRIMITIVE(parameterize, "%parameterize f|p*") {
-  value outer = vm.bindings;
-  value inner = outer;
+  struct dynamic inner = vm.dynamic;
   for (size_t i = 1; i < n; i++) {
     value p = car(a[i]), v = cdr(a[i]);
     if (!has_type(p, TYPE_PRIMITIVE) || primitive(p)->call != parameter)
       fail1("parameterize: not a parameter", p);
     value converter = cdr(primitive(p)->data);
     if (converter != FALSE) v = apply1(converter, v);
-    inner = cons(cons(p, v), inner);
+    inner.bindings = cons(cons(p, v), inner.bindings);
   }
-  vm.bindings = inner;
-  value v = apply0(a[0]);
-  vm.bindings = outer;
-  return v;
+  return call_within(inner, a[0]);
 }
 
 /* data: the list of its clauses */

@@ -19,12 +19,7 @@
 #include <unistd.h>
 
 struct machine vm = {
-    .where = FALSE,
-    .argv = vm.args,
-    .winds = NIL,
-    .handlers = NIL,
-    .bindings = NIL,
-};
+    .where = FALSE, .argv = vm.args, .dynamic = {NIL, NIL, NIL}};
 
 /* ---------------------------------------------------------- stack, ctrl-C */
 
@@ -139,23 +134,13 @@ value run_sequence(const struct node *n, value *frame) {
   return eval(n->kids[last], frame);
 }
 
-/* Values for the slots from n->slot on, which the values may depend on. */
-static inline __attribute__((always_inline)) void set_slots(
-    const struct node *n, value *frame, size_t count, value *values) {
-  for (size_t i = 0; i < count; i++) values[i] = eval(n->kids[1 + i], frame);
-  for (size_t i = 0; i < count; i++) frame[n->slot + i] = values[i];
-}
-
-/* Here they do not. */
 value run_let(const struct node *n, value *frame) {
-  for (size_t i = 1; i < n->count; i++)
-    frame[n->slot + i - 1] = eval(n->kids[i], frame);
+  eval_arguments(n, frame, n->count - 1, frame + n->slot);
   return eval(n->kids[0], frame);
 }
 
 value run_loop(const struct node *n, value *frame) {
-  for (size_t i = 1; i < n->count; i++)
-    frame[n->slot + i - 1] = eval(n->kids[i], frame);
+  eval_arguments(n, frame, n->count - 1, frame + n->slot);
   const struct node *body = n->kids[0];
   value mark = n->datum;
   value v;
@@ -166,25 +151,31 @@ value run_loop(const struct node *n, value *frame) {
   return v;
 }
 
+/* The next values of a loop's variables, all known before the first is set. */
+static inline __attribute__((always_inline)) value jump(const struct node *n,
+                                                        value *frame,
+                                                        size_t count,
+                                                        value *values) {
+  eval_arguments(n, frame, count, values);
+  memcpy(frame + n->slot, values, count * sizeof *values);
+  return n->datum;
+}
+
 #define LET_AND_JUMP(argc)                                                     \
   static value run_let##argc(const struct node *n, value *frame) {             \
-    value values[argc];                                                        \
-    set_slots(n, frame, argc, values);                                         \
+    eval_arguments(n, frame, argc, frame + n->slot);                           \
     return eval(n->kids[0], frame);                                            \
   }                                                                            \
   static value run_jump##argc(const struct node *n, value *frame) {            \
     value values[argc];                                                        \
-    set_slots(n, frame, argc, values);                                         \
-    return n->datum;                                                           \
+    return jump(n, frame, argc, values);                                       \
   }
 LET_AND_JUMP(1)
 LET_AND_JUMP(2)
 LET_AND_JUMP(3)
 
-static value run_jump_any(const struct node *n, value *frame) {
-  value *values = alloca(n->count * sizeof *values);
-  set_slots(n, frame, n->count - 1, values);
-  return n->datum;
+static value run_jump(const struct node *n, value *frame) {
+  return jump(n, frame, n->count - 1, alloca(n->count * sizeof(value)));
 }
 
 node_run *let_runner(size_t argc) {
@@ -193,9 +184,8 @@ node_run *let_runner(size_t argc) {
 }
 
 node_run *jump_runner(size_t argc) {
-  static node_run *const runs[] = {run_jump_any, run_jump1, run_jump2,
-                                   run_jump3};
-  return argc < 4 ? runs[argc] : run_jump_any;
+  static node_run *const runs[] = {run_jump, run_jump1, run_jump2, run_jump3};
+  return argc < 4 ? runs[argc] : run_jump;
 }
 
 /* ----------------------------------------------------------------- closures */
@@ -204,6 +194,7 @@ static value closure_make(const struct node *n) {
   size_t size = sizeof(struct closure) + n->count * sizeof(value);
   struct closure *c = make_object(TYPE_CLOSURE, size);
   c->code = (const struct code *)n->datum;
+  c->head.flags = c->code->arity;
   return (value)c;
 }
 
@@ -336,27 +327,29 @@ static __attribute__((noinline)) value call_other(const struct node *n,
   value *args = alloca((argc + 1) * sizeof *args);
   for (size_t i = 0; i < argc; i++) args[i] = eval(n->kids[1 + i], frame);
   vm.where = n->source;
-  value v;
-  if (has_type(procedure, TYPE_PRIMITIVE))
-    v = primitive_call(primitive(procedure), argc, args);
-  else
-    v = tail_call(procedure, argc, args);
+  value v = has_type(procedure, TYPE_PRIMITIVE)
+                ? primitive_call(primitive(procedure), argc, args)
+                : tail_call(procedure, argc, args);
   return v == TAIL && !tail ? trampoline() : v;
 }
 
-/* Inlined with a constant argc, so that the loop is unrolled. */
+/* Is it a closure with just so many arguments?  Its head says both. */
+static inline bool takes(value procedure, size_t argc) {
+  struct object head = {TYPE_CLOSURE, (uint32_t)argc};
+  return is_object(procedure) &&
+         memcmp((const void *)procedure, &head, sizeof head) == 0;
+}
+
 static inline __attribute__((always_inline)) value call(const struct node *n,
                                                         value *frame,
                                                         size_t argc,
                                                         value procedure) {
-  if (UNLIKELY(!has_type(procedure, TYPE_CLOSURE)))
+  if (UNLIKELY(!takes(procedure, argc)))
     return call_other(n, frame, procedure, false);
   const struct code *code = code_of(procedure);
-  if (UNLIKELY(code->arity != (int32_t)argc))
-    return call_other(n, frame, procedure, false);
   value *inner = alloca(code->frame_bytes);
   inner[0] = procedure;
-  for (size_t i = 0; i < argc; i++) inner[1 + i] = eval(n->kids[1 + i], frame);
+  eval_arguments(n, frame, argc, inner + 1);
   check_stack(inner);
   value v = run_body(code, inner);
   return UNLIKELY(is_jump(v)) ? finish_jumps(v, inner) : v;
@@ -368,16 +361,14 @@ static inline __attribute__((always_inline)) value call(const struct node *n,
  */
 static inline __attribute__((always_inline)) value call_tail(
     const struct node *n, value *frame, size_t argc, value procedure) {
-  if (UNLIKELY(!has_type(procedure, TYPE_CLOSURE)))
+  if (UNLIKELY(!takes(procedure, argc) ||
+               code_of(procedure)->frame_bytes >
+                   code_of(frame[0])->frame_bytes))
     return call_other(n, frame, procedure, true);
-  const struct code *code = code_of(procedure);
-  if (UNLIKELY(code->arity != (int32_t)argc ||
-               code->frame_bytes > code_of(frame[0])->frame_bytes))
-    return call_other(n, frame, procedure, true);
-  value args[5];
-  for (size_t i = 0; i < argc; i++) args[i] = eval(n->kids[1 + i], frame);
-  frame[0] = procedure;
-  for (size_t i = 0; i < argc; i++) frame[1 + i] = args[i];
+  value args[6];
+  args[0] = procedure;
+  eval_arguments(n, frame, argc, args + 1);
+  memcpy(frame, args, (argc + 1) * sizeof *args);
   return AGAIN;
 }
 

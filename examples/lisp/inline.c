@@ -36,11 +36,10 @@ static __attribute__((noinline)) value ask(const struct node *n, size_t argc,
   return primitive_call(primitive(n->datum), argc, args);
 }
 
-/* Inlined with a constant argc, so that the loop is unrolled. */
 static inline __attribute__((always_inline)) value call_primitive(
     const struct node *n, value *frame, size_t argc, value *args) {
   RETURN_IF_REDEFINED(n, frame);
-  for (size_t i = 0; i < argc; i++) args[i] = eval(n->kids[1 + i], frame);
+  eval_arguments(n, frame, argc, args);
   vm.where = n->source;
   value v = primitive_call(primitive(n->datum), argc, args);
   return UNLIKELY(v == TAIL) && !n->tail ? finish_jumps(v, frame) : v;
@@ -91,11 +90,14 @@ INLINE1(cadr, "cadr", is_pair(a) && is_pair(cdr(a)), cadr(a))
 INLINE1(cddr, "cddr", is_pair(a) && is_pair(cdr(a)), cddr(a))
 INLINE1(caar, "caar", is_pair(a) && is_pair(car(a)), car(car(a)))
 INLINE1(cdar, "cdar", is_pair(a) && is_pair(car(a)), cdr(car(a)))
+INLINE1(list1, "list", true, cons(a, NIL))
 INLINE1(vector_length, "vector-length", has_type(a, TYPE_VECTOR),
         fixnum_from_size(vector(a)->length))
 TEST1(is_null, "null?", true, a == NIL)
 TEST1(is_pair, "pair?", true, is_pair(a))
 TEST1(not, "not", true, a == FALSE)
+TEST1(is_string, "string?", true, is_string(a))
+TEST1(is_vector, "vector?", true, has_type(a, TYPE_VECTOR))
 TEST1(is_symbol, "symbol?", true, is_symbol(a))
 TEST1(is_eof, "eof-object?", true, a == END_OF_FILE)
 TEST1(is_zero, "zero?", is_fixnum(a), a == fixnum(0))
@@ -200,6 +202,9 @@ static inline bool are_positive(value a, value b) {
 }
 
 INLINE2(cons, "cons", true, cons(a, b))
+INLINE2(list2, "list", true, list2(a, b))
+INLINE2(set_car, "set-car!", is_pair(a), (pair(a)->car = b, UNSPECIFIED))
+INLINE2(set_cdr, "set-cdr!", is_pair(a), (pair(a)->cdr = b, UNSPECIFIED))
 TEST2(eq, "eq?", true, a == b)
 TEST2(eqv, "eqv?", true, a == b || is_eqv(a, b))
 TEST2(char_equal, "char=?", is_character(a) && is_character(b), a == b)
@@ -216,17 +221,18 @@ INLINE2(vector_ref, "vector-ref", is_index(a, b),
 INLINE2(string_ref, "string-ref", is_string_index(a, b),
         character(string(a)->chars[fixnum_value(b)]))
 
-static value run_vector_set(const struct node *n, value *frame) {
-  RETURN_IF_REDEFINED(n, frame);
-  value a = eval(n->kids[1], frame);
-  value b = eval(n->kids[2], frame);
-  value c = eval(n->kids[3], frame);
-  if (UNLIKELY(!is_index(a, b) || vector(a)->head.flags))
-    return ask(n, 3, (const value[]){a, b, c});
-  vector(a)->items[fixnum_value(b)] = c;
-  return UNSPECIFIED;
-}
-INLINING(vector_set, "vector-set!", 3, run_vector_set, NULL, NULL, NULL);
+#define INLINE3(id, name, fits, fast)                                          \
+  static value run_##id(const struct node *n, value *frame) {                  \
+    RETURN_IF_REDEFINED(n, frame);                                             \
+    value a = eval(n->kids[1], frame);                                         \
+    value b = eval(n->kids[2], frame);                                         \
+    value c = eval(n->kids[3], frame);                                         \
+    return LIKELY(fits) ? fast : ask(n, 3, (const value[]){a, b, c});          \
+  }                                                                            \
+  INLINING(id, name, 3, run_##id, NULL, NULL, NULL);
+INLINE3(list3, "list", true, cons(a, list2(b, c)))
+INLINE3(vector_set, "vector-set!", is_index(a, b) && !vector(a)->head.flags,
+        (vector(a)->items[fixnum_value(b)] = c, UNSPECIFIED))
 
 /* ------------------------------------------------------------------ choice */
 

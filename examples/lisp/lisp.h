@@ -197,7 +197,7 @@ struct bytevector {
   uint8_t bytes[];
 };
 struct closure {
-  struct object head;
+  struct object head; /* the flags are the code's arity */
   const struct code *code;
   value captured[]; /* values of free variables, or addresses of boxes */
 };
@@ -238,7 +238,11 @@ enum type type_of(value v);
 void *allocate(size_t size);
 void *allocate_atomic(size_t size);
 void *make_object(enum type type, size_t size);
-value cons(value head, value tail);
+static inline value cons(value head, value tail) {
+  struct pair *block = allocate(sizeof *block);
+  *block = (struct pair){head, tail};
+  return (value)block + TAG_PAIR;
+}
 value list2(value a, value b);
 value make_cell(enum type type, value first, value second);
 /* A string, vector, ...; only a bytevector's and a string's items are random. */
@@ -349,7 +353,7 @@ static inline bool type_fits(value v, uint32_t set) {
 /* The code of a lambda expression, compiled. */
 struct code {
   const struct node *body;
-  int32_t arity;        /* number of arguments, or -1 where it varies */
+  uint32_t arity;       /* of arguments, UINT32_MAX where it varies */
   uint32_t frame_bytes; /* of slots: itself, arguments, local variables */
   uint32_t required;
   bool rest;
@@ -362,6 +366,13 @@ value strip(value datum); /* identifiers back to symbols */
 value compile_toplevel(value form);
 
 /* ----------------------------------------------------------------- eval.c */
+
+/* The dynamic environment; continuations and guards save and restore it. */
+struct dynamic {
+  value winds;    /* list of (before . after), innermost first */
+  value handlers; /* list of procedures and guards, innermost first */
+  value bindings; /* list of (parameter . value), innermost first */
+};
 
 /* The state of the machine; a global, so the collector sees what it holds. */
 struct machine {
@@ -379,10 +390,7 @@ struct machine {
   const value *argv;
   value args[16]; /* argv, where they fit */
 
-  /* The dynamic environment; continuations save and restore it. */
-  value winds;    /* list of (before . after), innermost first */
-  value handlers; /* list of procedures and guards, innermost first */
-  value bindings; /* list of (parameter . value), innermost first */
+  struct dynamic dynamic;
 };
 extern struct machine vm;
 

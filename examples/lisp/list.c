@@ -28,10 +28,10 @@ value list_reverse(value list) {
 /* The length of what must be a list, for the primitive of that name. */
 size_t list_argument(const struct primitive *self, value list) {
   intptr_t length = list_length(list);
+  if (LIKELY(length >= 0)) return (size_t)length;
   char message[60];
   snprintf(message, sizeof message, "%s: not a list", self->name);
-  if (length < 0) fail1(message, list);
-  return (size_t)length;
+  fail1(message, list);
 }
 
 value list_of(const value *items, size_t count, value tail) {

@@ -18,13 +18,6 @@ void *allocate_atomic(size_t size) {
   return block;
 }
 
-value cons(value head, value tail) {
-  struct pair *block = allocate(sizeof *block);
-  block->car = head;
-  block->cdr = tail;
-  return (value)block + TAG_PAIR;
-}
-
 value list2(value a, value b) { return cons(a, cons(b, NIL)); }
 
 void *make_object(enum type type, size_t size) {
