@@ -19,7 +19,7 @@
 #include <unistd.h>
 
 struct machine vm = {
-    .where = FALSE, .argv = vm.args, .dynamic = {NIL, NIL, NIL}};
+    .where = FALSE, .argv = vm.frame + 1, .dynamic = {NIL, NIL, NIL}};
 
 /* ---------------------------------------------------------- stack, ctrl-C */
 
@@ -151,11 +151,25 @@ value run_loop(const struct node *n, value *frame) {
   return v;
 }
 
-/* The next values of a loop's variables, all known before the first is set. */
-static inline __attribute__((always_inline)) value jump(const struct node *n,
-                                                        value *frame,
-                                                        size_t count,
-                                                        value *values) {
+/*
+ * Up to five values, all of which are known before the first is put in place.
+ * They stay in registers: reading back two at once what was written one by one
+ * makes the processor wait.
+ */
+static inline __attribute__((always_inline)) void move_arguments(
+    const struct node *n, value *frame, size_t count, value *to) {
+  value v[5];
+  eval_arguments(n, frame, count, v);
+  if (count > 0) to[0] = v[0];
+  if (count > 1) to[1] = v[1];
+  if (count > 2) to[2] = v[2];
+  if (count > 3) to[3] = v[3];
+  if (count > 4) to[4] = v[4];
+}
+
+static value run_jump(const struct node *n, value *frame) {
+  size_t count = n->count - 1;
+  value *values = alloca(n->count * sizeof *values);
   eval_arguments(n, frame, count, values);
   memcpy(frame + n->slot, values, count * sizeof *values);
   return n->datum;
@@ -167,16 +181,12 @@ static inline __attribute__((always_inline)) value jump(const struct node *n,
     return eval(n->kids[0], frame);                                            \
   }                                                                            \
   static value run_jump##argc(const struct node *n, value *frame) {            \
-    value values[argc];                                                        \
-    return jump(n, frame, argc, values);                                       \
+    move_arguments(n, frame, argc, frame + n->slot);                           \
+    return n->datum;                                                           \
   }
 LET_AND_JUMP(1)
 LET_AND_JUMP(2)
 LET_AND_JUMP(3)
-
-static value run_jump(const struct node *n, value *frame) {
-  return jump(n, frame, n->count - 1, alloca(n->count * sizeof(value)));
-}
 
 node_run *let_runner(size_t argc) {
   static node_run *const runs[] = {run_let, run_let1, run_let2, run_let3};
@@ -238,47 +248,44 @@ static void bind_arguments(value *frame, value procedure, size_t argc,
   if (UNLIKELY(argc < required || (argc > required && !code->rest)))
     arity_error(procedure, argc);
   frame[0] = procedure;
-  memcpy(frame + 1, argv, required * sizeof *frame);
+  for (size_t i = 0; i < required; i++) frame[1 + i] = argv[i];
   if (!code->rest) return;
   value rest = NIL;
   for (size_t i = argc; i > required; i--) rest = cons(argv[i - 1], rest);
   frame[1 + required] = rest;
 }
 
-static void note_call(value procedure, size_t argc, const value *argv) {
-  value *args = vm.args;
-  if (UNLIKELY(argc > sizeof vm.args / sizeof vm.args[0]))
+value tail_call(value procedure, size_t argc, const value *argv) {
+  value *args = vm.frame + 1;
+  if (UNLIKELY(argc > sizeof vm.frame / sizeof vm.frame[0] - 1))
     args = allocate(argc * sizeof *args);
   for (size_t i = 0; i < argc; i++) args[i] = argv[i];
-  vm.procedure = procedure;
+  vm.frame[0] = procedure;
   vm.argc = argc;
   vm.argv = args;
-}
-
-value tail_call(value procedure, size_t argc, const value *argv) {
-  note_call(procedure, argc, argv);
   return TAIL;
 }
 
 /* Call what is no closure; the answer may be TAIL. */
-static value apply_other(value procedure, size_t argc, const value *argv) {
-  if (has_type(procedure, TYPE_PRIMITIVE))
-    return primitive_call(primitive(procedure), argc, argv);
-  fail1("called what is not a procedure", procedure);
+static __attribute__((noinline)) value apply_other(void) {
+  value procedure = vm.frame[0];
+  value args[sizeof vm.frame / sizeof vm.frame[0]];
+  bool small = vm.argv == vm.frame + 1; /* and would be overwritten */
+  if (small) memcpy(args, vm.frame + 1, vm.argc * sizeof *args);
+  if (!has_type(procedure, TYPE_PRIMITIVE))
+    fail1("called what is not a procedure", procedure);
+  return primitive_call(primitive(procedure), vm.argc, small ? args : vm.argv);
 }
 
 /* Make the call noted in vm, and those it asks for in turn. */
 static __attribute__((noinline)) value trampoline(void) {
   size_t capacity = 0;
   value *frame = NULL;
-  value args[sizeof vm.args / sizeof vm.args[0]];
   value v = TAIL;
   while (v == TAIL) {
-    value procedure = vm.procedure;
+    value procedure = vm.frame[0];
     if (!has_type(procedure, TYPE_CLOSURE)) {
-      bool small = vm.argv == vm.args; /* and would be overwritten */
-      if (small) memcpy(args, vm.args, sizeof args);
-      v = apply_other(procedure, vm.argc, small ? args : vm.argv);
+      v = apply_other();
       continue;
     }
     size_t need = code_of(procedure)->frame_bytes;
@@ -306,7 +313,7 @@ __attribute__((noinline)) value finish_jumps(value v, value *frame) {
 
 value apply(value procedure, size_t argc, const value *argv) {
   machine_poll();
-  note_call(procedure, argc, argv);
+  tail_call(procedure, argc, argv);
   return trampoline();
 }
 
@@ -361,15 +368,16 @@ static inline __attribute__((always_inline)) value call(const struct node *n,
  */
 static inline __attribute__((always_inline)) value call_tail(
     const struct node *n, value *frame, size_t argc, value procedure) {
-  if (UNLIKELY(!takes(procedure, argc) ||
-               code_of(procedure)->frame_bytes >
-                   code_of(frame[0])->frame_bytes))
+  if (UNLIKELY(!takes(procedure, argc)))
     return call_other(n, frame, procedure, true);
-  value args[6];
-  args[0] = procedure;
-  eval_arguments(n, frame, argc, args + 1);
-  memcpy(frame, args, (argc + 1) * sizeof *args);
-  return AGAIN;
+  bool fits = code_of(procedure)->frame_bytes <= code_of(frame[0])->frame_bytes;
+  value *to = fits ? frame : vm.frame;
+  move_arguments(n, frame, argc, to + 1);
+  to[0] = procedure;
+  if (LIKELY(fits)) return AGAIN;
+  vm.argc = argc;
+  vm.argv = vm.frame + 1;
+  return TAIL;
 }
 
 /* The procedure may be any expression, or a global variable, n->datum. */

@@ -385,10 +385,9 @@ struct machine {
   value where; /* expression being evaluated, for errors */
 
   /* The call that a TAIL asks for. */
-  value procedure;
+  value frame[17]; /* the procedure, then the arguments if they fit */
   size_t argc;
   const value *argv;
-  value args[16]; /* argv, where they fit */
 
   struct dynamic dynamic;
 };

@@ -156,7 +156,8 @@ static inline __attribute__((always_inline)) void eval_arguments(
   if (count > 1) out[1] = eval(n->kids[2], frame);
   if (count > 2) out[2] = eval(n->kids[3], frame);
   if (count > 3) out[3] = eval(n->kids[4], frame);
-  for (size_t i = 4; i < count; i++) out[i] = eval(n->kids[1 + i], frame);
+  if (count > 4) out[4] = eval(n->kids[5], frame);
+  for (size_t i = 5; i < count; i++) out[i] = eval(n->kids[1 + i], frame);
 }
 
 /* Must the caller go on, rather than take this as the value? */
