@@ -79,8 +79,9 @@ static value run_primitive_any(const struct node *n, value *frame) {
   static value if_##id(const struct node *n, value *frame) {                   \
     if (UNLIKELY(vm.redefined)) return run_if(n, frame);                       \
     const struct node *t = n->kids[0];                                         \
-    bool holds = do_##id(t, eval(t->kids[1], frame)) != FALSE;                 \
-    return eval(n->kids[holds ? 1 : 2], frame);                                \
+    if (do_##id(t, eval(t->kids[1], frame)) != FALSE)                          \
+      return eval(n->kids[1], frame);                                          \
+    return eval(n->kids[2], frame);                                            \
   }                                                                            \
   INLINING(id, name, 1, run_##id, NULL, if_##id, if_##id);
 
@@ -115,8 +116,9 @@ TEST1(is_zero, "zero?", is_fixnum(a), a == fixnum(0))
     if (UNLIKELY(vm.redefined)) return run_if(n, frame);                       \
     const struct node *t = n->kids[0];                                         \
     value a = eval(t->kids[1], frame);                                         \
-    bool holds = do_##id(t, a, b(t->kids[2])) != FALSE;                        \
-    return eval(n->kids[holds ? 1 : 2], frame);                                \
+    if (do_##id(t, a, b(t->kids[2])) != FALSE)                                 \
+      return eval(n->kids[1], frame);                                          \
+    return eval(n->kids[2], frame);                                            \
   }
 #define IN_FRAME(n) eval(n, frame)
 #define DO2(id, fits, fast)                                                    \
