@@ -256,7 +256,8 @@ static struct node *expand_quote(value form, struct scope *scope) {
 static struct node *expand_if(value form, struct scope *scope) {
   size_t count = form_length(form, 3);
   if (count > 4) syntax_error("bad syntax", form);
-  struct node *n = node_make(IF, 0, 3);
+  struct node *n = node_make(IF, 0, 5);
+  n->count = 3;
   n->kids[0] = expand(cadr(form), scope);
   n->kids[1] = expand(caddr(form), scope);
   n->kids[2] =

@@ -18,9 +18,9 @@ struct inlining {
   const char *name;
   size_t argc;
   node_run *run;
-  node_run *run_constant; /* where the last argument is a constant, or NULL */
-  node_run *if_run;       /* an if whose test it is, or NULL */
-  node_run *if_constant;
+  node_run *run_special; /* a lone argument is a slot, a second a constant */
+  node_run *if_run;      /* an if whose test it is, or NULL */
+  node_run *if_special;
 };
 #define INLINING(id, ...)                                                      \
   static const struct inlining inlining_##id                                   \
@@ -61,29 +61,41 @@ static value run_primitive_any(const struct node *n, value *frame) {
 
 /* --------------------------------------------------------- one argument */
 
+/* The ways to get at an operand, by what it is. */
+#define IN_FRAME(n) eval(n, frame)
+#define IN_SLOT(n) slot_value(n, frame)
+
 /* A node that gives `fast` where `fits` holds of a, else asks the primitive. */
 #define DO1(id, fits, fast)                                                    \
   static inline value do_##id(const struct node *n, value a) {                 \
     return LIKELY(fits) ? fast : ask(n, 1, &a);                                \
-  }                                                                            \
-  static value run_##id(const struct node *n, value *frame) {                  \
+  }
+#define RUN1(id, way, a)                                                       \
+  static value run_##id##way(const struct node *n, value *frame) {             \
     RETURN_IF_REDEFINED(n, frame);                                             \
-    return do_##id(n, eval(n->kids[1], frame));                                \
+    return do_##id(n, a(n->kids[1]));                                          \
+  }
+#define IF1(id, way, a)                                                        \
+  static value if_##id##way(const struct node *n, value *frame) {              \
+    if (UNLIKELY(vm.redefined)) return run_if(n, frame);                       \
+    if (do_##id(n->kids[0], a(n->kids[3])) != FALSE)                           \
+      return eval(n->kids[1], frame);                                          \
+    return eval(n->kids[2], frame);                                            \
   }
 #define INLINE1(id, name, fits, fast)                                          \
   DO1(id, fits, fast)                                                          \
-  INLINING(id, name, 1, run_##id, NULL, NULL, NULL);
+  RUN1(id, , IN_FRAME)                                                         \
+  RUN1(id, _special, IN_SLOT)                                                  \
+  INLINING(id, name, 1, run_##id, run_##id##_special, NULL, NULL);
 /* The same for a predicate, which an if looks at itself. */
 #define TEST1(id, name, fits, test)                                            \
   DO1(id, fits, boolean(test))                                                 \
-  static value if_##id(const struct node *n, value *frame) {                   \
-    if (UNLIKELY(vm.redefined)) return run_if(n, frame);                       \
-    const struct node *t = n->kids[0];                                         \
-    if (do_##id(t, eval(t->kids[1], frame)) != FALSE)                          \
-      return eval(n->kids[1], frame);                                          \
-    return eval(n->kids[2], frame);                                            \
-  }                                                                            \
-  INLINING(id, name, 1, run_##id, NULL, if_##id, if_##id);
+  RUN1(id, , IN_FRAME)                                                         \
+  RUN1(id, _special, IN_SLOT)                                                  \
+  IF1(id, , IN_FRAME)                                                          \
+  IF1(id, _special, IN_SLOT)                                                   \
+  INLINING(id, name, 1, run_##id, run_##id##_special, if_##id,                 \
+           if_##id##_special);
 
 INLINE1(car, "car", is_pair(a), car(a))
 INLINE1(cdr, "cdr", is_pair(a), cdr(a))
@@ -105,22 +117,20 @@ TEST1(is_zero, "zero?", is_fixnum(a), a == fixnum(0))
 
 /* -------------------------------------------------------- two arguments */
 
-#define RUN2(id, second, b)                                                    \
-  static value run_##id##second(const struct node *n, value *frame) {          \
+#define RUN2(id, way, b)                                                       \
+  static value run_##id##way(const struct node *n, value *frame) {             \
     RETURN_IF_REDEFINED(n, frame);                                             \
     value a = eval(n->kids[1], frame);                                         \
     return do_##id(n, a, b(n->kids[2]));                                       \
   }
-#define IF2(id, second, b)                                                     \
-  static value if_##id##second(const struct node *n, value *frame) {           \
+#define IF2(id, way, b)                                                        \
+  static value if_##id##way(const struct node *n, value *frame) {              \
     if (UNLIKELY(vm.redefined)) return run_if(n, frame);                       \
-    const struct node *t = n->kids[0];                                         \
-    value a = eval(t->kids[1], frame);                                         \
-    if (do_##id(t, a, b(t->kids[2])) != FALSE)                                 \
+    value a = eval(n->kids[3], frame);                                         \
+    if (do_##id(n->kids[0], a, b(n->kids[4])) != FALSE)                        \
       return eval(n->kids[1], frame);                                          \
     return eval(n->kids[2], frame);                                            \
   }
-#define IN_FRAME(n) eval(n, frame)
 #define DO2(id, fits, fast)                                                    \
   static inline value do_##id(const struct node *n, value a, value b) {        \
     return LIKELY(fits) ? fast : ask(n, 2, (const value[]){a, b});             \
@@ -128,15 +138,15 @@ TEST1(is_zero, "zero?", is_fixnum(a), a == fixnum(0))
 /* A do_id() with the variant for a constant, and the same as a test. */
 #define CALLED2(id, name)                                                      \
   RUN2(id, , IN_FRAME)                                                         \
-  RUN2(id, _constant, constant_value)                                          \
-  INLINING(id, name, 2, run_##id, run_##id##_constant, NULL, NULL);
+  RUN2(id, _special, constant_value)                                           \
+  INLINING(id, name, 2, run_##id, run_##id##_special, NULL, NULL);
 #define TESTED2(id, name)                                                      \
   RUN2(id, , IN_FRAME)                                                         \
-  RUN2(id, _constant, constant_value)                                          \
+  RUN2(id, _special, constant_value)                                           \
   IF2(id, , IN_FRAME)                                                          \
-  IF2(id, _constant, constant_value)                                           \
-  INLINING(id, name, 2, run_##id, run_##id##_constant, if_##id,                \
-           if_##id##_constant);
+  IF2(id, _special, constant_value)                                            \
+  INLINING(id, name, 2, run_##id, run_##id##_special, if_##id,                 \
+           if_##id##_special);
 #define INLINE2(id, name, fits, fast)                                          \
   DO2(id, fits, fast)                                                          \
   CALLED2(id, name)
@@ -241,10 +251,12 @@ INLINE3(vector_set, "vector-set!", is_index(a, b) && !vector(a)->head.flags,
 void inline_if(struct node *n) {
   const struct node *test = n->kids[0];
   if (is_operand(test)) return;
+  for (size_t i = 1; i < test->count && i < 3; i++)
+    n->kids[2 + i] = test->kids[i];
   for (const struct inlining *in = __start_inlinings; in < __stop_inlinings;
        in++) {
     if (in->if_run && test->run == in->run) n->run = in->if_run;
-    if (in->if_run && test->run == in->run_constant) n->run = in->if_constant;
+    if (in->if_run && test->run == in->run_special) n->run = in->if_special;
   }
 }
 
@@ -269,8 +281,9 @@ bool inline_call(const struct primitive *p, struct node *call) {
       args[0] = args[1];
       args[1] = constant;
     }
-    bool constant = in->run_constant && is_constant(args[1]);
-    call->run = constant ? in->run_constant : in->run;
+    bool special = in->run_special &&
+                   (argc == 1 ? is_slot(args[0]) : is_constant(args[1]));
+    call->run = special ? in->run_special : in->run;
   }
   return true;
 }

@@ -26,7 +26,7 @@ enum kind {
   SET_LOCAL,  /* datum: variable; kids: a place for its box, the value */
   SET_GLOBAL, /* datum: symbol; kid: the value */
   DEFINE,     /* the same */
-  IF,         /* three kids */
+  IF,         /* three kids, and room for the operands of the first */
   OR,         /* kids */
   SEQUENCE,   /* kids */
   LAMBDA,     /* datum: struct lambda */
@@ -130,6 +130,10 @@ static inline struct node *operand_captured(size_t index) {
 static inline struct node *operand_constant(struct node *n) {
   return (struct node *)((uintptr_t)&n->datum + 4);
 }
+static inline bool is_slot(const struct node *n) { return (uintptr_t)n & 1; }
+static inline value slot_value(const struct node *n, const value *frame) {
+  return *(const value *)((const char *)frame + ((uintptr_t)n - 1));
+}
 static inline bool is_constant(const struct node *n) {
   return (uintptr_t)n & 4;
 }
@@ -139,7 +143,7 @@ static inline value constant_value(const struct node *n) {
 
 static inline value eval(const struct node *n, value *frame) {
   uintptr_t bits = (uintptr_t)n;
-  if (bits & 1) return *(const value *)((const char *)frame + (bits - 1));
+  if (bits & 1) return slot_value(n, frame);
   if (LIKELY(!(bits & 6))) return n->run(n, frame);
   if (bits & 2) return *(const value *)(frame[0] + (bits - 2));
   return constant_value(n);
