@@ -17,10 +17,8 @@
 struct inlining {
   const char *name;
   size_t argc;
-  node_run *run;
-  node_run *run_special; /* a lone argument is a slot, a second a constant */
-  node_run *if_run;      /* an if whose test it is, or NULL */
-  node_run *if_special;
+  node_run *run[4];    /* by what the operands are, see way_of */
+  node_run *if_run[4]; /* an if whose test it is, or NULL */
 };
 #define INLINING(id, ...)                                                      \
   static const struct inlining inlining_##id                                   \
@@ -85,17 +83,16 @@ static value run_primitive_any(const struct node *n, value *frame) {
 #define INLINE1(id, name, fits, fast)                                          \
   DO1(id, fits, fast)                                                          \
   RUN1(id, , IN_FRAME)                                                         \
-  RUN1(id, _special, IN_SLOT)                                                  \
-  INLINING(id, name, 1, run_##id, run_##id##_special, NULL, NULL);
+  RUN1(id, _s, IN_SLOT)                                                        \
+  INLINING(id, name, 1, {run_##id, run_##id##_s}, {NULL});
 /* The same for a predicate, which an if looks at itself. */
 #define TEST1(id, name, fits, test)                                            \
   DO1(id, fits, boolean(test))                                                 \
   RUN1(id, , IN_FRAME)                                                         \
-  RUN1(id, _special, IN_SLOT)                                                  \
+  RUN1(id, _s, IN_SLOT)                                                        \
   IF1(id, , IN_FRAME)                                                          \
-  IF1(id, _special, IN_SLOT)                                                   \
-  INLINING(id, name, 1, run_##id, run_##id##_special, if_##id,                 \
-           if_##id##_special);
+  IF1(id, _s, IN_SLOT)                                                         \
+  INLINING(id, name, 1, {run_##id, run_##id##_s}, {if_##id, if_##id##_s});
 
 INLINE1(car, "car", is_pair(a), car(a))
 INLINE1(cdr, "cdr", is_pair(a), cdr(a))
@@ -117,36 +114,37 @@ TEST1(is_zero, "zero?", is_fixnum(a), a == fixnum(0))
 
 /* -------------------------------------------------------- two arguments */
 
-#define RUN2(id, way, b)                                                       \
+#define RUN2(id, way, a, b)                                                    \
   static value run_##id##way(const struct node *n, value *frame) {             \
     RETURN_IF_REDEFINED(n, frame);                                             \
-    value a = eval(n->kids[1], frame);                                         \
-    return do_##id(n, a, b(n->kids[2]));                                       \
+    value first = a(n->kids[1]);                                               \
+    return do_##id(n, first, b(n->kids[2]));                                   \
   }
-#define IF2(id, way, b)                                                        \
+#define IF2(id, way, a, b)                                                     \
   static value if_##id##way(const struct node *n, value *frame) {              \
     if (UNLIKELY(vm.redefined)) return run_if(n, frame);                       \
-    value a = eval(n->kids[3], frame);                                         \
-    if (do_##id(n->kids[0], a, b(n->kids[4])) != FALSE)                        \
+    value first = a(n->kids[3]);                                               \
+    if (do_##id(n->kids[0], first, b(n->kids[4])) != FALSE)                    \
       return eval(n->kids[1], frame);                                          \
     return eval(n->kids[2], frame);                                            \
   }
+#define ALL_WAYS2(id, define)                                                  \
+  define(id, , IN_FRAME, IN_FRAME) define(id, _c, IN_FRAME, constant_value)    \
+      define(id, _sc, IN_SLOT, constant_value)                                 \
+          define(id, _ss, IN_SLOT, IN_SLOT)
+#define LIST2(id)                                                              \
+  { id, id##_c, id##_sc, id##_ss }
 #define DO2(id, fits, fast)                                                    \
   static inline value do_##id(const struct node *n, value a, value b) {        \
     return LIKELY(fits) ? fast : ask(n, 2, (const value[]){a, b});             \
   }
-/* A do_id() with the variant for a constant, and the same as a test. */
 #define CALLED2(id, name)                                                      \
-  RUN2(id, , IN_FRAME)                                                         \
-  RUN2(id, _special, constant_value)                                           \
-  INLINING(id, name, 2, run_##id, run_##id##_special, NULL, NULL);
+  ALL_WAYS2(id, RUN2)                                                          \
+  INLINING(id, name, 2, LIST2(run_##id), {NULL});
 #define TESTED2(id, name)                                                      \
-  RUN2(id, , IN_FRAME)                                                         \
-  RUN2(id, _special, constant_value)                                           \
-  IF2(id, , IN_FRAME)                                                          \
-  IF2(id, _special, constant_value)                                            \
-  INLINING(id, name, 2, run_##id, run_##id##_special, if_##id,                 \
-           if_##id##_special);
+  ALL_WAYS2(id, RUN2)                                                          \
+  ALL_WAYS2(id, IF2)                                                           \
+  INLINING(id, name, 2, LIST2(run_##id), LIST2(if_##id));
 #define INLINE2(id, name, fits, fast)                                          \
   DO2(id, fits, fast)                                                          \
   CALLED2(id, name)
@@ -241,23 +239,31 @@ INLINE2(string_ref, "string-ref", is_string_index(a, b),
     value c = eval(n->kids[3], frame);                                         \
     return LIKELY(fits) ? fast : ask(n, 3, (const value[]){a, b, c});          \
   }                                                                            \
-  INLINING(id, name, 3, run_##id, NULL, NULL, NULL);
+  INLINING(id, name, 3, {run_##id}, {NULL});
 INLINE3(list3, "list", true, cons(a, list2(b, c)))
 INLINE3(vector_set, "vector-set!", is_index(a, b) && !vector(a)->head.flags,
         (vector(a)->items[fixnum_value(b)] = c, UNSPECIFIED))
 
 /* ------------------------------------------------------------------ choice */
 
+/* 0: operands of any kind; else the index of a special case, see LIST2. */
+static size_t way_of(struct node *const *args, size_t argc) {
+  if (argc == 1) return is_slot(args[0]);
+  if (argc != 2) return 0;
+  if (is_constant(args[1])) return is_slot(args[0]) ? 2 : 1;
+  return is_slot(args[0]) && is_slot(args[1]) ? 3 : 0;
+}
+
 void inline_if(struct node *n) {
-  const struct node *test = n->kids[0];
-  if (is_operand(test)) return;
-  for (size_t i = 1; i < test->count && i < 3; i++)
-    n->kids[2 + i] = test->kids[i];
+  struct node *test = n->kids[0];
+  if (is_operand(test) || test->count < 2) return;
+  size_t argc = test->count - 1, way = way_of(test->kids + 1, argc);
   for (const struct inlining *in = __start_inlinings; in < __stop_inlinings;
-       in++) {
-    if (in->if_run && test->run == in->run) n->run = in->if_run;
-    if (in->if_run && test->run == in->run_special) n->run = in->if_special;
-  }
+       in++)
+    if (in->run[way] == test->run && in->if_run[way]) {
+      n->run = in->if_run[way];
+      for (size_t i = 1; i <= argc; i++) n->kids[2 + i] = test->kids[i];
+    }
 }
 
 bool inline_folds(const struct primitive *p) {
@@ -275,15 +281,13 @@ bool inline_call(const struct primitive *p, struct node *call) {
   for (const struct inlining *in = __start_inlinings; in < __stop_inlinings;
        in++) {
     if (in->argc != argc || strcmp(in->name, p->name) != 0) continue;
-    bool commutes = in->run == run_add || in->run == run_multiply;
+    bool commutes = in->run[0] == run_add || in->run[0] == run_multiply;
     if (commutes && is_constant(args[0])) {
       struct node *constant = args[0];
       args[0] = args[1];
       args[1] = constant;
     }
-    bool special = in->run_special &&
-                   (argc == 1 ? is_slot(args[0]) : is_constant(args[1]));
-    call->run = special ? in->run_special : in->run;
+    call->run = in->run[way_of(args, argc)];
   }
   return true;
 }
