@@ -293,9 +293,8 @@ PRIMITIVE(with_handler, "with-exception-handler ff") {
   return call_within(inner, a[1]);
 }
 
-PRIMITIVE(raise, "raise a") { raise_value(a[0]); }
-
-PRIMITIVE(raise_continuable, "raise-continuable a") {
+PRIMITIVE(raise, "raise a", "raise-continuable a") {
+  if (self->variant == 0) raise_value(a[0]);
   return call_handler(a[0]);
 }
 
@@ -304,16 +303,13 @@ PRIMITIVE(error, "error aa*") {
   raise_value(condition_make(sym("error"), a[0], irritants));
 }
 
-PRIMITIVE(error_message, "error-object-message e") {
-  value message = condition(a[0])->message;
-  return is_string(message) ? message : print_to_string(message, WRITE);
+PRIMITIVE(error_part, "error-object-message e", "error-object-irritants e",
+          "error-object-kind e") {
+  struct condition *c = condition(a[0]);
+  if (self->variant > 0) return self->variant == 1 ? c->irritants : c->kind;
+  return is_string(c->message) ? c->message
+                               : print_to_string(c->message, WRITE);
 }
-
-PRIMITIVE(error_irritants, "error-object-irritants e") {
-  return condition(a[0])->irritants;
-}
-
-PRIMITIVE(error_kind, "error-object-kind e") { return condition(a[0])->kind; }
 
 int exit_status(value code) {
   return is_fixnum(code) ? (int)fixnum_value(code) & 255 : code == FALSE;

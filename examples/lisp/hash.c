@@ -48,13 +48,10 @@ static bool compare(struct comparison *c, value a, value b) {
   if (!is_object(a) || type_of(a) != type_of(b)) return false;
   switch (type_of(a)) {
     case TYPE_STRING:
-      return string(a)->length == string(b)->length &&
-             memcmp(string(a)->chars, string(b)->chars,
-                    string(a)->length * sizeof(uint32_t)) == 0;
     case TYPE_BYTEVECTOR:
-      return bytevector(a)->length == bytevector(b)->length &&
+      return vector(a)->length == vector(b)->length &&
              memcmp(bytevector(a)->bytes, bytevector(b)->bytes,
-                    bytevector(a)->length) == 0;
+                    sequence_bytes(a)) == 0;
     case TYPE_VECTOR:
       if (vector(a)->length != vector(b)->length) return false;
       if (is_known(c, a, b)) return true;
@@ -245,8 +242,9 @@ PRIMITIVE(hash_to_alist, "hash-table->alist h") {
   return list;
 }
 
-PRIMITIVE(hash_equal_of, "%hash-table-equal h") { return table(a[0])->equal; }
-PRIMITIVE(hash_hash_of, "%hash-table-hash h") { return table(a[0])->hash; }
+PRIMITIVE(hash_part, "%hash-table-equal h", "%hash-table-hash h") {
+  return self->variant ? table(a[0])->hash : table(a[0])->equal;
+}
 
 PRIMITIVE(hash, "hash a|k", "string-hash s|k", "hash-by-identity a|k") {
   int budget = 64;

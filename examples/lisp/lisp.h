@@ -546,6 +546,7 @@ struct range {
 /* The part that a[at] and a[at + 1] select, where they are given. */
 struct range range_of(const value *a, size_t n, size_t at, size_t length);
 size_t size_argument(value v);
+size_t sequence_bytes(value v); /* of all its items */
 void check_mutable(value v);
 value sequence_from_list(enum type type, value list);
 value vector_to_list(value v);

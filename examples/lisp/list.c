@@ -42,16 +42,12 @@ value list_of(const value *items, size_t count, value tail) {
 /* -------------------------------------------------------------------- pairs */
 
 PRIMITIVE(cons_of, "cons aa") { return cons(a[0], a[1]); }
-PRIMITIVE(car_of, "car p") { return car(a[0]); }
-PRIMITIVE(cdr_of, "cdr p") { return cdr(a[0]); }
-
-PRIMITIVE(set_car, "set-car! pa") {
-  pair(a[0])->car = a[1];
-  return UNSPECIFIED;
+PRIMITIVE(part, "car p", "cdr p") {
+  return self->variant ? cdr(a[0]) : car(a[0]);
 }
 
-PRIMITIVE(set_cdr, "set-cdr! pa") {
-  pair(a[0])->cdr = a[1];
+PRIMITIVE(set_part, "set-car! pa", "set-cdr! pa") {
+  *(self->variant ? &pair(a[0])->cdr : &pair(a[0])->car) = a[1];
   return UNSPECIFIED;
 }
 

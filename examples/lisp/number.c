@@ -208,12 +208,27 @@ PRIMITIVE(are_ordered, "< nn*", "= nn*", "<= nn*", "> nn*", ">= nn*") {
   return TRUE;
 }
 
-enum { FINITE, INFINITE, NOT_A_NUMBER, RATIONAL, INTEGER, ODD, EVEN };
+enum {
+  ZERO,
+  POSITIVE,
+  NEGATIVE,
+  FINITE,
+  INFINITE,
+  NOT_A_NUMBER,
+  RATIONAL,
+  INTEGER,
+  ODD,
+  EVEN
+};
 
-PRIMITIVE(number_is, "finite? n", "infinite? n", "nan? n", "rational? a",
-          "integer? a", "odd? n", "even? n") {
+PRIMITIVE(number_is, "zero? n", "positive? n", "negative? n", "finite? n",
+          "infinite? n", "nan? n", "rational? a", "integer? a", "odd? n",
+          "even? n") {
   double d = is_flonum(a[0]) ? flonum_value(a[0]) : 0;
   switch (self->variant) {
+    case ZERO: return boolean(sign(a[0]) == 0 && !isnan(d));
+    case POSITIVE: return boolean(sign(a[0]) > 0);
+    case NEGATIVE: return boolean(sign(a[0]) < 0);
     case FINITE: return boolean(isfinite(d));
     case INFINITE: return boolean(isinf(d));
     case NOT_A_NUMBER: return boolean(isnan(d));
@@ -224,12 +239,6 @@ PRIMITIVE(number_is, "finite? n", "infinite? n", "nan? n", "rational? a",
                      (self->variant == ODD));
   }
 }
-
-PRIMITIVE(is_zero, "zero? n") {
-  return boolean(is_flonum(a[0]) ? flonum_value(a[0]) == 0 : a[0] == fixnum(0));
-}
-PRIMITIVE(is_positive, "positive? n") { return boolean(sign(a[0]) > 0); }
-PRIMITIVE(is_negative, "negative? n") { return boolean(sign(a[0]) < 0); }
 
 PRIMITIVE(of_double, "exp n", "sin n", "cos n", "tan n", "asin n", "acos n") {
   static double (*const functions[])(double) = {exp, sin, cos, tan, asin, acos};

@@ -208,16 +208,10 @@ value port_argument(const value *a, size_t n, size_t at, unsigned direction) {
   return p;
 }
 
-static value char_or_end(uint32_t c) {
+PRIMITIVE(read_char, "read-char |o", "peek-char |o") {
+  value p = port_argument(a, n, 0, PORT_INPUT);
+  uint32_t c = self->variant ? port_peek(p) : port_read(p);
   return c == NO_CHARACTER ? END_OF_FILE : character(c);
-}
-
-PRIMITIVE(read_char, "read-char |o") {
-  return char_or_end(port_read(port_argument(a, n, 0, PORT_INPUT)));
-}
-
-PRIMITIVE(peek_char, "peek-char |o") {
-  return char_or_end(port_peek(port_argument(a, n, 0, PORT_INPUT)));
 }
 
 PRIMITIVE(is_ready, "char-ready? |o", "u8-ready? |o") {
@@ -275,8 +269,9 @@ PRIMITIVE(read_bytevector, "read-bytevector! b|okk") {
                                            : fixnum_from_size(r.start - start);
 }
 
-PRIMITIVE(write_char, "write-char c|o") {
-  port_write(port_argument(a, n, 1, PORT_OUTPUT), character_code(a[0]));
+PRIMITIVE(write_char, "write-char c|o", "newline |o") {
+  value p = port_argument(a, n, 1 - self->variant, PORT_OUTPUT);
+  port_write(p, self->variant ? '\n' : character_code(a[0]));
   return UNSPECIFIED;
 }
 
@@ -285,11 +280,6 @@ PRIMITIVE(write_string, "write-string s|okk") {
   struct range r = range_of(a, n, 2, string(a[0])->length);
   for (; r.start < r.end; r.start++)
     port_write(p, string(a[0])->chars[r.start]);
-  return UNSPECIFIED;
-}
-
-PRIMITIVE(newline, "newline |o") {
-  port_write(port_argument(a, n, 0, PORT_OUTPUT), '\n');
   return UNSPECIFIED;
 }
 
@@ -320,15 +310,13 @@ PRIMITIVE(open_file, "open-input-file s", "open-output-file s",
   return port_open(utf8_from_string(a[0], NULL), direction | binary);
 }
 
-PRIMITIVE(open_input_string, "open-input-string s") {
-  size_t length;
-  char *utf8 = utf8_from_string(a[0], &length);
-  return port_open_string(utf8, length, PORT_INPUT);
-}
-
-PRIMITIVE(open_input_bytes, "open-input-bytevector b") {
-  struct bytevector *b = bytevector(a[0]);
-  return port_open_string(b->bytes, b->length, PORT_INPUT | PORT_BINARY);
+PRIMITIVE(open_input, "open-input-string s", "open-input-bytevector b") {
+  bool is_text = is_string(a[0]);
+  size_t length = bytevector(a[0])->length;
+  const void *bytes = is_text ? (void *)utf8_from_string(a[0], &length)
+                              : bytevector(a[0])->bytes;
+  return port_open_string(bytes, length,
+                          PORT_INPUT | (is_text ? 0 : PORT_BINARY));
 }
 
 static unsigned output(const struct primitive *self) {

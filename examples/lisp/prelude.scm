@@ -376,6 +376,12 @@
   (list->string
    (apply map f (string->list string) (%map1 string->list more))))
 
+(define (string->vector string . part)
+  (list->vector (apply string->list string part)))
+
+(define (vector->string vector . part)
+  (list->string (apply vector->list vector part)))
+
 (define (string-for-each f string . more)
   (apply for-each f (string->list string) (%map1 string->list more)))
 

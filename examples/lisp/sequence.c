@@ -50,6 +50,8 @@ static size_t item_bytes(value v) {
                                     : 1;
 }
 
+size_t sequence_bytes(value v) { return length_of(v) * item_bytes(v); }
+
 static value item_get(value v, size_t i) {
   if (has_type(v, TYPE_VECTOR)) return vector(v)->items[i];
   return is_string(v) ? character(string(v)->chars[i])
@@ -123,14 +125,6 @@ PRIMITIVE(of_items, "vector a*", "string c*", "bytevector k*") {
 PRIMITIVE(of_list, "list->vector l", "list->string l") {
   list_argument(self, a[0]);
   return sequence_from_list(made(self), a[0]);
-}
-
-PRIMITIVE(convert, "string->vector s|kk", "vector->string v|kk") {
-  struct range r = part_of(a, n, 1);
-  value v = make_sequence(made(self), r.end - r.start);
-  for (size_t i = r.start; i < r.end; i++)
-    items_set(v, i - r.start, i - r.start + 1, item_get(a[0], i));
-  return v;
 }
 
 PRIMITIVE(append, "vector-append v*", "string-append s*",
