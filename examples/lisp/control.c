@@ -194,7 +194,7 @@ static value condition_make(value kind, value message, value irritants) {
 }
 
 /* A handler that returns is an error in the handlers outside of it. */
-_Noreturn void raise_value(value object) {
+_Noreturn static void raise_value(value object) {
   for (;;) {
     call_handler(object);
     vm.dynamic.handlers = cdr(vm.dynamic.handlers);

@@ -12,6 +12,8 @@
 
 static value current_form = FALSE; /* the innermost one with a location */
 
+static value strip(value datum);
+
 _Noreturn void syntax_error(const char *message, value form) {
   bool is_placed = location(form) != FALSE || current_form == FALSE;
   vm.where = is_placed ? form : current_form;
@@ -75,7 +77,7 @@ static value strip_copy(value datum, value copies) {
 }
 
 /* The datum with symbols for the aliases that macros inserted. */
-value strip(value datum) {
+static value strip(value datum) {
   if (!is_pair(datum) && !has_type(datum, TYPE_VECTOR)) return symbol_of(datum);
   if (!has_alias(datum, hash_make(FALSE))) return datum;
   return strip_copy(datum, hash_make(FALSE));

@@ -271,13 +271,6 @@ static inline void list_add(struct list_builder *list, value item) {
     pair(list->last)->cdr = tail;
   list->last = tail;
 }
-/* The finished list, with what follows its items. */
-static inline value list_end(struct list_builder *list, value tail) {
-  if (list->first == NIL) return tail;
-  pair(list->last)->cdr = tail;
-  return list->first;
-}
-
 /* ------------------------------------------------------------- primitives */
 
 /*
@@ -333,8 +326,6 @@ void primitives_init(void);
 struct primitive *primitive_make(const char *declared, primitive_function *call,
                                  value data);
 value primitive_call(const struct primitive *p, size_t n, const value *a);
-_Noreturn void primitive_type_error(const struct primitive *p, size_t index,
-                                    value argument);
 _Noreturn void arity_error(value procedure, size_t argc);
 
 /* Does an argument belong to a set of types?  Fast for fixnum and pair. */
@@ -361,7 +352,6 @@ struct code {
 };
 
 void expand_init(void);
-value strip(value datum); /* identifiers back to symbols */
 /* A thunk which evaluates the form in the global environment. */
 value compile_toplevel(value form);
 
@@ -416,7 +406,6 @@ _Noreturn void fail_kind(const char *kind, const char *message,
                          value irritants);
 _Noreturn void fail_memory(void);
 _Noreturn void raise_overflow(bool to_guard);
-_Noreturn void raise_value(value object);
 value call_protected(value (*body)(void *data), void *data, value *error);
 void condition_print(value object, value port);
 value location(value form);
@@ -437,19 +426,12 @@ extern char *stack_base;
 
 /* ---------------------------------------------------------------- numbers */
 
-bool is_number(value v);
-bool is_exact_integer(value v);
 double number_to_double(value v);
 value exact_from_double(double d); /* which has no fraction */
-value number_add(value a, value b);
-value number_sub(value a, value b);
-value number_mul(value a, value b);
 value number_quotient(value a, value b);
 value number_remainder(value a, value b);
-int number_compare(value a, value b); /* 2 where a NaN is involved */
 value number_parse(const char *text, unsigned radix); /* FALSE: no number */
 value number_format(value v, unsigned radix);
-size_t double_format(double number, char *out, size_t size);
 
 /* bignum_gmp.c or bignum_none.c: operands are fixnums or bignums. */
 void bignum_init(void);
@@ -511,7 +493,6 @@ uint32_t port_read(value p);
 uint32_t port_peek(value p);
 void port_write(value p, uint32_t code);
 void port_write_text(value p, const char *text);
-void port_write_bytes(value p, const char *bytes, size_t length);
 void port_flush(value p);
 void port_close(value p);
 value current_output(void);
@@ -524,8 +505,6 @@ value port_argument(const value *a, size_t n, size_t at, unsigned direction);
 /* --------------------------------------------------------------- system.c */
 
 value load_file(value path);
-value load_port(value p);
-value port_open_near(value path);
 void prelude_load(void);
 int64_t clock_ns(void);
 void command_line_set(int argc, char **argv);

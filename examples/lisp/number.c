@@ -9,11 +9,11 @@
 
 #include <math.h>
 
-bool is_exact_integer(value v) {
+static bool is_exact_integer(value v) {
   return is_fixnum(v) || has_type(v, TYPE_BIGNUM);
 }
 
-bool is_number(value v) { return is_flonum(v) || is_exact_integer(v); }
+static bool is_number(value v) { return is_flonum(v) || is_exact_integer(v); }
 
 value integer_from_int64(int64_t n) {
   return n >= FIXNUM_MIN && n <= FIXNUM_MAX ? fixnum(n) : big_from_int64(n);
@@ -34,10 +34,12 @@ value exact_from_double(double d) {
 
 static value inexact(value v) { return flonum(number_to_double(v)); }
 
+static int number_compare(value a, value b);
+
 /* --------------------------------------------------------------- arithmetic */
 
 #define ARITHMETIC(name, operator, big)                                        \
-  value number_##name(value a, value b) {                                      \
+  static value number_##name(value a, value b) {                               \
     int64_t exact;                                                             \
     if (are_fixnums(a, b) && !__builtin_##name##_overflow(                     \
                                  fixnum_value(a), fixnum_value(b), &exact))    \
@@ -152,7 +154,7 @@ static int compare_mixed(value integer, double d) {
   return order ? order : compare_doubles(0, d - trunc(d));
 }
 
-int number_compare(value a, value b) {
+static int number_compare(value a, value b) {
   if (are_fixnums(a, b))
     return ((intptr_t)a > (intptr_t)b) - ((intptr_t)a < (intptr_t)b);
   if (is_flonum(a) && is_flonum(b))
@@ -208,18 +210,7 @@ PRIMITIVE(are_ordered, "< nn*", "= nn*", "<= nn*", "> nn*", ">= nn*") {
   return TRUE;
 }
 
-enum {
-  ZERO,
-  POSITIVE,
-  NEGATIVE,
-  FINITE,
-  INFINITE,
-  NOT_A_NUMBER,
-  RATIONAL,
-  INTEGER,
-  ODD,
-  EVEN
-};
+enum { ZERO, PLUS, MINUS, FINITE, INFINITE, NO_NUMBER, RATIONAL, INTEGER, ODD };
 
 PRIMITIVE(number_is, "zero? n", "positive? n", "negative? n", "finite? n",
           "infinite? n", "nan? n", "rational? a", "integer? a", "odd? n",
@@ -227,11 +218,11 @@ PRIMITIVE(number_is, "zero? n", "positive? n", "negative? n", "finite? n",
   double d = is_flonum(a[0]) ? flonum_value(a[0]) : 0;
   switch (self->variant) {
     case ZERO: return boolean(sign(a[0]) == 0 && !isnan(d));
-    case POSITIVE: return boolean(sign(a[0]) > 0);
-    case NEGATIVE: return boolean(sign(a[0]) < 0);
+    case PLUS: return boolean(sign(a[0]) > 0);
+    case MINUS: return boolean(sign(a[0]) < 0);
     case FINITE: return boolean(isfinite(d));
     case INFINITE: return boolean(isinf(d));
-    case NOT_A_NUMBER: return boolean(isnan(d));
+    case NO_NUMBER: return boolean(isnan(d));
     case RATIONAL: return boolean(is_number(a[0]) && isfinite(d));
     case INTEGER: return boolean(is_number(a[0]) && is_integer(a[0]));
     default:

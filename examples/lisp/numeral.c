@@ -100,7 +100,7 @@ value number_parse(const char *s, unsigned radix) {
 /* --------------------------------------------------------------- formatting */
 
 /* The shortest decimal that reads back as the same number. */
-size_t double_format(double number, char *out, size_t size) {
+static size_t double_format(double number, char *out, size_t size) {
   if (isnan(number)) return (size_t)snprintf(out, size, "+nan.0");
   if (isinf(number))
     return (size_t)snprintf(out, size, number < 0 ? "-inf.0" : "+inf.0");

@@ -49,6 +49,8 @@ value port_open(const char *path, unsigned direction) {
   return port_make(fd, direction, name);
 }
 
+static void port_write_bytes(value v, const char *bytes, size_t length);
+
 value port_open_string(const void *bytes, size_t length, unsigned direction) {
   value p = port_make(-1, direction, FALSE);
   port_write_bytes(p, bytes, length);
@@ -120,7 +122,7 @@ void port_flush(value v) {
   }
 }
 
-void port_write_bytes(value v, const char *bytes, size_t length) {
+static void port_write_bytes(value v, const char *bytes, size_t length) {
   struct port *p = port(v);
   if (length > p->size - p->end && p->fd >= 0) port_flush(v);
   if (length > p->size - p->end) {

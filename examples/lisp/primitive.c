@@ -41,8 +41,8 @@ static const struct letter *letter_find(char c) {
   return &letters[i];
 }
 
-_Noreturn void primitive_type_error(const struct primitive *p, size_t index,
-                                    value argument) {
+_Noreturn static void type_error(const struct primitive *p, size_t index,
+                                 value argument) {
   char message[120];
   const char *noun = "";
   for (size_t i = 0; i < sizeof letters / sizeof letters[0]; i++)
@@ -57,7 +57,7 @@ value primitive_call(const struct primitive *p, size_t n, const value *a) {
   if (UNLIKELY(n < p->min || n > p->max)) arity_error((value)p, n);
   for (size_t i = 0; i < n; i++)
     if (UNLIKELY(!type_fits(a[i], p->accepts[i < 5 ? i : 5])))
-      primitive_type_error(p, i, a[i]);
+      type_error(p, i, a[i]);
   return p->call(a, n, p);
 }
 

@@ -18,14 +18,14 @@ extern char **environ;
 
 static value load_directory = FALSE; /* of the file being loaded */
 
-value load_port(value p) {
+static value load_port(value p) {
   for (value d = read_datum(p); d != END_OF_FILE; d = read_datum(p))
     eval_toplevel(d);
   return UNSPECIFIED;
 }
 
 /* A relative path is looked for beside the file being loaded first. */
-value port_open_near(value path) {
+static value port_open_near(value path) {
   char *name = utf8_from_string(path, NULL);
   if (load_directory != FALSE && name[0] != '/') {
     value parts[] = {load_directory, text("/"), path};
