@@ -363,7 +363,9 @@ static inline __attribute__((always_inline)) value call(const struct node *n,
   if (UNLIKELY(!takes(procedure, argc)))
     return call_other(n, frame, procedure, false);
   const struct code *code = code_of(procedure);
-  value *inner = alloca(code->frame_bytes);
+  /* Most frames are the smallest, and a constant needs no arithmetic. */
+  value *inner = code->frame_bytes == FRAME_UNIT ? alloca(FRAME_UNIT)
+                                                 : alloca(code->frame_bytes);
   inner[0] = procedure;
   eval_arguments(n, frame, argc, inner + 1);
   check_stack(inner);

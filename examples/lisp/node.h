@@ -79,6 +79,9 @@ struct lambda {
   uint32_t slots; /* the most ever used */
 };
 
+/* Bytes; the size of a frame is a multiple, see compile.c. */
+#define FRAME_UNIT (4 * sizeof(value))
+
 /* What the names of one binding form mean. */
 struct scope {
   struct scope *outer;
