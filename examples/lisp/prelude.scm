@@ -260,13 +260,24 @@
   (if (not (null? rest))
       (error (string-append who ": not a list") rest)))
 
+;; Recursion makes no garbage, but a long list must not take a deep stack.
+(define (%map-on f l depth)
+  (if (pair? l)
+      (if (= depth 0)
+          (let loop ((l l) (out '()))
+            (if (pair? l)
+                (loop (cdr l) (cons (f (car l)) out))
+                (begin
+                  (%check-end "map" l)
+                  (reverse out))))
+          (let ((first (f (car l))))
+            (cons first (%map-on f (cdr l) (- depth 1)))))
+      (begin
+        (%check-end "map" l)
+        '())))
+
 (define (%map1 f list)
-  (let loop ((l list) (out '()))
-    (if (pair? l)
-        (loop (cdr l) (cons (f (car l)) out))
-        (begin
-          (%check-end "map" l)
-          (reverse out)))))
+  (%map-on f list 1000))
 
 (define (%all-pairs? lists)
   (or (null? lists)
