@@ -336,7 +336,8 @@ static struct node *finish_call(struct node *n, struct lambda *l, bool tail) {
   value global = callee->kind == GLOBAL ? callee->datum : 0;
   finish_kids(n, 0, l);
   n->tail = tail;
-  if (p && inline_call(p, n)) {
+  if (p) {
+    inline_call(p, n);
     if (global) symbol(global)->inlined = true;
     return n;
   }

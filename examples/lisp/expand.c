@@ -15,8 +15,8 @@ static value current_form = FALSE; /* the innermost one with a location */
 static value strip(value datum);
 
 _Noreturn void syntax_error(const char *message, value form) {
-  bool is_placed = location(form) != FALSE || current_form == FALSE;
-  vm.where = is_placed ? form : current_form;
+  if (location(form) == FALSE && current_form != FALSE) form = current_form;
+  vm.where = form;
   fail_kind("syntax-error", message, cons(strip(form), NIL));
 }
 
@@ -126,14 +126,14 @@ static struct scope *scope_make(struct scope *outer) {
   return scope;
 }
 
-/* No name may be bound twice in one scope. */
+/* twice: what to say where the scope has such a variable already. */
 static struct variable *bind_variable(struct scope *scope, value identifier,
-                                      value form) {
+                                      value form, const char *twice) {
   if (!is_identifier(identifier))
     syntax_error("a variable must be a symbol", form);
   for (value b = scope->bindings; b != NIL; b = cdr(b))
     if (car(car(b)) == identifier && has_type(cdr(car(b)), TYPE_VARIABLE))
-      syntax_error("two variables of the same name", form);
+      syntax_error(twice, form);
   struct variable *v = make_object(TYPE_VARIABLE, sizeof *v);
   v->name = symbol_of(identifier);
   v->ready = true;
@@ -299,6 +299,7 @@ static struct node *expand_body(value forms, struct scope *outer);
 
 static struct node *expand_lambda(value form, struct scope *outer) {
   form_length(form, 3);
+  static const char twice[] = "two parameters of the same name";
   struct scope *scope = scope_make(outer);
   value parameters = cadr(form);
   struct lambda *l = allocate(sizeof *l);
@@ -306,10 +307,11 @@ static struct node *expand_lambda(value form, struct scope *outer) {
   for (value p = parameters; is_pair(p); p = cdr(p)) count++;
   l->parameters = allocate(count * sizeof(struct variable *));
   for (; is_pair(parameters); parameters = cdr(parameters))
-    l->parameters[l->count++] = bind_variable(scope, car(parameters), form);
+    l->parameters[l->count++] =
+        bind_variable(scope, car(parameters), form, twice);
   l->rest = parameters != NIL;
   if (l->rest)
-    l->parameters[l->count++] = bind_variable(scope, parameters, form);
+    l->parameters[l->count++] = bind_variable(scope, parameters, form, twice);
   l->name = FALSE;
   l->source = current_form;
   l->body = expand_body(cddr(form), scope);
@@ -355,7 +357,8 @@ static void scan_define(value form, struct scope *scope,
     init = cons(cons(keyword("lambda"), cons(cdr(target), init)), NIL);
     target = car(target);
   }
-  struct variable *v = bind_variable(scope, target, form);
+  struct variable *v =
+      bind_variable(scope, target, form, "defined twice in one body");
   v->ready = false;
   list_add(items, cons((value)v, init == NIL ? UNSPECIFIED : car(init)));
 }

@@ -271,7 +271,7 @@ bool inline_folds(const struct primitive *p) {
   return name[1] == 0 && strchr("+-*", name[0]);
 }
 
-bool inline_call(const struct primitive *p, struct node *call) {
+void inline_call(const struct primitive *p, struct node *call) {
   static node_run *const fixed[] = {run_primitive_any, run_primitive1,
                                     run_primitive2, run_primitive3};
   size_t argc = call->count - 1;
@@ -282,12 +282,12 @@ bool inline_call(const struct primitive *p, struct node *call) {
        in++) {
     if (in->argc != argc || strcmp(in->name, p->name) != 0) continue;
     bool commutes = in->run[0] == run_add || in->run[0] == run_multiply;
-    if (commutes && is_constant(args[0])) {
+    if (commutes && is_constant(args[0]) &&
+        is_fixnum(constant_value(args[0]))) {
       struct node *constant = args[0];
       args[0] = args[1];
       args[1] = constant;
     }
     call->run = in->run[way_of(args, argc)];
   }
-  return true;
 }

@@ -117,7 +117,7 @@ value macro_expand(struct syntax *macro, value form, struct scope *scope);
 
 /* inline.c: let a call of the primitive, or an if, do it at once. */
 bool inline_folds(const struct primitive *p);
-bool inline_call(const struct primitive *p, struct node *call);
+void inline_call(const struct primitive *p, struct node *call);
 void inline_if(struct node *n);
 
 /* ---------------------------------------------------- operands, and running */

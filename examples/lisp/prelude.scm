@@ -118,11 +118,16 @@
        (define %values (receive values e values))
        (%define-list %values formals)))))
 
+(define (%first-value all)
+  (if (pair? all) (car all) (error "define-values: too few values")))
+
 (define-syntax %define-list
   (syntax-rules ()
     ((_ all ()) (if (pair? all) (error "define-values: too many values" all)))
     ((_ all (name . more))
-     (begin (define name (car all)) (%define-list (cdr all) more)))
+     (begin
+       (define name (%first-value all))
+       (%define-list (cdr all) more)))
     ((_ all name) (define name all))))
 
 (define-syntax define-record-type
