@@ -81,7 +81,7 @@ value big_arithmetic(enum big_operation operation, value a, value b) {
       mpz_add, mpz_sub, mpz_mul, mpz_tdiv_q, mpz_tdiv_r};
   OPERAND(x, a);
   OPERAND(y, b);
-  if (operation == BIG_MULTIPLY && mpz_size(x) + mpz_size(y) > digits_max())
+  if (operation == BIG_MUL && mpz_size(x) + mpz_size(y) > digits_max())
     fail("number too large", NIL);
   mpz_t z;
   mpz_init(z);

@@ -36,10 +36,8 @@ static struct variable *named_let(const struct node *call) {
       !match(letrec->kids[0], call))
     return NULL;
   struct variable *name = variables_of(letrec)[0];
-  return letrec->kids[1]->kind == LOCAL &&
-                 variable(letrec->kids[1]->datum) == name
-             ? name
-             : NULL;
+  const struct node *last = letrec->kids[1];
+  return last->kind == LOCAL && variable(last->datum) == name ? name : NULL;
 }
 
 /* ------------------------------------------------------------------- pass 1 */
@@ -191,8 +189,8 @@ static struct code *compile_lambda(struct lambda *l) {
   code->rest = l->rest;
   code->arity = l->rest ? UINT32_MAX : (uint32_t)l->count;
   /*
-   * Rounded up to units, so that more tail calls find the frame large enough; not by
-   * more, since a slot that nobody wrote holds what was there before, and
+   * Rounded up to units, so that more tail calls find the frame large enough;
+   * not by more, since a slot that nobody wrote holds what was there before, and
    * continuations copy it.  With units of 8 slots, each continuation of ctak
    * kept older ones, without end.
    */
@@ -347,11 +345,13 @@ static struct node *finish_call(struct node *n, struct lambda *l, bool tail) {
 }
 
 static struct node *finish(struct node *n, struct lambda *l, bool tail) {
-  static node_run *const runs[] = {
-      [GLOBAL] = run_global, [SET_LOCAL] = run_set_box,
-      [DEFINE] = run_define, [SET_GLOBAL] = run_set_global,
-      [IF] = run_if,         [SEQUENCE] = run_sequence,
-      [OR] = run_or};
+  static node_run *const runs[] = {[GLOBAL] = run_global,
+                                   [SET_LOCAL] = run_set_box,
+                                   [DEFINE] = run_set_global,
+                                   [SET_GLOBAL] = run_set_global,
+                                   [IF] = run_if,
+                                   [SEQUENCE] = run_sequence,
+                                   [OR] = run_or};
   if (is_operand(n) || n->run) return n; /* the + of a fold: it is finished */
   n->run = runs[n->kind];
   switch (n->kind) {

@@ -23,15 +23,12 @@ struct machine vm = {
 
 /* ---------------------------------------------------------- stack, ctrl-C */
 
-static void count_step(void) {
-  if (--vm.steps > 0) return;
-  port_flush(current_output());
-  _exit(0);
-}
-
 /* The stack is below its limit, or something asks for attention. */
 void machine_poll_slow(void) {
-  if (vm.steps) count_step();
+  if (vm.steps && --vm.steps == 0) {
+    port_flush(current_output());
+    _exit(0);
+  }
   if (vm.interrupted) {
     vm.interrupted = false;
     stack_limit_set(false);
@@ -91,24 +88,16 @@ value run_global(const struct node *n, value *frame) {
   return v;
 }
 
-static void set_global(struct symbol *s, value v) {
-  s->global = v;
-  if (UNLIKELY(s->inlined)) vm.redefined = true;
-}
-
+/* set! and define. */
 value run_set_global(const struct node *n, value *frame) {
+  struct symbol *s = symbol(n->datum);
   value v = eval(n->kids[0], frame);
-  if (UNLIKELY(symbol(n->datum)->global == UNBOUND)) {
+  if (UNLIKELY(s->global == UNBOUND) && n->kind == SET_GLOBAL) {
     vm.where = n->source;
     fail1("set!: unbound variable", n->datum);
   }
-  set_global(symbol(n->datum), v);
-  return UNSPECIFIED;
-}
-
-value run_define(const struct node *n, value *frame) {
-  value v = eval(n->kids[0], frame);
-  set_global(symbol(n->datum), v);
+  s->global = v;
+  if (UNLIKELY(s->inlined)) vm.redefined = true;
   return UNSPECIFIED;
 }
 

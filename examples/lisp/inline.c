@@ -198,13 +198,9 @@ COMPARISON(less_equal, "<=", <=)
 COMPARISON(greater_equal, ">=", >=)
 COMPARISON(equal_number, "=", ==)
 
-static inline bool is_index(value a, value b) {
-  return has_type(a, TYPE_VECTOR) && is_fixnum(b) &&
+static inline bool is_index(enum type type, value a, value b) {
+  return has_type(a, type) && is_fixnum(b) &&
          (size_t)fixnum_value(b) < vector(a)->length;
-}
-static inline bool is_string_index(value a, value b) {
-  return is_string(a) && is_fixnum(b) &&
-         (size_t)fixnum_value(b) < string(a)->length;
 }
 static inline bool are_positive(value a, value b) {
   return are_fixnums(a, b) && (intptr_t)a > 0 &&
@@ -226,9 +222,9 @@ INLINE2(remainder, "remainder", are_positive(a, b),
         fixnum(fixnum_value(a) % fixnum_value(b)))
 INLINE2(modulo, "modulo", are_positive(a, b),
         fixnum(fixnum_value(a) % fixnum_value(b)))
-INLINE2(vector_ref, "vector-ref", is_index(a, b),
+INLINE2(vector_ref, "vector-ref", is_index(TYPE_VECTOR, a, b),
         vector(a)->items[fixnum_value(b)])
-INLINE2(string_ref, "string-ref", is_string_index(a, b),
+INLINE2(string_ref, "string-ref", is_index(TYPE_STRING, a, b),
         character(string(a)->chars[fixnum_value(b)]))
 
 #define INLINE3(id, name, fits, fast)                                          \
@@ -241,7 +237,8 @@ INLINE2(string_ref, "string-ref", is_string_index(a, b),
   }                                                                            \
   INLINING(id, name, 3, {run_##id}, {NULL});
 INLINE3(list3, "list", true, cons(a, list2(b, c)))
-INLINE3(vector_set, "vector-set!", is_index(a, b) && !vector(a)->head.flags,
+INLINE3(vector_set, "vector-set!",
+        is_index(TYPE_VECTOR, a, b) && !vector(a)->head.flags,
         (vector(a)->items[fixnum_value(b)] = c, UNSPECIFIED))
 
 /* ------------------------------------------------------------------ choice */

@@ -245,7 +245,7 @@ static inline value cons(value head, value tail) {
 }
 value list2(value a, value b);
 value make_cell(enum type type, value first, value second);
-/* A string, vector, ...; only a bytevector's and a string's items are random. */
+/* A string, vector, ...; what is in it is random, or zero. */
 value make_sequence(enum type type, size_t length);
 value make_string_utf8(const char *text, size_t bytes);
 value text(const char *text);
@@ -435,13 +435,7 @@ value number_format(value v, unsigned radix);
 
 /* bignum_gmp.c or bignum_none.c: operands are fixnums or bignums. */
 void bignum_init(void);
-enum big_operation {
-  BIG_ADD,
-  BIG_SUBTRACT,
-  BIG_MULTIPLY,
-  BIG_QUOTIENT,
-  BIG_REMAINDER
-};
+enum big_operation { BIG_ADD, BIG_SUB, BIG_MUL, BIG_QUO, BIG_REM };
 value big_arithmetic(enum big_operation operation, value a, value b);
 int big_compare(value a, value b);
 int big_sign(value a);

@@ -83,13 +83,6 @@ PRIMITIVE(list_primitive, "list a*") { return list_of(a, n, NIL); }
 
 PRIMITIVE(cons_star, "cons* aa*") { return list_of(a, n - 1, a[n - 1]); }
 
-PRIMITIVE(make_list, "make-list k|a") {
-  value made = NIL;
-  for (size_t i = size_argument(a[0]); i > 0; i--)
-    made = cons(n == 2 ? a[1] : UNSPECIFIED, made);
-  return made;
-}
-
 PRIMITIVE(length, "length a") {
   return fixnum_from_size(list_argument(self, a[0]));
 }

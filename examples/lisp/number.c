@@ -49,8 +49,8 @@ static int number_compare(value a, value b);
     return big_arithmetic(big, a, b);                                          \
   }
 ARITHMETIC(add, +, BIG_ADD)
-ARITHMETIC(sub, -, BIG_SUBTRACT)
-ARITHMETIC(mul, *, BIG_MULTIPLY)
+ARITHMETIC(sub, -, BIG_SUB)
+ARITHMETIC(mul, *, BIG_MUL)
 
 static int sign(value v) {
   if (is_flonum(v)) return (flonum_value(v) > 0) - (flonum_value(v) < 0);
@@ -73,7 +73,7 @@ value number_quotient(value a, value b) {
     return integer_from_int64(fixnum_value(a) / fixnum_value(b));
   if (is_flonum(a) || is_flonum(b))
     return flonum(trunc(number_to_double(a) / number_to_double(b)));
-  return big_arithmetic(BIG_QUOTIENT, a, b);
+  return big_arithmetic(BIG_QUO, a, b);
 }
 
 /* What then remains; it has the sign of a. */
@@ -82,7 +82,7 @@ value number_remainder(value a, value b) {
   if (are_fixnums(a, b)) return fixnum(fixnum_value(a) % fixnum_value(b));
   if (is_flonum(a) || is_flonum(b))
     return flonum(fmod(number_to_double(a), number_to_double(b)));
-  return big_arithmetic(BIG_REMAINDER, a, b);
+  return big_arithmetic(BIG_REM, a, b);
 }
 
 static value modulo(value a, value b) {

@@ -181,7 +181,9 @@
 (define-syntax guard
   (syntax-rules (else)
     ((_ (e clause ... (else . last)) . body)
-     (%guard (lambda () . body) (lambda (e) (cond clause ... (else . last))) #t))
+     (%guard (lambda () . body)
+             (lambda (e) (cond clause ... (else . last)))
+             #t))
     ((_ (e clause ... (#t . last)) . body)
      (guard (e clause ... (else #t . last)) . body))
     ((_ (e clause ...) . body)
@@ -312,6 +314,9 @@
             (begin
               (apply f (%map1 car lists))
               (loop (%map1 cdr lists)))))))
+
+(define (make-list k . fill)
+  (vector->list (apply make-vector k fill)))
 
 (define (list-set! list k item)
   (set-car! (list-tail list k) item))

@@ -228,19 +228,14 @@ static void print_pair(struct printer *p, value v) {
   port_write(p->port, ')');
 }
 
-static void print_vector(struct printer *p, value v) {
-  port_write_text(p->port, "#(");
+/* Of a vector or a bytevector. */
+static void print_items(struct printer *p, const char *open, value v) {
+  port_write_text(p->port, open);
   for (size_t i = 0; i < vector(v)->length; i++) {
     if (i > 0) port_write(p->port, ' ');
-    print_datum(p, vector(v)->items[i]);
+    print_datum(p, has_type(v, TYPE_VECTOR) ? vector(v)->items[i]
+                                            : fixnum(bytevector(v)->bytes[i]));
   }
-  port_write(p->port, ')');
-}
-
-static void print_bytevector(struct printer *p, value v) {
-  port_write_text(p->port, "#u8(");
-  for (size_t i = 0; i < bytevector(v)->length; i++)
-    print_code(p->port, i ? " %u" : "%u", bytevector(v)->bytes[i]);
   port_write(p->port, ')');
 }
 
@@ -252,8 +247,8 @@ static void print_datum(struct printer *p, value v) {
     case TYPE_FLONUM:
     case TYPE_BIGNUM: print_string(p, number_format(v, 10), 0); return;
     case TYPE_PAIR: print_pair(p, v); return;
-    case TYPE_VECTOR: print_vector(p, v); return;
-    case TYPE_BYTEVECTOR: print_bytevector(p, v); return;
+    case TYPE_VECTOR: print_items(p, "#(", v); return;
+    case TYPE_BYTEVECTOR: print_items(p, "#u8(", v); return;
     case TYPE_CHARACTER: print_character(p, character_code(v)); return;
     case TYPE_NIL:
     case TYPE_BOOLEAN:

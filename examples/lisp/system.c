@@ -92,10 +92,10 @@ void command_line_set(int argc, char **argv) {
 
 PRIMITIVE(command_line_get, "command-line") { return command_line; }
 
-PRIMITIVE(exit_primitive, "exit |a") { exit_with(n ? a[0] : TRUE); }
-
-PRIMITIVE(emergency_exit, "emergency-exit |a") {
-  _exit(n ? exit_status(a[0]) : 0);
+PRIMITIVE(exit_primitive, "exit |a", "emergency-exit |a") {
+  value code = n ? a[0] : TRUE;
+  if (self->variant) _exit(exit_status(code));
+  exit_with(code);
 }
 
 PRIMITIVE(get_variable, "get-environment-variable s") {
