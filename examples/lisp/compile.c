@@ -190,9 +190,9 @@ static struct code *compile_lambda(struct lambda *l) {
   code->arity = l->rest ? UINT32_MAX : (uint32_t)l->count;
   /*
    * Rounded up to units, so that more tail calls find the frame large enough;
-   * not by more, since a slot that nobody wrote holds what was there before, and
-   * continuations copy it.  With units of 8 slots, each continuation of ctak
-   * kept older ones, without end.
+   * not by more, since a slot that nobody wrote holds what was there before,
+   * and continuations copy it.  With units of 8 slots, each continuation of
+   * ctak kept older ones, without end.
    */
   uint32_t bytes = l->slots * (uint32_t)sizeof(value);
   code->frame_bytes = (bytes + FRAME_UNIT - 1) / FRAME_UNIT * FRAME_UNIT;
