@@ -38,7 +38,7 @@
 #define MARKERS_ENTRIES 64
 
 /* With fewer, territory is not given up. */
-#define MARKERS_SPARE 16
+#define MARKERS_SPARE 192
 
 /* Memory for packets, touched as it is used: a million candidates, which a
    marker finds in 20 ms and another may be kept from taking for so long.  Every
