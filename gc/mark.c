@@ -169,7 +169,9 @@ GL_INLINE struct hot_filter hot_filter_begin(const struct hot *h) {
   return (struct hot_filter){0};
 }
 
-/* Filter words into the ring without a branch for each. */
+/* Filter words into the ring without a branch for each.  Each is read once: what
+   is judged is what is kept.  The block may be the stack that the collecting
+   thread runs on, and change meanwhile. */
 GL_MARK_UNCHECKED GL_INLINE void hot_filter_words(struct hot *h,
                                                   const struct hot_filter *f,
                                                   const uintptr_t *word,
@@ -177,10 +179,12 @@ GL_MARK_UNCHECKED GL_INLINE void hot_filter_words(struct hot *h,
   (void)f;
   size_t at = h->ring_end;
   for (const uintptr_t *end = word + 2 * granules; word < end; word += 2) {
-    h->ring[at] = word[0];
-    at += word[0] - h->base < h->extent;
-    h->ring[at] = word[1];
-    at += word[1] - h->base < h->extent;
+    uintptr_t first = __atomic_load_n(&word[0], __ATOMIC_RELAXED);
+    uintptr_t second = __atomic_load_n(&word[1], __ATOMIC_RELAXED);
+    h->ring[at] = first;
+    at += first - h->base < h->extent;
+    h->ring[at] = second;
+    at += second - h->base < h->extent;
   }
   h->ring_end = at;
 }

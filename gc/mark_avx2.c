@@ -47,6 +47,9 @@ GL_MARK_UNCHECKED GL_INLINE void hot_filter_four(struct hot *h,
                                                  const struct hot_filter *f,
                                                  const uintptr_t *word) {
   __m256i words = _mm256_loadu_si256((const __m256i *)word);
+  /* Read once: what is judged is what is kept.  The block may be the stack that
+     the collecting thread runs on, and change meanwhile. */
+  __asm__("" : "+x"(words));
   __m256i turned = _mm256_sub_epi64(words, f->base);
   __m256i within = _mm256_cmpgt_epi64(f->extent, turned);
   unsigned mask = (unsigned)_mm256_movemask_pd(_mm256_castsi256_pd(within));
@@ -59,6 +62,7 @@ GL_MARK_UNCHECKED GL_INLINE void hot_filter_four(struct hot *h,
 
 GL_MARK_UNCHECKED GL_INLINE void hot_filter_one(struct hot *h,
                                                 uintptr_t word) {
+  __asm__("" : "+r"(word)); /* read once, as above */
   h->ring[h->ring_end] = word;
   h->ring_end += word - h->base < h->extent;
 }
