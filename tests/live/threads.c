@@ -60,12 +60,14 @@ static int thrd_main(void *data) {
   return 0;
 }
 
+#ifdef LIVE_CXX
 /* Runs in a thread of the test's own that starts the std::thread: which is
    waited for there. */
 static void *std_thread_main(void *data) {
   API_CHECK(live_std_thread(run_holder, data));
   return NULL;
 }
+#endif
 
 static void judge_while_held(struct holder *holder) {
   while (get_state(holder) != HOLDER_READY) sched_yield();
