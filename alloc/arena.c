@@ -67,7 +67,7 @@ void gl_arena_zero(struct gl_arena *arena, char *from, char *to) {
   gl_arena_soil(arena, from, to);
 }
 
-static void arena_append(struct gl_lane *lane, struct gl_arena *arena) {
+void gl_arena_append(struct gl_lane *lane, struct gl_arena *arena) {
   arena->next = NULL;
   if (lane->last != NULL)
     lane->last->next = arena;
@@ -91,7 +91,7 @@ struct gl_arena *gl_arena_create(struct gl_cache *owner, struct gl_lane *lane) {
   arena->visited = false;
   arena->latch = 0;
   gl_tags_set_free(gl_heap.tags, gl_arena_first_granule(arena));
-  arena_append(lane, arena);
+  gl_arena_append(lane, arena);
   __atomic_store_n(&arena->owner, owner, __ATOMIC_RELEASE);
   /* Release: who looks an address up sees an arena that is swept. */
   __atomic_store_n(&gl_heap.slots[gl_arena_index(arena)],

@@ -16,6 +16,9 @@ struct gl_arena *gl_arena_create(struct gl_cache *owner, struct gl_lane *lane);
    the lock. */
 void gl_arena_destroy(struct gl_arena *arena);
 
+/* Put an arena at the end of a lane's list. */
+void gl_arena_append(struct gl_lane *lane, struct gl_arena *arena);
+
 /* Whether its tags are true.  Acquire: whoever made them so. */
 GL_INLINE bool gl_arena_is_swept(const struct gl_arena *arena) {
   return __atomic_load_n(&arena->swept, __ATOMIC_ACQUIRE);

@@ -599,8 +599,7 @@ static bool cache_try_send(struct gl_cache *cache, char *p) {
     return false;
   struct gl_arena *arena = gl_arena_of(p);
   struct gl_cache *owner = __atomic_load_n(&arena->owner, __ATOMIC_RELAXED);
-  if (owner == NULL || owner == cache ||
-      !__atomic_load_n(&arena->swept, __ATOMIC_ACQUIRE) ||
+  if (owner == NULL || owner == cache || !gl_arena_is_swept(arena) ||
       !cache_is_block(p))
     return false;
   return cache_send(cache, owner, p) == GL_FAULT_NONE;
@@ -738,7 +737,7 @@ static bool lane_check(const struct gl_cache *cache,
   GL_HEAP_CHECK("lane", hole->start <= hole->limit && hole->limit <= hole->cur);
   size_t arenas = 0;
   for (struct gl_arena *a = lane->first; a != NULL; a = a->next, arenas++) {
-    GL_HEAP_CHECK("lane", a->owner == cache && gl_lane_of((struct gl_cache *)cache, a) == lane);
+    GL_HEAP_CHECK("lane", a->owner == cache && gl_lane_of(a->owner, a) == lane);
     GL_HEAP_CHECK("lane", a->next != NULL || lane->last == a);
   }
   GL_HEAP_CHECK("lane", arenas == lane->arena_count);

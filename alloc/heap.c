@@ -576,13 +576,8 @@ static void heap_inherit(struct gl_arena *arena) {
 static void heap_relink(struct gl_arena *arena) {
   heap_inherit(arena);
   struct gl_lane *lane = gl_lane_of(arena->owner, arena);
-  arena->next = NULL;
-  if (lane->last != NULL)
-    lane->last->next = arena;
-  else
-    lane->first = lane->pending = arena;
-  lane->last = arena;
-  lane->arena_count++;
+  if (lane->last == NULL) lane->pending = arena;
+  gl_arena_append(lane, arena);
 }
 
 size_t gl_heap_begin_sweep(const uint32_t *live) {

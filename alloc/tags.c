@@ -47,7 +47,8 @@ size_t gl_tags_next(struct gl_tags *tags, size_t from, size_t to) {
 }
 
 /* The owner of the arena may be at work in it. */
-GL_RACES size_t gl_tags_next_shared(struct gl_tags *tags, size_t from, size_t to) {
+GL_RACES size_t gl_tags_next_shared(struct gl_tags *tags, size_t from,
+                                    size_t to) {
   return tags_search(tags, from, to, TAGS_SHARED);
 }
 
@@ -60,7 +61,8 @@ size_t gl_tags_next_free(struct gl_tags *tags, size_t from, size_t to) {
 }
 
 /* The same. */
-GL_RACES size_t gl_tags_find_head(struct gl_tags *tags, size_t from, size_t at) {
+GL_RACES size_t gl_tags_find_head(struct gl_tags *tags, size_t from,
+                                  size_t at) {
   size_t line = at >> 6, first = from >> 6;
   uint64_t bits = (tags[line].block | tags[line].mark) &
                   (~(uint64_t)0 >> (63 - (at & 63)));

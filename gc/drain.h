@@ -126,17 +126,16 @@ static GL_NOINLINE void hot_blacken_some(struct hot *hot) {
   const gl_mark_entry *pushed = h.top;
   while (h.ring_start < end) {
     uintptr_t word = h.ring[h.ring_start++];
-    uint32_t *account = hot_account(&h, word), held = *account;
-    if (GL_UNLIKELY((held & GL_ACCOUNT_KINDS) != GL_ACCOUNT_SCANNED)) {
+    uint32_t *account = hot_account(&h, word);
+    if (GL_UNLIKELY(!hot_is_scanned(account))) {
       h.m->objects += (uint64_t)(h.top - pushed);
       hot_blacken_other(&h, word);
       pushed = h.top;
       continue;
     }
     size_t granules;
-    uintptr_t head = hot_blacken(&h, word, &granules);
+    uintptr_t head = hot_blacken(&h, account, word, &granules);
     if (head == 0) continue;
-    *account = held + ((uint32_t)granules << GL_ACCOUNT_BITS);
     hot_fetch(head, granules);
     *h.top++ = gl_mark_entry_of(head, granules);
   }
@@ -150,16 +149,10 @@ static GL_NOINLINE void hot_follow(struct hot *hot) {
   struct hot h = *hot;
   const struct hot_filter f = hot_filter_begin(&h);
   while (hot_candidates(&h) == 1 && !hot_has_entries(&h)) {
-    uintptr_t word = h.ring[h.ring_start];
-    uint32_t *account = hot_account(&h, word);
-    if ((*account & GL_ACCOUNT_KINDS) != GL_ACCOUNT_SCANNED) break;
-    size_t granules;
-    uintptr_t head = hot_blacken(&h, word, &granules);
+    gl_mark_entry entry = hot_blacken_any(&h, h.ring[h.ring_start]);
     h.ring_start = h.ring_end = 0;
-    if (head == 0) break;
-    *account += (uint32_t)granules << GL_ACCOUNT_BITS;
-    h.m->objects++;
-    hot_scan(&h, &f, gl_mark_entry_of(head, granules));
+    if (entry == 0) break;
+    hot_scan(&h, &f, entry);
     if (h.m->shared) hot_sort(&h, 0);
   }
   *hot = h;

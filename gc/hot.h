@@ -92,13 +92,23 @@ GL_INLINE size_t hot_count_to_end(const struct hot *h, uintptr_t head) {
 /* Bit n of x, counted modulo 64, as processors shift. */
 GL_INLINE bool hot_bit(uint64_t x, uintptr_t n) { return x >> (n & 63) & 1; }
 
+GL_INLINE uint32_t *hot_account(const struct hot *h, uintptr_t word) {
+  return (uint32_t *)(h->accounts_bias +
+                      (word >> GL_ARENA_SHIFT) * sizeof(uint32_t));
+}
+
+GL_INLINE bool hot_is_scanned(const uint32_t *account) {
+  return (*account & GL_ACCOUNT_KINDS) == GL_ACCOUNT_SCANNED;
+}
+
 /*
  * Blacken the block that a word points into, in an arena of territory that is
- * held; its line of tags has been fetched.  Returns the block's start and
- * granules, or 0 where there is no block, or a black one.
+ * held, and enter it in the account of that; its line of tags has been fetched.
+ * Returns the block's start and granules, or 0 where there is no block, or a
+ * black one.  The caller counts the object.
  */
-GL_INLINE uintptr_t hot_blacken(const struct hot *h, uintptr_t word,
-                                size_t *granules) {
+GL_INLINE uintptr_t hot_blacken(const struct hot *h, uint32_t *account,
+                                uintptr_t word, size_t *granules) {
   struct gl_tags *line = hot_tags(h, word);
   uint64_t block = line->block, mark = line->mark;
   if (!hot_bit(block & ~mark, word >> GL_GRANULE_SHIFT)) {
@@ -115,12 +125,8 @@ GL_INLINE uintptr_t hot_blacken(const struct hot *h, uintptr_t word,
   uint64_t above = (block | mark) >> bit >> 1;
   *granules =
       GL_LIKELY(above != 0) ? gl_lowest(above) + 1 : hot_count_to_end(h, word);
+  *account += (uint32_t)*granules << GL_ACCOUNT_BITS;
   return word & ~(GL_GRANULE_BYTES - 1);
-}
-
-GL_INLINE uint32_t *hot_account(const struct hot *h, uintptr_t word) {
-  return (uint32_t *)(h->accounts_bias +
-                      (word >> GL_ARENA_SHIFT) * sizeof(uint32_t));
 }
 
 /* The rest of a candidate where nothing in its slot is scanned for now: a block
@@ -134,9 +140,22 @@ GL_INLINE void hot_blacken_other(struct hot *h, uintptr_t word) {
     return;
   }
   size_t granules;
-  if (hot_blacken(h, word, &granules) == 0) return;
-  *account += (uint32_t)granules << GL_ACCOUNT_BITS;
+  if (hot_blacken(h, account, word, &granules) != 0) h->m->objects++;
+}
+
+/* A candidate of any kind.  Returns the entry of the block that it blackened, or
+   0 where there is nothing to scan for now. */
+GL_INLINE gl_mark_entry hot_blacken_any(struct hot *h, uintptr_t word) {
+  uint32_t *account = hot_account(h, word);
+  if (!hot_is_scanned(account)) {
+    hot_blacken_other(h, word);
+    return 0;
+  }
+  size_t granules;
+  uintptr_t head = hot_blacken(h, account, word, &granules);
+  if (head == 0) return 0;
   h->m->objects++;
+  return gl_mark_entry_of(head, granules);
 }
 
 #endif

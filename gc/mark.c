@@ -199,17 +199,8 @@ GL_MARK_UNCHECKED GL_INLINE void hot_filter_four(struct hot *h,
 
 void gl_marker_blacken(struct gl_marker *m, uintptr_t word) {
   struct hot h = hot_begin(m);
-  uint32_t *account = hot_account(&h, word);
-  if ((*account & GL_ACCOUNT_KINDS) != GL_ACCOUNT_SCANNED) {
-    hot_blacken_other(&h, word);
-    return;
-  }
-  size_t granules;
-  uintptr_t head = hot_blacken(&h, word, &granules);
-  if (head == 0) return;
-  *account += (uint32_t)granules << GL_ACCOUNT_BITS;
-  m->objects++;
-  gl_marker_push(m, gl_mark_entry_of(head, granules));
+  gl_mark_entry entry = hot_blacken_any(&h, word);
+  if (entry != 0) gl_marker_push(m, entry);
 }
 
 GL_NOINLINE void gl_marker_blacken_slowly(struct gl_marker *m,
