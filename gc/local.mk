@@ -17,8 +17,10 @@ libgleaner_core_la_SOURCES += \
   gc/modules.c \
   gc/options.c \
   gc/pace.c \
+  gc/proc.c \
   gc/processors.c \
   gc/ranges.c \
+  gc/records.c \
   gc/restart.c \
   gc/roots.c \
   gc/setup.c \

@@ -36,9 +36,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -46,13 +44,6 @@
 #include "../alloc/os.h"
 #include "mark.h"
 
-/* The kernel's largest thread id is below 2^22 (linux/threads.h). */
-#define THREADS_TID_BITS 22
-#define THREADS_TABLE_BITS 12
-#define THREADS_TABLE_COUNT (1u << (THREADS_TID_BITS - THREADS_TABLE_BITS))
-#define THREADS_TABLE_SIZE (1u << THREADS_TABLE_BITS)
-
-#define THREADS_BLOCK 64 /* records made at a time */
 #define THREADS_LIST_BYTES 32768
 
 /* How long to wait for answers before looking who has died, at first and at
@@ -66,11 +57,6 @@
    believed, holds a stop up. */
 #define THREADS_COUNT_WAIT_NS ((uint64_t)50000)
 #define THREADS_COUNT_TRIES 20000
-
-struct threads_block {
-  struct threads_block *next;
-  struct gl_thread items[THREADS_BLOCK];
-};
 
 static struct {
   uint32_t stopping; /* the stop that is on; 0 for none */
@@ -86,99 +72,10 @@ static struct {
   pthread_key_t key;      /* its destructor tells of the end of a thread */
   struct gl_thread *self; /* of the collecting thread */
   uint64_t mask;          /* signals that it holds back when it does not stop */
-  struct threads_block *blocks;
-  struct gl_thread *free;
-  struct gl_thread **by_tid[THREADS_TABLE_COUNT];
   char list[THREADS_LIST_BYTES] __attribute__((aligned(8)));
 } world GL_DATA = {.stopping = 0};
 
-/* ------------------------------------------------------------------- records */
-
 static pid_t threads_tid(void) { return (pid_t)syscall(SYS_gettid); }
-
-struct gl_thread *gl_threads_find(pid_t tid) {
-  size_t table = (size_t)tid >> THREADS_TABLE_BITS;
-  if (table >= THREADS_TABLE_COUNT) return NULL;
-  struct gl_thread **slots =
-      __atomic_load_n(&world.by_tid[table], __ATOMIC_ACQUIRE);
-  if (slots == NULL) return NULL;
-  return __atomic_load_n(&slots[(size_t)tid % THREADS_TABLE_SIZE],
-                         __ATOMIC_ACQUIRE);
-}
-
-static bool threads_set(pid_t tid, struct gl_thread *thread) {
-  size_t table = (size_t)tid >> THREADS_TABLE_BITS;
-  if (table >= THREADS_TABLE_COUNT) return false;
-  if (world.by_tid[table] == NULL) {
-    struct gl_thread **slots = gl_os_map(THREADS_TABLE_SIZE * sizeof *slots);
-    if (slots == NULL) return false;
-    __atomic_store_n(&world.by_tid[table], slots, __ATOMIC_RELEASE);
-  }
-  /* Release: the handler reads the record it finds here. */
-  __atomic_store_n(&world.by_tid[table][(size_t)tid % THREADS_TABLE_SIZE],
-                   thread, __ATOMIC_RELEASE);
-  return true;
-}
-
-static bool threads_make_records(void) {
-  struct threads_block *block = gl_os_map(sizeof *block);
-  if (block == NULL) return false;
-  block->next = world.blocks;
-  world.blocks = block;
-  for (size_t i = THREADS_BLOCK; i-- > 0;) {
-    block->items[i].next_free = world.free;
-    world.free = &block->items[i];
-  }
-  return true;
-}
-
-/* The record of a thread, made where there is none; NULL without memory. */
-static struct gl_thread *threads_record(pid_t tid) {
-  struct gl_thread *thread = gl_threads_find(tid);
-  if (thread != NULL) return thread;
-  if (world.free == NULL && !threads_make_records()) return NULL;
-  thread = world.free;
-  struct gl_thread *next_free = thread->next_free;
-  memset(thread, 0, sizeof *thread);
-  thread->tid = tid;
-  if (!threads_set(tid, thread)) {
-    thread->tid = 0;
-    thread->next_free = next_free;
-    return NULL;
-  }
-  world.free = next_free;
-  return thread;
-}
-
-/* A cache that the thread did not give back itself is free for another thread
-   to take: nobody was in the middle of using it. */
-static void threads_abandon_cache(struct gl_thread *thread) {
-  struct gl_cache *cache = thread->cache;
-  if (cache != NULL && cache->thread == thread) gl_cache_abandon(cache);
-  thread->cache = NULL;
-}
-
-static void threads_give_cache(struct gl_thread *thread,
-                               struct gl_cache *cache) {
-  thread->cache = cache;
-  if (cache != NULL) cache->thread = thread;
-}
-
-/* The thread is gone. */
-static void threads_forget(struct gl_thread *thread) {
-  threads_abandon_cache(thread);
-  threads_set(thread->tid, NULL);
-  thread->tid = 0;
-  thread->next_free = world.free;
-  world.free = thread;
-}
-
-void gl_threads_each(void (*visit)(struct gl_thread *thread, void *data),
-                     void *data) {
-  for (struct threads_block *b = world.blocks; b != NULL; b = b->next)
-    for (size_t i = 0; i < THREADS_BLOCK; i++)
-      if (b->items[i].tid != 0) visit(&b->items[i], data);
-}
 
 /* -------------------------------------------------- seen by a stopped thread */
 
@@ -324,91 +221,12 @@ static void threads_retake_signal(void) {
     threads_take_signal(0);
 }
 
-/* ------------------------------------------------ seen by the collecting one */
-
-/* How many threads the kernel counts, 0 where it does not tell.  The directory
-   has a link for each of its entries, "." and ".." too. */
-static size_t threads_kernel_count(void) {
-  struct stat info;
-  return stat("/proc/self/task", &info) == 0 && info.st_nlink > 2
-             ? (size_t)info.st_nlink - 2
-             : 0;
-}
+/* ------------------------------------------------------- asking to stop */
 
 /* True where the process has no other thread but helpers. */
 static bool threads_is_alone(void) {
-  return threads_kernel_count() == 1 + gl_markers_helpers();
+  return gl_proc_count_threads() == 1 + gl_markers_helpers();
 }
-
-/* A file of a thread under /proc, as text; false where it cannot be read. */
-static bool threads_read_file(pid_t tid, const char *name, char *buffer,
-                              size_t size) {
-  char path[64];
-  struct gl_text text = {path, sizeof path, 0};
-  gl_text_string(&text, "/proc/self/task/");
-  gl_text_number(&text, (uint64_t)tid);
-  gl_text_string(&text, name);
-  int fd = open(path, O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return false;
-  ssize_t n = read(fd, buffer, size - 1);
-  close(fd);
-  if (n <= 0) return false;
-  buffer[n] = '\0';
-  return true;
-}
-
-/* Gone or a zombie: it runs no more code of the program. */
-static bool threads_is_dead(pid_t tid) {
-  char buffer[512];
-  if (syscall(SYS_tgkill, world.pid, tid, 0) != 0 && errno == ESRCH)
-    return true;
-  if (!threads_read_file(tid, "/stat", buffer, sizeof buffer)) return false;
-  const char *end = strrchr(buffer, ')'); /* of the name */
-  if (end == NULL || end[1] != ' ') return false;
-  return end[2] == 'Z' || end[2] == 'X' || end[2] == 'x';
-}
-
-/* The set of signals in a line of /proc/.../status, or 0. */
-static uint64_t threads_parse_signals(const char *status, const char *name) {
-  const char *at = strstr(status, name);
-  uint64_t mask = 0;
-  if (at == NULL) return 0;
-  for (at += strlen(name); *at >= '0'; at++)
-    mask = mask << 4 | (uint64_t)(*at <= '9' ? *at - '0' : *at - 'a' + 10);
-  return mask;
-}
-
-/* Whether the thread is in sigwait or one of its kin. */
-static bool threads_is_in_sigwait(pid_t tid) {
-  char buffer[128];
-  return threads_read_file(tid, "/syscall", buffer, sizeof buffer) &&
-         strtol(buffer, NULL, 10) == SYS_rt_sigtimedwait;
-}
-
-/*
- * What becomes of the signal at a thread.  While one is in sigwait the kernel
- * does not count what it waits for as held back; it has then taken our signal
- * for one of its own.
- */
-enum threads_signal {
-  THREADS_TAKEN, /* by the handler, or by the program */
-  THREADS_ON_THE_WAY,
-  THREADS_HELD_BACK
-};
-
-static enum threads_signal threads_find_signal(pid_t tid) {
-  char buffer[4096];
-  uint64_t bit = (uint64_t)1 << (world.signal - 1);
-  if (!threads_read_file(tid, "/status", buffer, sizeof buffer))
-    return THREADS_ON_THE_WAY;
-  if ((threads_parse_signals(buffer, "\nSigBlk:\t") & bit) != 0)
-    return THREADS_HELD_BACK;
-  if ((threads_parse_signals(buffer, "\nSigPnd:\t") & bit) != 0)
-    return THREADS_ON_THE_WAY;
-  return threads_is_in_sigwait(tid) ? THREADS_HELD_BACK : THREADS_TAKEN;
-}
-
-/* ------------------------------------------------------- asking to stop */
 
 static bool threads_send(const struct gl_thread *thread) {
   for (;;) {
@@ -431,7 +249,8 @@ static void threads_trace(struct gl_thread *thread) {
    the queue has an end.) */
 static bool threads_ask_held_back(struct gl_thread *thread) {
   if (!thread->held_back) return false;
-  thread->held_back = threads_find_signal(thread->tid) == THREADS_HELD_BACK;
+  thread->held_back =
+      gl_proc_find_signal(thread->tid, world.signal) == GL_PROC_HELD_BACK;
   if (thread->held_back) threads_trace(thread);
   return thread->held_back;
 }
@@ -440,14 +259,14 @@ static bool threads_ask_held_back(struct gl_thread *thread) {
    was, 0 where there was nothing to ask, -1 without memory. */
 static int threads_ask(pid_t tid) {
   if (gl_markers_is_helper(tid)) return 0;
-  struct gl_thread *thread = threads_record(tid);
+  struct gl_thread *thread = gl_threads_record(tid);
   if (thread == NULL) return -1;
   bool known = thread->seen == world.number;
   thread->seen = world.number;
   world.count += !known;
   if (known || thread == world.self) return 0;
   /* Another may have its number by now. */
-  if (thread->dead) thread->dead = threads_is_dead(tid);
+  if (thread->dead) thread->dead = gl_proc_is_dead(world.pid, tid);
   if (thread->dead) return 0;
   /* Release: the handler compares it. */
   __atomic_store_n(&thread->signalled, world.number, __ATOMIC_RELEASE);
@@ -461,7 +280,7 @@ static int threads_ask(pid_t tid) {
 /* A number at the start of a name; 0 where there is none. */
 static pid_t threads_parse(const char *name) {
   long tid = 0;
-  for (; *name >= '0' && *name <= '9' && tid < 1 << THREADS_TID_BITS; name++)
+  for (; *name >= '0' && *name <= '9' && tid < 1 << GL_TID_BITS; name++)
     tid = tid * 10 + (*name - '0');
   return (pid_t)tid;
 }
@@ -529,18 +348,18 @@ static bool threads_has_answered(const struct gl_thread *thread) {
 static void threads_look_at(struct gl_thread *thread, void *data) {
   const struct threads_tardy *tardy = data;
   if (threads_has_answered(thread)) return;
-  if (threads_is_dead(thread->tid)) {
+  if (gl_proc_is_dead(world.pid, thread->tid)) {
     thread->dead = true;
     __atomic_sub_fetch(&world.expected, 1, __ATOMIC_SEQ_CST);
     return;
   }
   if (tardy->patient) return;
-  enum threads_signal signal = threads_find_signal(thread->tid);
-  if (signal == THREADS_HELD_BACK) threads_trace(thread);
+  enum gl_proc_signal signal = gl_proc_find_signal(thread->tid, world.signal);
+  if (signal == GL_PROC_HELD_BACK) threads_trace(thread);
   /* Most often the thread is on its way out of the allocator; but the program
      may have eaten the signal, and a second one does no harm. */
-  if (signal == THREADS_TAKEN) threads_send(thread);
-  if (tardy->report) threads_report(thread, signal == THREADS_HELD_BACK);
+  if (signal == GL_PROC_TAKEN) threads_send(thread);
+  if (tardy->report) threads_report(thread, signal == GL_PROC_HELD_BACK);
 }
 
 static void threads_look_at_all(uint64_t waited_ns) {
@@ -569,7 +388,7 @@ static void threads_await(void) {
 static void threads_forget_unseen(struct gl_thread *thread, void *data) {
   (void)data;
   if (thread->seen != world.number && thread != world.self)
-    threads_forget(thread);
+    gl_threads_forget(thread);
 }
 
 /* Whether the threads that have answered, this one and the helpers are all that
@@ -578,7 +397,7 @@ static bool threads_have_all_answered(void) {
   const struct gl_thread *main = gl_threads_find(world.pid);
   size_t stopped = world.answers + 1 + gl_markers_helpers();
   if (main != NULL && main->dead) stopped++;
-  return threads_kernel_count() == stopped;
+  return gl_proc_count_threads() == stopped;
 }
 
 /* Where a thread is neither new nor stopped it is about to end. */
@@ -597,7 +416,7 @@ static bool threads_stop_others(void) {
 bool gl_threads_stop(void) {
   gl_threads_hold_signals(&world.mask);
   world.number += world.number == UINT32_MAX ? 2 : 1;
-  world.self = threads_record(threads_tid());
+  world.self = gl_threads_record(threads_tid());
   if (world.self == NULL) return false;
   world.self->seen = world.number;
   world.answers = world.expected = 0;
@@ -673,7 +492,7 @@ static void threads_on_exit(void *data) {
   gl_cache_release(cache);
   gl_heap_lock(NULL);
   struct gl_thread *thread = gl_threads_find(threads_tid());
-  if (thread != NULL) threads_forget(thread);
+  if (thread != NULL) gl_threads_forget(thread);
   gl_heap_unlock();
 }
 
@@ -686,11 +505,11 @@ static void threads_unblock_signal(void) {
 
 bool gl_threads_adopt(void) {
   gl_heap_lock(NULL);
-  struct gl_thread *thread = threads_record(threads_tid());
+  struct gl_thread *thread = gl_threads_record(threads_tid());
   /* A thread that ended unnoticed may have had the same number. */
-  if (thread != NULL) threads_abandon_cache(thread);
+  if (thread != NULL) gl_threads_abandon_cache(thread);
   struct gl_cache *cache = thread == NULL ? NULL : gl_cache_acquire();
-  if (cache != NULL) threads_give_cache(thread, cache);
+  if (cache != NULL) gl_threads_give_cache(thread, cache);
   gl_heap_unlock();
   if (cache == NULL) return false;
   threads_unblock_signal();
@@ -714,7 +533,7 @@ bool gl_threads_init(void) {
 void gl_threads_before_fork(void) { world.fork_tid = threads_tid(); }
 
 static void threads_forget_other(struct gl_thread *thread, void *data) {
-  if (thread != data) threads_forget(thread);
+  if (thread != data) gl_threads_forget(thread);
 }
 
 /* In the child the forking thread is all there is, under another id. */
@@ -727,8 +546,8 @@ void gl_threads_after_fork(void) {
   if (self == NULL) return;
   struct gl_cache *cache = self->cache;
   self->cache = NULL; /* or it would be abandoned */
-  threads_forget(self);
+  gl_threads_forget(self);
   gl_stacks_after_fork(was_main);
-  self = threads_record(threads_tid());
-  if (self != NULL) threads_give_cache(self, cache);
+  self = gl_threads_record(threads_tid());
+  if (self != NULL) gl_threads_give_cache(self, cache);
 }

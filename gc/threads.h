@@ -42,17 +42,57 @@ struct gl_thread {
   uintptr_t alt_low, alt_high; /* its alternate signal stack; 0 for none */
 };
 
-/* The record of a thread, or NULL.  From a signal handler as well. */
-struct gl_thread *gl_threads_find(pid_t tid);
-
-/* Call visit for every record in use; wants the heap lock. */
-void gl_threads_each(void (*visit)(struct gl_thread *thread, void *data),
-                     void *data);
-
 /* Hold all signals back from the calling thread, those of the C library too,
    and undo it. */
 void gl_threads_hold_signals(uint64_t *before);
 void gl_threads_restore_signals(const uint64_t *before);
+
+/* -------------------------------------------------- records (records.c) */
+
+/* The kernel's largest thread id is below 2^22 (linux/threads.h). */
+#define GL_TID_BITS 22
+
+/* The record of a thread, or NULL.  From a signal handler as well; the others
+   of these want the heap lock. */
+struct gl_thread *gl_threads_find(pid_t tid);
+
+/* The same, made where there is none; NULL without memory. */
+struct gl_thread *gl_threads_record(pid_t tid);
+
+/* The thread is gone: so are its record, and its hold on a cache. */
+void gl_threads_forget(struct gl_thread *thread);
+
+/* The thread has this cache. */
+void gl_threads_give_cache(struct gl_thread *thread, struct gl_cache *cache);
+
+/* A cache that the thread did not give back itself is free for another thread
+   to take: nobody was in the middle of using it. */
+void gl_threads_abandon_cache(struct gl_thread *thread);
+
+/* Call visit for every record in use. */
+void gl_threads_each(void (*visit)(struct gl_thread *thread, void *data),
+                     void *data);
+
+/* ------------------------------------------- what the kernel tells (proc.c) */
+
+/* How many threads the kernel counts, 0 where it does not tell. */
+size_t gl_proc_count_threads(void);
+
+/* Gone or a zombie: it runs no more code of the program. */
+bool gl_proc_is_dead(pid_t pid, pid_t tid);
+
+/*
+ * What becomes of the signal at a thread.  While one is in sigwait the kernel
+ * does not count what it waits for as held back; it has then taken our signal
+ * for one of its own.
+ */
+enum gl_proc_signal {
+  GL_PROC_TAKEN, /* by the handler, or by the program */
+  GL_PROC_ON_THE_WAY,
+  GL_PROC_HELD_BACK
+};
+
+enum gl_proc_signal gl_proc_find_signal(pid_t tid, int signal);
 
 /* -------------------------------------------- stopping by tracing (tracer.c) */
 
