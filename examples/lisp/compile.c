@@ -182,9 +182,12 @@ static struct code *compile_lambda(struct lambda *l) {
   struct node *body = finish(l->body, l, true);
   struct code *code = allocate(sizeof *code);
   body = boxing(l->parameters, l->count, body);
-  struct node *sequence = statement(run_sequence, 0, 1);
-  sequence->kids[0] = body; /* the callers of bodies expect a node */
-  code->body = is_operand(body) ? sequence : body;
+  if (is_operand(body)) { /* the callers of bodies expect a node */
+    struct node *sequence = statement(run_sequence, 0, 1);
+    sequence->kids[0] = body;
+    body = sequence;
+  }
+  code->body = body;
   code->required = (uint32_t)(l->count - l->rest);
   code->rest = l->rest;
   code->arity = l->rest ? UINT32_MAX : (uint32_t)l->count;

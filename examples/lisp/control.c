@@ -136,7 +136,7 @@ PRIMITIVE(call_cc, "call-with-current-continuation f") {
   struct continuation *k = capture();
   if (!k) return passed;
   value procedure =
-      (value)primitive_make("continuation a*", continue_with, (value)k);
+      (value)primitive_make("continuation", "a*", continue_with, (value)k);
   return tail_call(receiver, 1, &procedure);
 }
 
@@ -348,7 +348,7 @@ FUNCTION(parameter) { return parameter_get((value)self); }
 
 /* A primitive whose data are (value . converter). */
 value parameter_make(const char *name, value v, value converter) {
-  return (value)primitive_make(name, parameter, cons(v, converter));
+  return (value)primitive_make(name, "", parameter, cons(v, converter));
 }
 
 PRIMITIVE(make_parameter, "make-parameter a|f") {
@@ -387,7 +387,7 @@ FUNCTION(case_lambda) {
 }
 
 PRIMITIVE(make_case_lambda, "%case-lambda f*") {
-  return (value)primitive_make("case-lambda a*", case_lambda,
+  return (value)primitive_make("case-lambda", "a*", case_lambda,
                                list_of(a, n, NIL));
 }
 

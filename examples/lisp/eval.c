@@ -123,7 +123,7 @@ value run_sequence(const struct node *n, value *frame) {
   return eval(n->kids[last], frame);
 }
 
-value run_let(const struct node *n, value *frame) {
+static value run_let(const struct node *n, value *frame) {
   eval_arguments(n, frame, n->count - 1, frame + n->slot);
   return eval(n->kids[0], frame);
 }
@@ -238,10 +238,8 @@ static void bind_arguments(value *frame, value procedure, size_t argc,
     arity_error(procedure, argc);
   frame[0] = procedure;
   for (size_t i = 0; i < required; i++) frame[1 + i] = argv[i];
-  if (!code->rest) return;
-  value rest = NIL;
-  for (size_t i = argc; i > required; i--) rest = cons(argv[i - 1], rest);
-  frame[1 + required] = rest;
+  if (code->rest)
+    frame[1 + required] = list_of(argv + required, argc - required, NIL);
 }
 
 value tail_call(value procedure, size_t argc, const value *argv) {

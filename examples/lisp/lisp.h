@@ -271,6 +271,13 @@ static inline void list_add(struct list_builder *list, value item) {
     pair(list->last)->cdr = tail;
   list->last = tail;
 }
+/* The finished list, with what follows its items. */
+static inline value list_end(struct list_builder *list, value tail) {
+  if (list->first == NIL) return tail;
+  pair(list->last)->cdr = tail;
+  return list->first;
+}
+
 /* ------------------------------------------------------------- primitives */
 
 /*
@@ -323,13 +330,16 @@ static inline bool is_order(const struct primitive *self, int order) {
 }
 
 void primitives_init(void);
-struct primitive *primitive_make(const char *declared, primitive_function *call,
-                                 value data);
+struct primitive *primitive_make(const char *name, const char *signature,
+                                 primitive_function *call, value data);
 value primitive_call(const struct primitive *p, size_t n, const value *a);
 _Noreturn void arity_error(value procedure, size_t argc);
 
 /* Does an argument belong to a set of types?  Fast for fixnum and pair. */
 #define SET(type) (1u << (type))
+#define PROCEDURES (SET(TYPE_CLOSURE) | SET(TYPE_PRIMITIVE))
+#define INTEGERS (SET(TYPE_FIXNUM) | SET(TYPE_BIGNUM))
+#define NUMBERS (INTEGERS | SET(TYPE_FLONUM))
 static inline bool type_fits(value v, uint32_t set) {
   if (set == UINT32_MAX) return true;
   enum type type = is_fixnum(v)   ? TYPE_FIXNUM
@@ -428,8 +438,7 @@ extern char *stack_base;
 
 double number_to_double(value v);
 value exact_from_double(double d); /* which has no fraction */
-value number_quotient(value a, value b);
-value number_remainder(value a, value b);
+value number_divide(value a, value b);
 value number_parse(const char *text, unsigned radix); /* FALSE: no number */
 value number_format(value v, unsigned radix);
 
@@ -521,7 +530,7 @@ struct range range_of(const value *a, size_t n, size_t at, size_t length);
 size_t size_argument(value v);
 size_t sequence_bytes(value v); /* of all its items */
 void check_mutable(value v);
-value sequence_from_list(enum type type, value list);
+value sequence_from_list(enum type type, value list, size_t length);
 value vector_to_list(value v);
 value make_bytes(const void *bytes, size_t length);
 value fold_case(value s);

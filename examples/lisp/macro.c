@@ -70,7 +70,7 @@ static bool is_literal(const struct syntax *macro, value identifier) {
 static bool is_ellipsis(const struct syntax *macro, value v) {
   if (!is_identifier(v) || is_literal(macro, v)) return false;
   return v == macro->ellipsis ||
-         (macro->ellipsis == sym("...") && symbol_of(v) == macro->ellipsis);
+         (symbol_of(v) == macro->ellipsis && macro->ellipsis == sym("..."));
 }
 
 /* ---------------------------------------------------------------- matching */
@@ -221,10 +221,7 @@ static value instantiate_pair(struct matcher *m, value template) {
     else
       list_add(&out, instantiate(m, sub, false));
   }
-  value tail = instantiate(m, template, false);
-  if (out.first == NIL) return tail;
-  pair(out.last)->cdr = tail;
-  return out.first;
+  return list_end(&out, instantiate(m, template, false));
 }
 
 /* literally: after (... template), where an ellipsis is just a symbol. */
@@ -242,7 +239,7 @@ static value instantiate(struct matcher *m, value template, bool literally) {
   }
   if (has_type(template, TYPE_VECTOR)) {
     value items = instantiate(m, vector_to_list(template), literally);
-    return sequence_from_list(TYPE_VECTOR, items);
+    return sequence_from_list(TYPE_VECTOR, items, (size_t)list_length(items));
   }
   return template;
 }

@@ -9,11 +9,7 @@
 
 #include <math.h>
 
-static bool is_exact_integer(value v) {
-  return is_fixnum(v) || has_type(v, TYPE_BIGNUM);
-}
-
-static bool is_number(value v) { return is_flonum(v) || is_exact_integer(v); }
+static bool is_number(value v) { return type_fits(v, NUMBERS); }
 
 value integer_from_int64(int64_t n) {
   return n >= FIXNUM_MIN && n <= FIXNUM_MAX ? fixnum(n) : big_from_int64(n);
@@ -67,7 +63,7 @@ static void check_division(value a, value b) {
 }
 
 /* Rounded towards zero. */
-value number_quotient(value a, value b) {
+static value number_quotient(value a, value b) {
   check_division(a, b);
   if (are_fixnums(a, b))
     return integer_from_int64(fixnum_value(a) / fixnum_value(b));
@@ -77,7 +73,7 @@ value number_quotient(value a, value b) {
 }
 
 /* What then remains; it has the sign of a. */
-value number_remainder(value a, value b) {
+static value number_remainder(value a, value b) {
   check_division(a, b);
   if (are_fixnums(a, b)) return fixnum(fixnum_value(a) % fixnum_value(b));
   if (is_flonum(a) || is_flonum(b))
@@ -97,7 +93,7 @@ static value floor_quotient(value a, value b) {
   return crossed ? number_sub(quotient, fixnum(1)) : quotient;
 }
 
-static value number_divide(value a, value b) {
+value number_divide(value a, value b) {
   bool exact = !is_flonum(a) && !is_flonum(b);
   if (exact && number_remainder(a, b) == fixnum(0))
     return number_quotient(a, b);

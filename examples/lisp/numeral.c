@@ -64,9 +64,7 @@ static value real_parse(const char *s, unsigned radix) {
     value over = integer_parse(s, end, radix);
     value under = integer_parse(end + 1, last, radix);
     if (under == fixnum(0)) return FALSE;
-    if (number_remainder(over, under) == fixnum(0))
-      return number_quotient(over, under);
-    return flonum(number_to_double(over) / number_to_double(under));
+    return number_divide(over, under);
   }
   if (radix == 10 && is_decimal(s)) return flonum(strtod(s, NULL));
   if (start > s && strcmp(start, "inf.0") == 0)

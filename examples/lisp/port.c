@@ -177,7 +177,6 @@ static value standard_port(const char *name, int fd, unsigned direction) {
   value p = port_make(fd, direction, text(name));
   value parameter = parameter_make(name, p, FALSE);
   symbol(sym(name))->global = parameter;
-  symbol(sym(name))->builtin = parameter;
   return parameter;
 }
 

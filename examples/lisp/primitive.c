@@ -9,8 +9,6 @@
 
 #include <stdio.h>
 
-#define INTEGERS (SET(TYPE_FIXNUM) | SET(TYPE_BIGNUM))
-
 /* The letters of the signatures. */
 static const struct letter {
   char letter;
@@ -21,11 +19,11 @@ static const struct letter {
     {'b', SET(TYPE_BYTEVECTOR), "a bytevector"},
     {'c', SET(TYPE_CHARACTER), "a character"},
     {'e', SET(TYPE_CONDITION), "an error object"},
-    {'f', SET(TYPE_CLOSURE) | SET(TYPE_PRIMITIVE), "a procedure"},
+    {'f', PROCEDURES, "a procedure"},
     {'h', SET(TYPE_HASH_TABLE), "a hash table"},
     {'k', SET(TYPE_FIXNUM), "a small integer"},
     {'l', SET(TYPE_PAIR) | SET(TYPE_NIL), "a list"},
-    {'n', INTEGERS | SET(TYPE_FLONUM), "a number"},
+    {'n', NUMBERS, "a number"},
     {'o', SET(TYPE_PORT), "a port"},
     {'p', SET(TYPE_PAIR), "a pair"},
     {'s', SET(TYPE_STRING), "a string"},
@@ -61,17 +59,15 @@ value primitive_call(const struct primitive *p, size_t n, const value *a) {
   return p->call(a, n, p);
 }
 
-/* declared: the name and the signature, with a blank between. */
-struct primitive *primitive_make(const char *declared, primitive_function *call,
-                                 value data) {
+struct primitive *primitive_make(const char *name, const char *signature,
+                                 primitive_function *call, value data) {
   struct primitive *p = make_object(TYPE_PRIMITIVE, sizeof *p);
-  size_t length = strcspn(declared, " "), count = 0;
+  size_t count = 0;
   bool optional = false;
-  p->name = gc_strndup(declared, length);
-  if (!p->name) fail_memory();
+  p->name = name;
   p->call = call;
   p->data = data;
-  for (const char *s = declared + length; *s; s++) {
+  for (const char *s = signature; *s; s++) {
     if (*s == '|') {
       optional = true;
     } else if (*s == '*') {
@@ -91,9 +87,11 @@ void primitives_init(void) {
   extern const struct family __start_primitives[], __stop_primitives[];
   for (const struct family *f = __start_primitives; f < __stop_primitives; f++)
     for (size_t i = 0; f->names[i]; i++) {
-      struct primitive *p = primitive_make(f->names[i], f->call, FALSE);
-      struct symbol *s = symbol(sym(p->name));
+      const char *signature = f->names[i] + strcspn(f->names[i], " ");
+      char *name = gc_strndup(f->names[i], (size_t)(signature - f->names[i]));
+      if (!name) fail_memory();
+      struct primitive *p = primitive_make(name, signature, f->call, FALSE);
       p->variant = i;
-      s->builtin = s->global = (value)p;
+      symbol(sym(p->name))->global = (value)p;
     }
 }

@@ -241,7 +241,8 @@ static value read_sequence(struct reader *r, enum type type) {
       read_error(r, "read: bytevector item is not a byte");
     list_add(&items, item);
   }
-  value v = sequence_from_list(type, items.first);
+  size_t length = (size_t)list_length(items.first);
+  value v = sequence_from_list(type, items.first, length);
   vector(v)->head.flags = FLAG_LITERAL;
   return v;
 }

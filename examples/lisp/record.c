@@ -15,8 +15,8 @@ PRIMITIVE(record_type, "%record-type yl") {
 /* A procedure of that name with argc arguments, for records of that type. */
 static struct primitive *procedure(value type, value name, size_t argc,
                                    primitive_function *call) {
-  struct primitive *p = primitive_make("record a*", call, type);
-  p->name = utf8_from_string(symbol(name)->name, NULL);
+  struct primitive *p = primitive_make(
+      utf8_from_string(symbol(name)->name, NULL), "a*", call, type);
   p->min = p->max = (uint32_t)argc;
   return p;
 }
@@ -32,10 +32,9 @@ static size_t field_index(value type, value field) {
 /* data: of the type and, for each argument, the index of its field. */
 FUNCTION(construct) {
   value type = car(self->data);
-  size_t count = (size_t)list_length(cell(type)->second);
-  struct vector *r = vector(make_sequence(TYPE_RECORD, 1 + count));
+  struct vector *r = vector(make_sequence(TYPE_RECORD, self->variant));
   r->items[0] = type;
-  for (size_t i = 1; i <= count; i++) r->items[i] = FALSE;
+  for (size_t i = 1; i < self->variant; i++) r->items[i] = FALSE;
   for (value at = cdr(self->data); at != NIL; at = cdr(at))
     r->items[fixnum_value(car(at))] = *a++;
   return (value)r;
@@ -45,8 +44,10 @@ PRIMITIVE(record_constructor, "%record-constructor tly") {
   struct list_builder indices = {NIL, NIL};
   for (value f = a[1]; f != NIL; f = cdr(f))
     list_add(&indices, fixnum_from_size(field_index(a[0], car(f))));
-  return (value)procedure(cons(a[0], indices.first), a[2],
-                          list_argument(self, a[1]), construct);
+  struct primitive *p = procedure(cons(a[0], indices.first), a[2],
+                                  list_argument(self, a[1]), construct);
+  p->variant = 1 + (size_t)list_length(cell(a[0])->second);
+  return (value)p;
 }
 
 static bool is_instance(value v, value type) {

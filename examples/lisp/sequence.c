@@ -84,8 +84,8 @@ static value sequence_part(value v, struct range r) {
   return part;
 }
 
-value sequence_from_list(enum type type, value list) {
-  value v = make_sequence(type, (size_t)list_length(list));
+value sequence_from_list(enum type type, value list, size_t length) {
+  value v = make_sequence(type, length);
   for (size_t i = 0; list != NIL; i++, list = cdr(list))
     items_set(v, i, i + 1, car(list));
   return v;
@@ -123,8 +123,7 @@ PRIMITIVE(of_items, "vector a*", "string c*", "bytevector k*") {
 }
 
 PRIMITIVE(of_list, "list->vector l", "list->string l") {
-  list_argument(self, a[0]);
-  return sequence_from_list(made(self), a[0]);
+  return sequence_from_list(made(self), a[0], list_argument(self, a[0]));
 }
 
 PRIMITIVE(append, "vector-append v*", "string-append s*",
