@@ -269,6 +269,15 @@ void gl_cache_drain_inbox(struct gl_cache *cache);
 /* Let the budget know what was allocated and freed. */
 void gl_cache_settle(struct gl_cache *cache);
 
+/* ------------------------------------------------------------ lanes (lane.c) */
+
+/* Allocate a block that no quick list has: a small one, or a medium one, of a
+   class's size.  NULL, and *want, where there is no memory for it. */
+void *gl_lane_allocate_small(struct gl_cache *cache, struct gl_lane *lane,
+                             size_t granules, enum gl_want *want);
+void *gl_lane_allocate_medium(struct gl_cache *cache, struct gl_lane *lane,
+                              size_t granules, enum gl_want *want);
+
 /* Close the open hole; what is left of it is a free run, and goes into a bin
    if that is wanted. */
 void gl_lane_close(struct gl_cache *cache, struct gl_lane *lane, bool into_bin);
@@ -280,6 +289,11 @@ void gl_lane_rescan(struct gl_cache *cache, struct gl_lane *lane);
    thread: extends it to the size wanted.  The cache is entered. */
 bool gl_lane_try_extend(struct gl_cache *cache, struct gl_lane *lane, char *p,
                         size_t granules, size_t wanted);
+
+/* Prove that what the lane has is as it should be. */
+bool gl_lane_check(const struct gl_cache *cache, const struct gl_lane *lane);
+
+/* ------------------------------------------------------ giving back (trim.c) */
 
 /*
  * Forget quick lists and bins, turn empty arenas into free runs, and discard
@@ -295,6 +309,7 @@ size_t gl_cache_trim_orphans(bool discard);
 /* Bytes of the blocks in the cache's arenas. */
 int64_t gl_cache_live_bytes(const struct gl_cache *cache);
 
+/* Prove it of all lanes. */
 bool gl_cache_check(const struct gl_cache *cache);
 
 #endif

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * heap.c: the facade: reserves the heap and its tables, routes an allocation
- * to a cache or to the page runs, resolves addresses, and prepares the heap
- * for marking and sweeping.  Owns gl_heap.
+ * to a cache or to the page runs, and resolves addresses.  Owns gl_heap.
  */
 #include "heap.h"
 
@@ -11,7 +10,6 @@
 #include <unistd.h>
 
 #include "arena.h"
-#include "bins.h"
 #include "cache.h"
 #include "os.h"
 #include "runs.h"
@@ -206,10 +204,6 @@ static bool heap_budget_is_spent(struct gl_cache *cache) {
   return __atomic_load_n(&gl_heap.budget_bytes, __ATOMIC_RELAXED) <= 0;
 }
 
-static size_t heap_granule_of_page(size_t page) {
-  return page << (GL_PAGE_SHIFT - GL_GRANULE_SHIFT);
-}
-
 /* A large block, not zeroed; the cache is entered. */
 static size_t heap_take_large(struct gl_cache *cache, size_t pages,
                               size_t align_pages, enum gl_kind kind) {
@@ -217,7 +211,7 @@ static size_t heap_take_large(struct gl_cache *cache, size_t pages,
   gl_runs_tick(gl_os_coarse_ns());
   size_t page = gl_runs_take(pages, align_pages);
   if (page != 0) {
-    gl_tags_set_block(gl_heap.tags, heap_granule_of_page(page));
+    gl_tags_set_block(gl_heap.tags, gl_page_granule(page));
     gl_runs_set_large(page, pages, kind);
     cache->allocated_bytes += pages << GL_PAGE_SHIFT;
     cache->charged_bytes += pages << GL_PAGE_SHIFT;
@@ -318,9 +312,9 @@ void *gl_heap_allocate_aligned(struct gl_cache *cache, size_t size,
    are read a word at a time, and what is being allocated or freed at this moment
    may be seen either way. */
 
-/* The end of a block in an arena, whoever owns it: a tag is there at any time,
-   since the owner writes each before it takes away the one it stands for. */
-static size_t heap_block_end(const struct gl_arena *arena, size_t start) {
+/* A tag is there at any time, since the owner writes each before it takes away
+   the one it stands for. */
+size_t gl_heap_block_end(const struct gl_arena *arena, size_t start) {
   return gl_tags_next_shared(gl_heap.tags, start + 1, gl_arena_end(arena));
 }
 
@@ -331,7 +325,7 @@ GL_RACES static bool heap_find_in_arena(struct gl_arena *arena, const void *p,
   size_t head =
       gl_tags_find_head(gl_heap.tags, gl_arena_first_granule(arena), granule);
   if (head == SIZE_MAX || !gl_tags_is_block(gl_heap.tags, head)) return false;
-  size_t end = heap_block_end(arena, head);
+  size_t end = gl_heap_block_end(arena, head);
   if (granule >= end) return false;
   block->start = gl_granule_address(head);
   block->size = (end - head) << GL_GRANULE_SHIFT;
@@ -480,186 +474,6 @@ bool gl_heap_try_resize(struct gl_cache *cache, const struct gl_block *block,
   return resized;
 }
 
-/* ------------------------------------------------------------ for collection */
-
-/* A chain of blocks on their way to an owner: free them, wherever they are. */
-static void heap_free_chain(struct gl_quick *block) {
-  while (block != NULL && block != GL_CACHE_LAST) {
-    struct gl_quick *next = gl_cache_next_sent(block);
-    if (next == NULL) return;
-    struct gl_arena *arena = gl_arena_of(block);
-    size_t start = gl_granule_of(block);
-    size_t granules = heap_block_end(arena, start) - start;
-    gl_tags_set_free(gl_heap.tags, start);
-    arena->free_granules += (uint32_t)granules;
-    gl_cache_count_freed(arena->owner, granules << GL_GRANULE_SHIFT);
-    block = next;
-  }
-}
-
-static void heap_free_sent(struct gl_cache *cache) {
-  heap_free_chain(cache->inbox);
-  heap_free_chain(cache->outbox.first);
-  cache->inbox = NULL;
-  memset(&cache->outbox, 0, sizeof cache->outbox);
-}
-
-static size_t heap_arena_slots(void) {
-  return gl_heap.extent_bytes >> GL_ARENA_SHIFT;
-}
-
-static void heap_sweep_rest(void) {
-  for (size_t i = 0; i < heap_arena_slots(); i++)
-    if (gl_heap.slots[i] != GL_SLOT_RUNS) gl_arena_sweep(&gl_heap.arenas[i]);
-}
-
-static void heap_close_lanes(struct gl_cache *cache) {
-  for (int i = 0; i < GL_LANES; i++) {
-    struct gl_lane *lane = &cache->lane[i];
-    gl_lane_close(cache, lane, false);
-    memset(lane->quick, 0, sizeof lane->quick);
-    gl_bins_reset(lane);
-    lane->arena = NULL;
-    lane->rescanned_at = gl_cache_freed_bytes(cache) - cache->reused_bytes;
-  }
-  gl_cache_settle(cache);
-}
-
-static void heap_set_pending(struct gl_arena *arena, bool swept) {
-  arena->visited = false;
-  arena->bound = 0;
-  arena->swept = swept;
-}
-
-void gl_heap_prepare_mark(void) {
-  gl_heap.epoch++;
-  heap_sweep_rest();
-  for (struct gl_cache *c = gl_heap.caches; c != NULL; c = c->next)
-    heap_free_sent(c);
-  for (struct gl_cache *c = gl_heap.caches; c != NULL; c = c->next)
-    heap_close_lanes(c);
-  for (size_t i = 0; i < heap_arena_slots(); i++)
-    if (gl_heap.slots[i] != GL_SLOT_RUNS)
-      heap_set_pending(&gl_heap.arenas[i], true);
-}
-
-/* Unlink every arena from its lane; heap_relink puts it back, in the order of
-   addresses. */
-static void heap_unlink_arenas(void) {
-  for (struct gl_cache *c = gl_heap.caches; c != NULL; c = c->next)
-    for (int i = 0; i < GL_LANES; i++) {
-      struct gl_lane *lane = &c->lane[i];
-      lane->first = lane->last = lane->pending = NULL;
-      lane->arena_count = 0;
-    }
-}
-
-/* The next cache after `cache`, in a circle, whose thread is alive; or NULL. */
-static struct gl_cache *heap_next_heir(struct gl_cache *cache) {
-  for (size_t i = 0; i < gl_heap.cache_count; i++) {
-    cache = cache == NULL || cache->next == NULL ? gl_heap.caches : cache->next;
-    if (cache->in_use) return cache;
-  }
-  return NULL;
-}
-
-/* An arena whose owner's thread has ended goes to the living, in turn: or what
-   is free in it would be of no use to anybody.  Nothing is on its way to the
-   old owner now, and no list knows a block of it. */
-static void heap_inherit(struct gl_arena *arena) {
-  if (arena->owner->in_use) return;
-  struct gl_cache *heir = heap_next_heir(gl_heap.heir);
-  if (heir == NULL) return;
-  gl_heap.heir = arena->owner = heir;
-}
-
-static void heap_relink(struct gl_arena *arena) {
-  heap_inherit(arena);
-  struct gl_lane *lane = gl_lane_of(arena->owner, arena);
-  if (lane->last == NULL) lane->pending = arena;
-  gl_arena_append(lane, arena);
-}
-
-size_t gl_heap_begin_sweep(const uint32_t *live) {
-  size_t live_granules = 0;
-  heap_unlink_arenas();
-  /* From here on, what is alive in the arenas of a cache is what is found. */
-  for (struct gl_cache *c = gl_heap.caches; c != NULL; c = c->next)
-    c->lost_bytes += gl_cache_live_bytes(c);
-  for (size_t i = 0; i < heap_arena_slots(); i++) {
-    struct gl_arena *arena = &gl_heap.arenas[i];
-    if (gl_heap.slots[i] == GL_SLOT_RUNS) continue;
-    if (live[i] == 0) {
-      gl_arena_destroy(arena);
-      continue;
-    }
-    live_granules += live[i];
-    arena->owner->lost_bytes -= (int64_t)live[i] << GL_GRANULE_SHIFT;
-    arena->free_granules = (uint32_t)(GL_ARENA_GRANULES - live[i]);
-    heap_set_pending(arena, false);
-    heap_relink(arena);
-  }
-  return live_granules << GL_GRANULE_SHIFT;
-}
-
-size_t gl_heap_sweep_large(void) {
-  size_t live_pages = 0;
-  uint32_t page = gl_heap.runs.large;
-  while (page != 0) {
-    uint32_t next = gl_heap.pages[page].next;
-    size_t granule = heap_granule_of_page(page);
-    if (gl_tags_is_marked(gl_heap.tags, granule)) {
-      gl_tags_set_block(gl_heap.tags, granule);
-      live_pages += gl_heap.pages[page].pages;
-    } else {
-      gl_tags_clear(gl_heap.tags, granule);
-      gl_runs_free_large(page);
-    }
-    page = next;
-  }
-  return live_pages << GL_PAGE_SHIFT;
-}
-
-static void heap_take_apart(bool release) {
-  heap_sweep_rest();
-  for (struct gl_cache *c = gl_heap.caches; c != NULL; c = c->next)
-    heap_free_sent(c);
-  for (struct gl_cache *c = gl_heap.caches; c != NULL; c = c->next)
-    heap_close_lanes(c);
-  heap_unlink_arenas();
-  for (size_t i = 0; i < heap_arena_slots(); i++) {
-    struct gl_arena *arena = &gl_heap.arenas[i];
-    if (gl_heap.slots[i] == GL_SLOT_RUNS) continue;
-    if (release && gl_arena_is_empty(arena)) {
-      gl_arena_destroy(arena);
-      continue;
-    }
-    heap_set_pending(arena, true);
-    if (release) gl_arena_discard(arena);
-    /* Too high rather than too low, which would hide the arena's room. */
-    arena->free_granules = (uint32_t)GL_ARENA_GRANULES;
-    heap_relink(arena);
-  }
-  gl_heap.epoch++;
-}
-
-void gl_heap_quiesce(void) { heap_take_apart(false); }
-
-void gl_heap_release_empty(void) { heap_take_apart(true); }
-
-void gl_heap_shut_gate(void) {
-  gl_heap_quiesce();
-  __atomic_store_n(&gl_heap.gate, 1, __ATOMIC_RELAXED);
-}
-
-void gl_heap_open_gate(void) {
-  __atomic_store_n(&gl_heap.gate, 0, __ATOMIC_RELAXED);
-}
-
-void gl_heap_tick(void) { gl_runs_tick(gl_os_coarse_ns()); }
-
-size_t gl_heap_scavenge(void) { return gl_runs_scavenge(0); }
-
 /* -------------------------------------------------------------------- figures */
 
 size_t gl_heap_held_bytes(void) {
@@ -715,7 +529,7 @@ void gl_heap_visit(gl_visit *visit, void *data) {
 
 bool gl_heap_prove(void) {
   if (!gl_runs_check()) return false;
-  for (size_t i = 0; i < heap_arena_slots(); i++)
+  for (size_t i = 0; i < gl_heap_arena_slots(); i++)
     if (gl_heap.slots[i] != GL_SLOT_RUNS && !gl_arena_check(&gl_heap.arenas[i]))
       return false;
   for (struct gl_cache *c = gl_heap.caches; c != NULL; c = c->next)

@@ -47,6 +47,9 @@ bool gl_heap_init(void);
 #define GL_PAD_GRANULES ((size_t)8)
 void gl_heap_pad_blocks(void);
 
+/* The granule after a block that starts at one in an arena, whoever owns it. */
+size_t gl_heap_block_end(const struct gl_arena *arena, size_t start);
+
 /* Usable bytes of a block: all but what it is padded with. */
 size_t gl_heap_usable(const struct gl_block *block);
 

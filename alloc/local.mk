@@ -8,8 +8,10 @@ libgleaner_core_la_SOURCES += \
   alloc/bins.c alloc/bins.h \
   alloc/cache.c alloc/cache.h \
   alloc/heap.c alloc/heap.h \
+  alloc/lane.c \
   alloc/os.c alloc/os.h \
   alloc/runs.c alloc/runs.h \
+  alloc/sweep.c \
   alloc/tags.c alloc/tags.h \
   alloc/trim.c \
   alloc/types.h

@@ -344,6 +344,11 @@ GL_INLINE struct gl_arena *gl_arena_of(const void *p) {
   return &gl_heap.arenas[((uintptr_t)p - gl_heap.base) >> GL_ARENA_SHIFT];
 }
 
+/* Arenas' worth of address space below the top of the heap. */
+GL_INLINE size_t gl_heap_arena_slots(void) {
+  return gl_heap.extent_bytes >> GL_ARENA_SHIFT;
+}
+
 GL_INLINE size_t gl_arena_index(const struct gl_arena *arena) {
   return (size_t)(arena - gl_heap.arenas);
 }
@@ -358,6 +363,11 @@ GL_INLINE size_t gl_arena_first_granule(const struct gl_arena *arena) {
 
 GL_INLINE size_t gl_page_of(const void *p) {
   return ((uintptr_t)p - gl_heap.base) >> GL_PAGE_SHIFT;
+}
+
+/* The first granule of a page; and granules of so many pages. */
+GL_INLINE size_t gl_page_granule(size_t page) {
+  return page << (GL_PAGE_SHIFT - GL_GRANULE_SHIFT);
 }
 
 GL_INLINE char *gl_page_address(size_t page) {

@@ -83,12 +83,8 @@ void gl_marker_push(struct gl_marker *m, gl_mark_entry entry) {
 
 /* ------------------------------------------------------------- large blocks */
 
-static size_t mark_page_granule(size_t page) {
-  return page << (GL_PAGE_SHIFT - GL_GRANULE_SHIFT);
-}
-
 static size_t mark_large_granules(size_t page) {
-  return mark_page_granule(gl_heap.pages[page].pages);
+  return gl_page_granule(gl_heap.pages[page].pages);
 }
 
 static gl_mark_entry mark_entry_of_run(uintptr_t address, size_t granules) {
@@ -135,7 +131,7 @@ gl_mark_entry gl_marker_split(gl_mark_entry *entry) {
 GL_NOINLINE void gl_marker_mark_large(struct gl_marker *m, uintptr_t address) {
   size_t page = gl_runs_find_large(gl_page_of((void *)address));
   if (page == 0) return;
-  size_t granule = mark_page_granule(page);
+  size_t granule = gl_page_granule(page);
   struct gl_tags *line = gl_tags_line(gl_heap.tags, granule);
   uint64_t bit = gl_tags_bit(granule);
   if ((__atomic_load_n(&line->mark, __ATOMIC_RELAXED) & bit) != 0) return;
@@ -296,7 +292,7 @@ static void mark_rescan_arena(struct gl_marker *m, size_t slot) {
 static void mark_rescan_runs(struct gl_marker *m, size_t slot) {
   size_t page = slot * GL_ARENA_PAGES, end = page + GL_ARENA_PAGES;
   for (; page < end && page < gl_heap.runs.top_pages; page++) {
-    size_t granule = mark_page_granule(page);
+    size_t granule = gl_page_granule(page);
     if (gl_runs_find_large(page) != page) continue;
     if (!gl_tags_is_marked(gl_heap.tags, granule)) continue;
     if (gl_heap.pages[page].kind == GL_ATOMIC) continue;

@@ -126,9 +126,10 @@ void gl_marker_drain_avx2(struct gl_marker *marker);
 bool gl_marker_has_avx2(void);
 
 /* The rare cases of draining: an entry of the block at head that finds the
-   stack full; candidates for whose blocks it may have no room; an entry that is longer than a piece, of which the piece is left
-   to the caller; a candidate that is in no arena; one that is interior, or a
-   block whose end is in another line of tags. */
+   stack full; candidates for whose blocks it may have no room; an entry that is
+   longer than a piece, of which the piece is left to the caller; a candidate
+   that is in no arena; one that is interior, or a block whose end is in another
+   line of tags. */
 void gl_marker_push_slow(struct gl_marker *marker, uintptr_t head,
                          gl_mark_entry entry);
 void gl_marker_blacken_slowly(struct gl_marker *marker,

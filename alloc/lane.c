@@ -1,0 +1,439 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * lane.c: where a lane gets its next hole.
+ *
+ * A small block's way, first to last: quick list of its size, the open hole,
+ * the next hole of the current arena, the next pending arena, a bin, a rescan
+ * of the lane's arenas where enough was freed, a fresh arena.  A medium block
+ * goes: quick list, bins, pending arenas (each emptied into the bins), a fresh
+ * arena.
+ *
+ * Every function is called with the cache entered (busy), so the world cannot
+ * stop meanwhile, except inside gl_heap_lock.
+ */
+#include <string.h>
+
+#include "arena.h"
+#include "bins.h"
+#include "cache.h"
+#include "os.h"
+#include "runs.h"
+
+/* How far ahead of the bump pointer a hole is made ready: zeroed where it is
+   dirty (more would push live data out of the first level cache), or just
+   charged to the budget. */
+#define LANE_ZERO_STEP_BYTES ((size_t)2048)
+#define LANE_CHARGE_STEP_BYTES ((size_t)32768)
+
+/* Small blocks take a run of this size from the bins, if there is one, rather
+   than one that just fits. */
+#define LANE_BIN_HOLE_GRANULES ((size_t)64)
+
+/* An arena with less free is passed over until the next sweep. */
+#define LANE_MIN_FREE_GRANULES (GL_ARENA_GRANULES / 64)
+
+/* A medium block empties no more pending arenas than this into the bins before
+   it takes a new one: a bound on what one allocation may cost. */
+#define LANE_MEDIUM_TRIES 16
+
+/* A lane rescans its arenas when an eighth of them was freed and not taken from
+   quick lists again, and no less than this: a rescan of an arena costs about a
+   microsecond. */
+#define LANE_RESCAN_MIN_BYTES ((size_t)65536)
+
+static void lane_account(struct gl_cache *cache, struct gl_lane *lane) {
+  cache->allocated_bytes += (uint64_t)(lane->accounted - lane->hole.cur);
+  lane->accounted = lane->hole.cur;
+}
+
+/* --------------------------------------------------------------- the hole */
+
+/* Memory that was written before will be in the cache when it is zeroed next;
+   by then the program has used up what is ready now.  Inline: gcc takes a
+   function that only fetches for one that does nothing, and drops its calls. */
+GL_INLINE void lane_fetch_next(const struct gl_lane *lane,
+                               const struct gl_arena *arena) {
+  const char *limit = lane->hole.limit;
+  if ((size_t)(limit - lane->hole.start) <= LANE_ZERO_STEP_BYTES) return;
+  if (limit <= gl_arena_start(arena) + arena->clean_to) return;
+  for (size_t i = 64; i <= LANE_ZERO_STEP_BYTES; i += 64)
+    __builtin_prefetch(limit - i, 1);
+}
+
+/* Make [to, limit) ready for allocation. */
+static void lane_ready(struct gl_cache *cache, struct gl_lane *lane, char *to) {
+  char *from = lane->hole.limit;
+  struct gl_arena *arena = gl_arena_of(to);
+  if (gl_kind_is_zeroed(lane->kind))
+    gl_arena_zero(arena, to, from);
+  else
+    gl_arena_soil(arena, to, from);
+  cache->charged_bytes += (size_t)(from - to);
+  lane->hole.limit = to;
+  if (gl_kind_is_zeroed(lane->kind)) lane_fetch_next(lane, arena);
+}
+
+/* Move the limit so that bytes fit, and some more; but leave the granule at the
+   start unless they need it. */
+static void lane_extend(struct gl_cache *cache, struct gl_lane *lane,
+                        size_t bytes) {
+  struct gl_hole *hole = &lane->hole;
+  char *need = hole->cur - bytes;
+  char *least = need == hole->start ? need : hole->start + GL_GRANULE_BYTES;
+  size_t step = gl_kind_is_zeroed(lane->kind) ? LANE_ZERO_STEP_BYTES
+                                              : LANE_CHARGE_STEP_BYTES;
+  if (gl_heap.slow_only) step = 0;
+  char *to = (size_t)(need - least) > step ? need - step : least;
+  lane_ready(cache, lane, gl_heap.slow_only ? need : to);
+}
+
+/* Blocks below `to` lie behind the cursor: gc_free may use the quick lists. */
+static void lane_raise_bound(struct gl_arena *arena, const char *to) {
+  if (gl_heap.slow_only || gl_heap.slow_free) return;
+  if ((uintptr_t)to <= arena->bound) return;
+  arena->bound = (uintptr_t)to;
+}
+
+/* Put a free run into its bin, where it is long enough for one. */
+static void lane_insert(struct gl_lane *lane, size_t start, size_t granules) {
+  if (granules < GL_BIN_MIN_GRANULES) return;
+  char *p = gl_granule_address(start);
+  gl_arena_soil(gl_arena_of(p), p, p + sizeof(struct gl_free_run));
+  gl_bins_insert(lane, start, granules);
+}
+
+/* The tag at start reads 01, and stays. */
+static void lane_open(struct gl_lane *lane, size_t start, size_t end) {
+  struct gl_hole *hole = &lane->hole;
+  hole->start = gl_granule_address(start);
+  hole->cur = hole->limit = lane->accounted = gl_granule_address(end);
+  struct gl_arena *arena = gl_arena_of(hole->start);
+  arena->free_granules -= (uint32_t)(end - start);
+  lane_raise_bound(arena, hole->cur);
+}
+
+void gl_lane_close(struct gl_cache *cache, struct gl_lane *lane,
+                   bool into_bin) {
+  struct gl_hole *hole = &lane->hole;
+  if (hole->cur == NULL) return;
+  lane_account(cache, lane);
+  size_t granules = (size_t)(hole->cur - hole->start) >> GL_GRANULE_SHIFT;
+  if (granules > 0) {
+    gl_arena_of(hole->start)->free_granules += (uint32_t)granules;
+    cache->charged_bytes -= (size_t)(hole->cur - hole->limit);
+    if (into_bin) lane_insert(lane, gl_granule_of(hole->start), granules);
+  }
+  memset(hole, 0, sizeof *hole);
+  lane->accounted = NULL;
+}
+
+/* Cut a block off the hole; it fits between start and cur. */
+static void *lane_bump(struct gl_cache *cache, struct gl_lane *lane,
+                       size_t granules) {
+  struct gl_hole *hole = &lane->hole;
+  size_t bytes = granules << GL_GRANULE_SHIFT;
+  if ((size_t)(hole->cur - hole->limit) < bytes) lane_extend(cache, lane, bytes);
+  char *p = hole->cur - bytes;
+  gl_tags_set_block(gl_heap.tags, gl_granule_of(p));
+  hole->cur = p;
+  if (gl_heap.slow_only) hole->limit = p;
+  if (p == hole->start) gl_lane_close(cache, lane, false);
+  return p;
+}
+
+static bool lane_has_room(const struct gl_lane *lane, size_t granules) {
+  return (size_t)(lane->hole.cur - lane->hole.start) >=
+         granules << GL_GRANULE_SHIFT;
+}
+
+/* ------------------------------------------------------------ next holes */
+
+/* A free run that the cursor passes: into its bin, or left as a sliver. */
+static void lane_pass(struct gl_lane *lane, size_t start, size_t end) {
+  struct gl_arena *arena = gl_arena_of(gl_granule_address(start));
+  arena->free_granules += (uint32_t)(end - start);
+  lane_insert(lane, start, end - start);
+}
+
+static void arena_visited(struct gl_arena *arena) {
+  arena->visited = true;
+  lane_raise_bound(arena, gl_arena_start(arena) + GL_ARENA_BYTES);
+}
+
+/* Open the next hole of the current arena that holds granules.  The arena is
+   no longer current when it has none. */
+static bool lane_next_hole(struct gl_lane *lane, size_t granules) {
+  struct gl_arena *arena = lane->arena;
+  if (arena == NULL) return false;
+  size_t last = gl_arena_end(arena), end = last;
+  for (;;) {
+    size_t start = gl_arena_next_run(arena, lane->cursor, &end);
+    if (start == last) break;
+    lane->cursor = end;
+    lane_raise_bound(arena, gl_granule_address(end));
+    if (end - start >= granules) {
+      arena->free_granules += (uint32_t)(end - start);
+      lane_open(lane, start, end);
+      return true;
+    }
+    lane_pass(lane, start, end);
+  }
+  arena_visited(arena);
+  lane->arena = NULL;
+  return false;
+}
+
+static void lane_make_current(struct gl_lane *lane, struct gl_arena *arena) {
+  gl_arena_sweep(arena);
+  /* Counted anew as the cursor meets the free runs. */
+  arena->free_granules = 0;
+  lane->arena = arena;
+  lane->cursor = gl_arena_first_granule(arena);
+}
+
+/* The next arena that is worth opening becomes the current one. */
+static bool lane_next_pending(struct gl_lane *lane) {
+  struct gl_arena *arena = lane->pending;
+  while (arena != NULL &&
+         (arena->visited || arena->free_granules < LANE_MIN_FREE_GRANULES))
+    arena = arena->next;
+  lane->pending = arena != NULL ? arena->next : NULL;
+  if (arena == NULL) return false;
+  lane_make_current(lane, arena);
+  return true;
+}
+
+/* A run from the bins becomes the hole. */
+static bool lane_open_binned(struct gl_lane *lane, size_t granules) {
+  if (lane->nonempty == 0) return false;
+  size_t length = 0, start = 0;
+  if (granules < LANE_BIN_HOLE_GRANULES)
+    start = gl_bins_take(lane, LANE_BIN_HOLE_GRANULES, &length);
+  if (start == 0) start = gl_bins_take(lane, granules, &length);
+  if (start == 0) return false;
+  lane_open(lane, start, start + length);
+  return true;
+}
+
+/* ----------------------------------------------------------------- rescan */
+
+static bool lane_rescan_is_due(const struct gl_cache *cache,
+                               const struct gl_lane *lane) {
+  int64_t freed = (int64_t)(gl_cache_freed_bytes(cache) - cache->reused_bytes -
+                            lane->rescanned_at);
+  size_t threshold = lane->arena_count * GL_ARENA_BYTES / 8;
+  if (threshold < LANE_RESCAN_MIN_BYTES) threshold = LANE_RESCAN_MIN_BYTES;
+  return freed >= (int64_t)threshold;
+}
+
+void gl_lane_rescan(struct gl_cache *cache, struct gl_lane *lane) {
+  gl_lane_close(cache, lane, false);
+  memset(lane->quick, 0, sizeof lane->quick);
+  gl_bins_reset(lane);
+  lane->arena = NULL;
+  lane->rescanned_at = gl_cache_freed_bytes(cache) - cache->reused_bytes;
+  for (struct gl_arena *arena = lane->first; arena != NULL; arena = arena->next) {
+    if (arena->free_granules < LANE_MIN_FREE_GRANULES) {
+      /* The one that was current may have blocks in quick lists from now on,
+         so the cursor must not come back to it. */
+      if (arena->bound != 0) arena_visited(arena);
+      continue;
+    }
+    arena->visited = false;
+    arena->bound = 0;
+  }
+  lane->pending = lane->first;
+}
+
+/* ------------------------------------------------------------ fresh arenas */
+
+/* A fresh arena, the budget and the limit allowing; NULL otherwise.  While the
+   lock was waited for a collection may have come: the lane is in order all the
+   same, but what was known of it before is not true any more. */
+static struct gl_arena *lane_grow(struct gl_cache *cache, struct gl_lane *lane,
+                                  enum gl_want *want) {
+  gl_cache_settle(cache);
+  if (__atomic_load_n(&gl_heap.budget_bytes, __ATOMIC_RELAXED) <= 0) {
+    *want = GL_WANT_COLLECTION;
+    return NULL;
+  }
+  gl_heap_lock(cache);
+  gl_runs_tick(gl_os_coarse_ns());
+  struct gl_arena *arena = gl_arena_create(cache, lane);
+  gl_heap_unlock();
+  if (arena == NULL) *want = GL_WANT_ROOM;
+  return arena;
+}
+
+/* -------------------------------------------------------------- small blocks */
+
+static bool lane_refill(struct gl_cache *cache, struct gl_lane *lane,
+                        size_t granules, enum gl_want *want) {
+  gl_lane_close(cache, lane, true);
+  gl_cache_drain_inbox(cache);
+  do {
+    do {
+      if (lane_next_hole(lane, granules)) return true;
+    } while (lane_next_pending(lane));
+    if (lane_open_binned(lane, granules)) return true;
+    if (!lane_rescan_is_due(cache, lane)) break;
+    gl_lane_rescan(cache, lane);
+  } while (true);
+  struct gl_arena *fresh = lane_grow(cache, lane, want);
+  if (fresh == NULL) return false;
+  lane_make_current(lane, fresh);
+  return lane_next_hole(lane, granules);
+}
+
+void *gl_lane_allocate_small(struct gl_cache *cache, struct gl_lane *lane,
+                                 size_t granules, enum gl_want *want) {
+  if (!lane_has_room(lane, granules) &&
+      !lane_refill(cache, lane, granules, want))
+    return NULL;
+  return lane_bump(cache, lane, granules);
+}
+
+/* ------------------------------------------------------------- medium blocks */
+
+/* Memory of a free run that is in no list becomes a block's. */
+static void lane_claim(struct gl_cache *cache, struct gl_lane *lane, char *p,
+                       size_t bytes) {
+  struct gl_arena *arena = gl_arena_of(p);
+  if (gl_kind_is_zeroed(lane->kind))
+    gl_arena_zero(arena, p, p + bytes);
+  else
+    gl_arena_soil(arena, p, p + bytes);
+  cache->allocated_bytes += bytes;
+  cache->charged_bytes += bytes;
+}
+
+/* Cut a block off the end of a free run that is in no list, and put what is
+   left into its bin. */
+static void *lane_split(struct gl_cache *cache, struct gl_lane *lane,
+                        size_t start, size_t length, size_t granules) {
+  size_t granule = start + length - granules;
+  char *p = gl_granule_address(granule);
+  gl_arena_of(p)->free_granules -= (uint32_t)length;
+  lane_claim(cache, lane, p, granules << GL_GRANULE_SHIFT);
+  gl_tags_set_block(gl_heap.tags, granule);
+  if (granule > start) lane_pass(lane, start, granule);
+  return p;
+}
+
+/* Put every free run of a pending arena into the bins. */
+static void lane_empty_into_bins(struct gl_lane *lane, struct gl_arena *arena) {
+  gl_arena_sweep(arena);
+  arena->free_granules = 0;
+  size_t last = gl_arena_end(arena), at = gl_arena_first_granule(arena);
+  size_t end = last;
+  while ((at = gl_arena_next_run(arena, at, &end)) != last) {
+    lane_pass(lane, at, end);
+    at = end;
+  }
+  arena_visited(arena);
+}
+
+/* Empty one more pending arena that may have room into the bins. */
+static bool lane_next_pending_medium(struct gl_lane *lane, size_t granules) {
+  struct gl_arena *arena = lane->pending;
+  while (arena != NULL && (arena->visited || arena->free_granules < granules))
+    arena = arena->next;
+  lane->pending = arena != NULL ? arena->next : NULL;
+  if (arena == NULL) return false;
+  lane_empty_into_bins(lane, arena);
+  return true;
+}
+
+static size_t lane_find_medium(struct gl_cache *cache, struct gl_lane *lane,
+                               size_t granules, size_t *length) {
+  gl_cache_drain_inbox(cache);
+  size_t start = gl_bins_take(lane, granules, length);
+  if (start == 0 && lane->pending == NULL && lane_rescan_is_due(cache, lane))
+    gl_lane_rescan(cache, lane);
+  for (int tries = 0; start == 0 && tries < LANE_MEDIUM_TRIES; tries++) {
+    if (!lane_next_pending_medium(lane, granules)) break;
+    start = gl_bins_take(lane, granules, length);
+  }
+  return start;
+}
+
+static struct gl_lane *lane_small_of(struct gl_cache *cache,
+                                     const struct gl_lane *lane) {
+  return &cache->lane[lane->kind];
+}
+
+void *gl_lane_allocate_medium(struct gl_cache *cache, struct gl_lane *lane,
+                                  size_t granules, enum gl_want *want) {
+  if (lane_has_room(lane, granules)) return lane_bump(cache, lane, granules);
+  size_t length = 0;
+  size_t start = lane_find_medium(cache, lane, granules, &length);
+  if (start == 0 && lane != lane_small_of(cache, lane)) {
+    /* Rather than grow, what the small blocks of this kind have passed over. */
+    struct gl_lane *other = lane_small_of(cache, lane);
+    start = gl_bins_take(other, granules, &length);
+    if (start != 0) return lane_split(cache, other, start, length, granules);
+  }
+  if (start == 0) {
+    struct gl_arena *fresh = lane_grow(cache, lane, want);
+    if (fresh == NULL) return NULL;
+    lane_empty_into_bins(lane, fresh);
+    start = gl_bins_take(lane, granules, &length);
+  }
+  return start == 0 ? NULL : lane_split(cache, lane, start, length, granules);
+}
+
+/* ------------------------------------------------------------------ resize */
+
+bool gl_lane_try_extend(struct gl_cache *cache, struct gl_lane *lane, char *p,
+                        size_t granules, size_t wanted) {
+  struct gl_arena *arena = gl_arena_of(p);
+  size_t behind = gl_granule_of(p) + granules, more = wanted - granules;
+  if (behind == gl_arena_end(arena)) return false;
+  if ((uintptr_t)p >= arena->bound || !gl_tags_is_free(gl_heap.tags, behind))
+    return false;
+  size_t length = gl_bins_remove(lane, behind);
+  if (length == 0) return false;
+  if (length < more) {
+    gl_bins_insert(lane, behind, length);
+    return false;
+  }
+  arena->free_granules -= (uint32_t)length;
+  lane_claim(cache, lane, gl_granule_address(behind), more << GL_GRANULE_SHIFT);
+  if (length > more) {
+    gl_tags_set_free(gl_heap.tags, behind + more);
+    lane_pass(lane, behind + more, behind + length);
+  }
+  gl_tags_clear(gl_heap.tags, behind);
+  return true;
+}
+
+/* ------------------------------------------------------------------- check */
+
+bool gl_lane_check(const struct gl_cache *cache, const struct gl_lane *lane) {
+  const struct gl_hole *hole = &lane->hole;
+  GL_HEAP_CHECK("lane", hole->start <= hole->limit && hole->limit <= hole->cur);
+  size_t arenas = 0;
+  for (struct gl_arena *a = lane->first; a != NULL; a = a->next, arenas++) {
+    GL_HEAP_CHECK("lane", a->owner == cache && gl_lane_of(a->owner, a) == lane);
+    GL_HEAP_CHECK("lane", a->next != NULL || lane->last == a);
+  }
+  GL_HEAP_CHECK("lane", arenas == lane->arena_count);
+  if (hole->cur != NULL) {
+    size_t from = gl_granule_of(hole->start), to = gl_granule_of(hole->cur);
+    GL_HEAP_CHECK("hole", gl_tags_is_free(gl_heap.tags, from));
+    GL_HEAP_CHECK("hole", gl_tags_next(gl_heap.tags, from + 1, to) == to);
+    GL_HEAP_CHECK("hole", hole->start < hole->limit);
+  }
+  for (unsigned i = 0; i < GL_CLASSES; i++) {
+    const struct gl_quick *block = lane->quick[i];
+    while (block != NULL) {
+      GL_HEAP_CHECK("quick list", gl_in_heap(block));
+      GL_HEAP_CHECK("quick list",
+                    gl_tags_is_free(gl_heap.tags, gl_granule_of(block)));
+      GL_HEAP_CHECK("quick list", (uintptr_t)block < gl_arena_of(block)->bound);
+      GL_HEAP_CHECK("quick list", block->seal == gl_quick_seal(block));
+      block = (const struct gl_quick *)(block->link ^ gl_heap.secret);
+    }
+  }
+  return gl_bins_check(lane);
+}

@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * sweep.c: the heap around a marking, while the world is stopped: lanes are
+ * closed, what threads sent each other is freed, dead arenas and large blocks
+ * are given up, and every lane starts anew from what is alive.  Arenas
+ * themselves are swept later, when they are next wanted (gl_arena_sweep).
+ */
+#include <string.h>
+
+#include "arena.h"
+#include "bins.h"
+#include "cache.h"
+#include "os.h"
+#include "runs.h"
+
+/* A chain of blocks on their way to an owner: free them, wherever they are. */
+static void sweep_free_chain(struct gl_quick *block) {
+  while (block != NULL && block != GL_CACHE_LAST) {
+    struct gl_quick *next = gl_cache_next_sent(block);
+    if (next == NULL) return;
+    struct gl_arena *arena = gl_arena_of(block);
+    size_t start = gl_granule_of(block);
+    size_t granules = gl_heap_block_end(arena, start) - start;
+    gl_tags_set_free(gl_heap.tags, start);
+    arena->free_granules += (uint32_t)granules;
+    gl_cache_count_freed(arena->owner, granules << GL_GRANULE_SHIFT);
+    block = next;
+  }
+}
+
+static void sweep_free_sent(struct gl_cache *cache) {
+  sweep_free_chain(cache->inbox);
+  sweep_free_chain(cache->outbox.first);
+  cache->inbox = NULL;
+  memset(&cache->outbox, 0, sizeof cache->outbox);
+}
+
+static void sweep_rest(void) {
+  for (size_t i = 0; i < gl_heap_arena_slots(); i++)
+    if (gl_heap.slots[i] != GL_SLOT_RUNS) gl_arena_sweep(&gl_heap.arenas[i]);
+}
+
+static void sweep_close_lanes(struct gl_cache *cache) {
+  for (int i = 0; i < GL_LANES; i++) {
+    struct gl_lane *lane = &cache->lane[i];
+    gl_lane_close(cache, lane, false);
+    memset(lane->quick, 0, sizeof lane->quick);
+    gl_bins_reset(lane);
+    lane->arena = NULL;
+    lane->rescanned_at = gl_cache_freed_bytes(cache) - cache->reused_bytes;
+  }
+  gl_cache_settle(cache);
+}
+
+static void sweep_set_pending(struct gl_arena *arena, bool swept) {
+  arena->visited = false;
+  arena->bound = 0;
+  arena->swept = swept;
+}
+
+void gl_heap_prepare_mark(void) {
+  gl_heap.epoch++;
+  sweep_rest();
+  for (struct gl_cache *c = gl_heap.caches; c != NULL; c = c->next)
+    sweep_free_sent(c);
+  for (struct gl_cache *c = gl_heap.caches; c != NULL; c = c->next)
+    sweep_close_lanes(c);
+  for (size_t i = 0; i < gl_heap_arena_slots(); i++)
+    if (gl_heap.slots[i] != GL_SLOT_RUNS)
+      sweep_set_pending(&gl_heap.arenas[i], true);
+}
+
+/* Unlink every arena from its lane; sweep_relink puts it back, in the order of
+   addresses. */
+static void sweep_unlink_arenas(void) {
+  for (struct gl_cache *c = gl_heap.caches; c != NULL; c = c->next)
+    for (int i = 0; i < GL_LANES; i++) {
+      struct gl_lane *lane = &c->lane[i];
+      lane->first = lane->last = lane->pending = NULL;
+      lane->arena_count = 0;
+    }
+}
+
+/* The next cache after `cache`, in a circle, whose thread is alive; or NULL. */
+static struct gl_cache *sweep_next_heir(struct gl_cache *cache) {
+  for (size_t i = 0; i < gl_heap.cache_count; i++) {
+    cache = cache == NULL || cache->next == NULL ? gl_heap.caches : cache->next;
+    if (cache->in_use) return cache;
+  }
+  return NULL;
+}
+
+/* An arena whose owner's thread has ended goes to the living, in turn: or what
+   is free in it would be of no use to anybody.  Nothing is on its way to the
+   old owner now, and no list knows a block of it. */
+static void sweep_inherit(struct gl_arena *arena) {
+  if (arena->owner->in_use) return;
+  struct gl_cache *heir = sweep_next_heir(gl_heap.heir);
+  if (heir == NULL) return;
+  gl_heap.heir = arena->owner = heir;
+}
+
+static void sweep_relink(struct gl_arena *arena) {
+  sweep_inherit(arena);
+  struct gl_lane *lane = gl_lane_of(arena->owner, arena);
+  if (lane->last == NULL) lane->pending = arena;
+  gl_arena_append(lane, arena);
+}
+
+size_t gl_heap_begin_sweep(const uint32_t *live) {
+  size_t live_granules = 0;
+  sweep_unlink_arenas();
+  /* From here on, what is alive in the arenas of a cache is what is found. */
+  for (struct gl_cache *c = gl_heap.caches; c != NULL; c = c->next)
+    c->lost_bytes += gl_cache_live_bytes(c);
+  for (size_t i = 0; i < gl_heap_arena_slots(); i++) {
+    struct gl_arena *arena = &gl_heap.arenas[i];
+    if (gl_heap.slots[i] == GL_SLOT_RUNS) continue;
+    if (live[i] == 0) {
+      gl_arena_destroy(arena);
+      continue;
+    }
+    live_granules += live[i];
+    arena->owner->lost_bytes -= (int64_t)live[i] << GL_GRANULE_SHIFT;
+    arena->free_granules = (uint32_t)(GL_ARENA_GRANULES - live[i]);
+    sweep_set_pending(arena, false);
+    sweep_relink(arena);
+  }
+  return live_granules << GL_GRANULE_SHIFT;
+}
+
+size_t gl_heap_sweep_large(void) {
+  size_t live_pages = 0;
+  uint32_t page = gl_heap.runs.large;
+  while (page != 0) {
+    uint32_t next = gl_heap.pages[page].next;
+    size_t granule = gl_page_granule(page);
+    if (gl_tags_is_marked(gl_heap.tags, granule)) {
+      gl_tags_set_block(gl_heap.tags, granule);
+      live_pages += gl_heap.pages[page].pages;
+    } else {
+      gl_tags_clear(gl_heap.tags, granule);
+      gl_runs_free_large(page);
+    }
+    page = next;
+  }
+  return live_pages << GL_PAGE_SHIFT;
+}
+
+static void sweep_take_apart(bool release) {
+  sweep_rest();
+  for (struct gl_cache *c = gl_heap.caches; c != NULL; c = c->next)
+    sweep_free_sent(c);
+  for (struct gl_cache *c = gl_heap.caches; c != NULL; c = c->next)
+    sweep_close_lanes(c);
+  sweep_unlink_arenas();
+  for (size_t i = 0; i < gl_heap_arena_slots(); i++) {
+    struct gl_arena *arena = &gl_heap.arenas[i];
+    if (gl_heap.slots[i] == GL_SLOT_RUNS) continue;
+    if (release && gl_arena_is_empty(arena)) {
+      gl_arena_destroy(arena);
+      continue;
+    }
+    sweep_set_pending(arena, true);
+    if (release) gl_arena_discard(arena);
+    /* Too high rather than too low, which would hide the arena's room. */
+    arena->free_granules = (uint32_t)GL_ARENA_GRANULES;
+    sweep_relink(arena);
+  }
+  gl_heap.epoch++;
+}
+
+void gl_heap_quiesce(void) { sweep_take_apart(false); }
+
+void gl_heap_release_empty(void) { sweep_take_apart(true); }
+
+void gl_heap_shut_gate(void) {
+  gl_heap_quiesce();
+  __atomic_store_n(&gl_heap.gate, 1, __ATOMIC_RELAXED);
+}
+
+void gl_heap_open_gate(void) {
+  __atomic_store_n(&gl_heap.gate, 0, __ATOMIC_RELAXED);
+}
+
+void gl_heap_tick(void) { gl_runs_tick(gl_os_coarse_ns()); }
+
+size_t gl_heap_scavenge(void) { return gl_runs_scavenge(0); }
