@@ -19,7 +19,8 @@
  *   REPEAT  lets the program return to the syscall instruction: calls without a
  *           timeout, with an absolute one, or one that the kernel has brought
  *           up to date.  Not where a signal waits for the thread: its handler
- *           would run before the call instead of during it.
+ *           would run before the call instead of during it.  And not where the
+ *           call is made to wait for signals.
  *
  * A thread that is stopped by tracing needs this for what the kernel does not
  * restart after that: the same calls, of which the tracer knows the number.
@@ -106,8 +107,8 @@ static long restart_number(uintptr_t after) {
 
 /* ------------------------------------------------- what may be done about it */
 
-/* Arguments in the order of the call: rdi, rsi, rdx, r10, r8. */
-#define RESTART_ARGUMENTS 5
+/* Arguments in the order of the call: rdi, rsi, rdx, r10, r8, r9. */
+#define RESTART_ARGUMENTS 6
 
 GL_TRACER_UNCHECKED static enum restart restart_repeat_if(bool may) {
   return may ? RESTART_REPEAT : RESTART_NOT;
@@ -147,7 +148,8 @@ GL_TRACER_UNCHECKED static enum restart restart_way(long number,
 
 GL_TRACER_UNCHECKED bool gl_restart_may_repeat(
     const struct user_regs_struct *r) {
-  const uint64_t a[RESTART_ARGUMENTS] = {r->rdi, r->rsi, r->rdx, r->r10, r->r8};
+  const uint64_t a[RESTART_ARGUMENTS] = {r->rdi, r->rsi, r->rdx,
+                                         r->r10, r->r8,  r->r9};
   return (long)r->rax == -EINTR && (long)r->orig_rax >= 0 &&
          restart_way((long)r->orig_rax, a) == RESTART_REPEAT;
 }
@@ -225,6 +227,25 @@ static bool restart_signal_waits(uint64_t mask, int other) {
   return (waiting & ~mask & ~((uint64_t)1 << (other - 1))) != 0;
 }
 
+/*
+ * Whether the call lets signals through that are held back otherwise.  A stop
+ * may come just as a handler of the program returns, and nothing tells that from
+ * one that interrupts the call.  Where signals may come at any time, the program
+ * has to expect that one comes before the call, and that is what it sees then;
+ * here it need not, and would sleep for good.
+ */
+static bool restart_waits_for_signals(long number, const uint64_t *a) {
+  switch (number) {
+    case SYS_rt_sigsuspend: return true;
+    case SYS_ppoll: return a[3] != 0;
+    case SYS_epoll_pwait:
+    case SYS_epoll_pwait2: return a[4] != 0;
+    case SYS_pselect6: /* the kernel has read the pair of words a moment ago */
+      return a[5] != 0 && *(const uint64_t *)a[5] != 0;
+    default: return false;
+  }
+}
+
 void gl_restart_interrupted(ucontext_t *context, int stop_signal) {
   greg_t *r = context->uc_mcontext.gregs;
   uint64_t mask;
@@ -233,13 +254,13 @@ void gl_restart_interrupted(ucontext_t *context, int stop_signal) {
   long number = restart_number((uintptr_t)r[REG_RIP]);
   const uint64_t a[RESTART_ARGUMENTS] = {
       (uint64_t)r[REG_RDI], (uint64_t)r[REG_RSI], (uint64_t)r[REG_RDX],
-      (uint64_t)r[REG_R10], (uint64_t)r[REG_R8]};
+      (uint64_t)r[REG_R10], (uint64_t)r[REG_R8],  (uint64_t)r[REG_R9]};
   enum restart way = restart_way(number, a);
   memcpy(&mask, &context->uc_sigmask, sizeof mask);
   if (way == RESTART_GO_ON) {
     long result = gl_restart_go_on(&mask);
     r[REG_RAX] = result == -ENOSYS ? -EINTR : result;
-  } else if (way == RESTART_REPEAT &&
+  } else if (way == RESTART_REPEAT && !restart_waits_for_signals(number, a) &&
              !restart_signal_waits(mask, stop_signal)) {
     r[REG_RAX] = number;
     r[REG_RIP] -= RESTART_SYSCALL_BYTES;
