@@ -278,6 +278,11 @@ void *gl_lane_allocate_small(struct gl_cache *cache, struct gl_lane *lane,
 void *gl_lane_allocate_medium(struct gl_cache *cache, struct gl_lane *lane,
                               size_t granules, enum gl_want *want);
 
+/* Cut up to count blocks of a small size off what is ready of the open hole,
+   lowest first.  Returns how many. */
+size_t gl_lane_carve(struct gl_lane *lane, size_t granules, void **blocks,
+                     size_t count);
+
 /* Close the open hole; what is left of it is a free run, and goes into a bin
    if that is wanted. */
 void gl_lane_close(struct gl_cache *cache, struct gl_lane *lane, bool into_bin);

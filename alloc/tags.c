@@ -111,3 +111,17 @@ size_t gl_tags_count_allocated(struct gl_tags *tags, size_t from, size_t to) {
   }
   return granules;
 }
+
+void gl_tags_set_blocks(struct gl_tags *tags, size_t at, size_t granules,
+                        size_t count) {
+  size_t end = at + granules * count;
+  uint64_t every = 1; /* one bit in so many */
+  for (size_t have = granules; have < 64; have *= 2) every |= every << have;
+  while (at < end) {
+    size_t line_end = (at | 63) + 1;
+    uint64_t bits = every << (at & 63);
+    if (line_end > end) bits &= ((uint64_t)1 << (end & 63)) - 1;
+    gl_tags_line(tags, at)->block |= bits;
+    at += granules * (size_t)__builtin_popcountll(bits);
+  }
+}

@@ -76,6 +76,10 @@ GL_INLINE void gl_tags_set_block(struct gl_tags *tags, size_t granule) {
   line->mark &= ~bit;
 }
 
+/* Write 10 at count granules from at on, one every so many, which read 00. */
+void gl_tags_set_blocks(struct gl_tags *tags, size_t at, size_t granules,
+                        size_t count);
+
 /* Write 01 at any granule. */
 GL_INLINE void gl_tags_set_free(struct gl_tags *tags, size_t granule) {
   struct gl_tags *line = gl_tags_line(tags, granule);

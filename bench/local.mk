@@ -35,10 +35,15 @@ bench_explicit_common = $(bench_common) bench/explicit/allocator.h \
 bench_scripts = bench/README.md bench/run bench/fastpath bench/record.awk \
   bench/summary.awk bench/ratios.gp bench/lines.gp bench/cases
 
+# What libgc has no like of.
+bench_own_sources = bench/pool.c
+
 EXTRA_DIST += $(bench_implicit_sources) $(bench_explicit_sources) \
+  $(bench_own_sources) \
   $(bench_implicit_common) $(bench_explicit_common) $(bench_scripts)
 
-bench_gleaner_programs = $(bench_implicit_sources:.c=.gleaner)
+bench_gleaner_programs = $(bench_implicit_sources:.c=.gleaner) \
+  $(bench_own_sources:.c=.gleaner)
 bench_libgc_programs = $(bench_implicit_sources:.c=.libgc)
 bench_malloc_programs = $(bench_explicit_sources:.c=.malloc)
 bench_direct_programs = $(bench_explicit_sources:.c=.direct)
@@ -86,7 +91,7 @@ bench-programs: $(bench_programs)
 bench: bench-programs
 	$(srcdir)/bench/run --build . $(BENCH_FLAGS)
 
-fastpath: bench/garbage.gleaner bench/explicit/pairs.direct
+fastpath: bench/garbage.gleaner bench/pool.gleaner bench/explicit/pairs.direct
 	$(srcdir)/bench/fastpath --build .
 
 clean-bench:

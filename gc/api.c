@@ -224,6 +224,33 @@ GC_API void *gc_aligned_alloc(size_t alignment, size_t size) {
   return gl_api_allocate(size, alignment, GL_SCANNED, GL_ENTRY_SP());
 }
 
+/* More blocks for a pool that is empty, as far as they are at hand. */
+static void api_fill_pool(struct gl_cache *cache, struct gc_pool *pool,
+                          enum gl_kind kind) {
+  if (gl_heap.slow_only || pool->size > gl_heap.small_most) return;
+  gl_cache_enter_slow(cache);
+  pool->count = (unsigned)gl_lane_carve(&cache->lane[kind],
+                                        gl_small_granules[pool->size],
+                                        pool->blocks, GC_POOL_BLOCKS);
+  gl_cache_leave(cache);
+}
+
+GC_API void *gc_pool_refill(struct gc_pool *pool) {
+  enum gl_kind kind = pool->pointer_free ? GL_ATOMIC : GL_SCANNED;
+  void *p;
+  if (GL_UNLIKELY(!gl_cache_try_allocate(gl_self, pool->size, kind, &p)))
+    p = api_finish_allocate(pool->size, kind, p, GL_ENTRY_SP());
+  if (GL_LIKELY(p != NULL)) api_fill_pool(gl_self, pool, kind);
+  return p;
+}
+
+GC_API void gc_pool_clear(struct gc_pool *pool) {
+  while (pool->count > 0) {
+    void *block = gc_pool_take(pool);
+    gl_api_free("gc_pool_clear", block, GL_ENTRY_SP());
+  }
+}
+
 static char *api_copy_string(const char *string, size_t length,
                              uintptr_t entry_sp) {
   char *copy = NULL;

@@ -354,6 +354,84 @@ START_TEST(freed_memory_is_reused) {
 }
 END_TEST
 
+/* -------------------------------------------------------------------- pools */
+
+#define POOLED 1000
+
+static struct gc_pool nodes = GC_POOL(48);
+static struct gc_pool texts = GC_POOL_ATOMIC(200);
+
+/* Blocks that wait while others are freed and collected stay as they were. */
+static void take_from(struct gc_pool *pool, unsigned char *blocks[]) {
+  for (size_t i = 0; i < POOLED; i++) {
+    blocks[i] = gc_pool_take(pool);
+    ck_assert_ptr_nonnull(blocks[i]);
+    ck_assert_uint_eq((uintptr_t)blocks[i] % 16, 0);
+    ck_assert_ptr_eq(gc_base(blocks[i]), blocks[i]);
+    ck_assert_uint_ge(gc_size(blocks[i]), pool->size);
+    if (!pool->pointer_free)
+      ck_assert(suite_is_zero(blocks[i], gc_size(blocks[i])));
+    suite_fill(blocks[i], pool->size, i);
+    if (i % 7 == 3) gc_free(gc_malloc(pool->size));
+    if (i % 100 == 50) gc_collect();
+  }
+  for (size_t i = 0; i < POOLED; i++)
+    ck_assert(suite_is_filled(blocks[i], pool->size, i));
+}
+
+static void use_pool(struct gc_pool *pool) {
+  static unsigned char *blocks[POOLED];
+  take_from(pool, blocks);
+  for (size_t i = 0; i < POOLED; i += 2) gc_free(blocks[i]);
+  take_from(pool, blocks);
+  gc_pool_clear(pool);
+  ck_assert_uint_eq(pool->count, 0);
+  for (size_t i = 0; i < GC_POOL_BLOCKS; i++)
+    ck_assert_ptr_null(pool->blocks[i]);
+  ck_assert(gc_heap_check());
+}
+
+START_TEST(pools) {
+  use_pool(&nodes);
+  use_pool(&texts);
+}
+END_TEST
+
+/* With few of those, or none, waiting. */
+START_TEST(pools_of_any_size) {
+  for (size_t i = 0; i < SIZES; i++) {
+    struct gc_pool pool = GC_POOL(sizes[i]);
+    for (size_t j = 0; j < 5; j++) {
+      unsigned char *block = gc_pool_take(&pool);
+      ck_assert_ptr_nonnull(block);
+      ck_assert(suite_is_zero(block, sizes[i]));
+      suite_fill(block, sizes[i], j);
+    }
+    gc_pool_clear(&pool);
+  }
+  struct gc_pool huge = GC_POOL(suite_opaque(SIZE_MAX - 5));
+  expect_error(gc_pool_take(&huge), ENOMEM);
+  ck_assert(gc_heap_check());
+}
+END_TEST
+
+/* A pool that nothing leads to any more keeps nothing. */
+START_TEST(pools_that_end) {
+  struct gc_stats before, after;
+  gc_collect();
+  gc_get_stats(&before);
+  for (int i = 0; i < 20000; i++) {
+    struct gc_pool *pool = gc_malloc(sizeof *pool);
+    ck_assert_ptr_nonnull(pool);
+    *pool = (struct gc_pool)GC_POOL(1000);
+    ck_assert_ptr_nonnull(gc_pool_take(pool));
+  }
+  gc_collect();
+  gc_get_stats(&after);
+  ck_assert_uint_lt(after.live_bytes, before.live_bytes + 262144);
+}
+END_TEST
+
 START_TEST(version_is_the_header_s) {
   char text[64];
   snprintf(text, sizeof text, "%d.%d.%d", GC_VERSION_MAJOR, GC_VERSION_MINOR,
@@ -381,6 +459,9 @@ int main(void) {
   tcase_add_test(tests, strdup_of_its_own_strings);
   tcase_add_test(tests, free_keeps_errno_and_null_is_nothing);
   tcase_add_test(tests, freed_memory_is_reused);
+  tcase_add_test(tests, pools);
+  tcase_add_test(tests, pools_of_any_size);
+  tcase_add_test(tests, pools_that_end);
   tcase_add_test(tests, version_is_the_header_s);
   return suite_end();
 }
