@@ -39,18 +39,19 @@ void gl_cache_settle(struct gl_cache *cache) {
 /* A block of a quick list, zeroed where its kind wants that; NULL where there is
    none.  One that the program wrote to after freeing it is reported, and the
    list forgotten, since its link may be a lie. */
-static void *lane_pop(struct gl_cache *cache, struct gl_lane *lane,
-                      unsigned size_class, size_t granules) {
+static void *lane_try_pop(struct gl_cache *cache, struct gl_lane *lane,
+                          unsigned size_class, size_t granules) {
   struct gl_quick *block = lane->quick[size_class];
   if (block == NULL) return NULL;
-  void *p = gl_lane_try_pop(cache, lane, block, size_class, granules);
-  if (p == NULL) {
+  if (!gl_quick_is_sealed(block)) {
     lane->quick[size_class] = NULL;
     gl_heap.on_corruption(block, "free memory was written to");
-  } else if (gl_kind_is_zeroed(lane->kind)) {
-    memset(p, 0, granules << GL_GRANULE_SHIFT);
+    return NULL;
   }
-  return p;
+  gl_lane_pop(cache, lane, block, size_class, granules);
+  if (gl_kind_is_zeroed(lane->kind))
+    memset(block, 0, granules << GL_GRANULE_SHIFT);
+  return block;
 }
 
 void *gl_cache_allocate_slow(struct gl_cache *cache, size_t granules,
@@ -62,7 +63,7 @@ void *gl_cache_allocate_slow(struct gl_cache *cache, size_t granules,
   granules = gl_class_granules(granules);
   unsigned size_class = gl_class_of(granules);
   cache->slow_allocations++;
-  void *p = lane_pop(cache, lane, size_class, granules);
+  void *p = lane_try_pop(cache, lane, size_class, granules);
   if (p != NULL) return p;
   if (small)
     return gl_lane_allocate_small(cache, lane, granules, want);
@@ -77,9 +78,10 @@ static void *cache_pop_medium(struct gl_cache *cache, size_t size,
                                       GL_GRANULE_SHIFT);
   unsigned size_class = gl_class_of(granules);
   gl_cache_enter(cache);
-  void *p = lane_pop(cache, &cache->lane[kind + GL_KIND_COUNT], size_class,
-                     granules);
-  if (p == NULL) p = lane_pop(cache, &cache->lane[kind], size_class, granules);
+  void *p = lane_try_pop(cache, &cache->lane[kind + GL_KIND_COUNT], size_class,
+                         granules);
+  if (p == NULL)
+    p = lane_try_pop(cache, &cache->lane[kind], size_class, granules);
   gl_cache_leave(cache);
   return p;
 }

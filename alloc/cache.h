@@ -87,12 +87,15 @@ GL_INLINE uint64_t gl_quick_seal(const struct gl_quick *block) {
   return block->link ^ (uintptr_t)block;
 }
 
-/* Take the head of a quick list and tag it as a white block; NULL where its seal
-   is broken. */
-GL_INLINE void *gl_lane_try_pop(struct gl_cache *cache, struct gl_lane *lane,
-                                struct gl_quick *block, size_t size_class,
-                                size_t granules) {
-  if (GL_UNLIKELY(block->seal != gl_quick_seal(block))) return NULL;
+GL_INLINE bool gl_quick_is_sealed(const struct gl_quick *block) {
+  return GL_LIKELY(block->seal == gl_quick_seal(block));
+}
+
+/* Take the head of a quick list, whose seal was looked at, and tag it as a white
+   block. */
+GL_INLINE void gl_lane_pop(struct gl_cache *cache, struct gl_lane *lane,
+                           struct gl_quick *block, size_t size_class,
+                           size_t granules) {
   lane->quick[size_class] = (struct gl_quick *)(block->link ^ gl_heap.secret);
   __asm__("" : "+r"(block)); /* what follows is not to need registers before */
   struct gl_tags *line = gl_tags_at((uintptr_t)block);
@@ -101,14 +104,15 @@ GL_INLINE void *gl_lane_try_pop(struct gl_cache *cache, struct gl_lane *lane,
   GL_STORE_FENCE(); /* there is a tag at any time */
   line->mark ^= bit;
   cache->reused_bytes += granules << GL_GRANULE_SHIFT;
-  return block;
 }
 
-/* Cut a block off the open hole, or NULL where that has no room ready. */
-GL_INLINE void *gl_lane_try_bump(struct gl_lane *lane, size_t bytes) {
-  char *cur = lane->hole.cur;
-  if (GL_UNLIKELY(bytes > (size_t)(cur - lane->hole.limit))) return NULL;
-  uintptr_t p = (uintptr_t)cur - bytes;
+GL_INLINE bool gl_hole_is_ready(const struct gl_hole *hole, size_t bytes) {
+  return GL_LIKELY(bytes <= (size_t)(hole->cur - hole->limit));
+}
+
+/* Cut a block off the open hole, which is ready for it. */
+GL_INLINE void *gl_lane_bump(struct gl_lane *lane, size_t bytes) {
+  uintptr_t p = (uintptr_t)lane->hole.cur - bytes;
   gl_tags_at(p)->block |= (uint64_t)1 << (p >> GL_GRANULE_SHIFT & 63);
   lane->hole.cur = (char *)p;
   return (void *)p;
@@ -131,12 +135,14 @@ GL_INLINE bool gl_cache_try_allocate(struct gl_cache *cache, size_t size,
   gl_cache_enter(cache);
   struct gl_quick *block = lane->quick[granules];
   if (block != NULL) {
-    *taken = gl_lane_try_pop(cache, lane, block, granules, granules);
-    if (GL_UNLIKELY(*taken == NULL)) return false;
+    if (!gl_quick_is_sealed(block)) return false;
+    gl_lane_pop(cache, lane, block, granules, granules);
     if (gl_kind_is_zeroed(kind)) gl_zero_granules(block, granules);
+    *taken = block;
   } else {
-    *taken = gl_lane_try_bump(lane, granules << GL_GRANULE_SHIFT);
-    if (GL_UNLIKELY(*taken == NULL)) return false;
+    size_t bytes = granules << GL_GRANULE_SHIFT;
+    if (!gl_hole_is_ready(&lane->hole, bytes)) return false;
+    *taken = gl_lane_bump(lane, bytes);
   }
   return GL_LIKELY(!gl_cache_is_asked_on_leaving(cache));
 }

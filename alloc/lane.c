@@ -446,7 +446,7 @@ bool gl_lane_check(const struct gl_cache *cache, const struct gl_lane *lane) {
       GL_HEAP_CHECK("quick list",
                     gl_tags_is_free(gl_heap.tags, gl_granule_of(block)));
       GL_HEAP_CHECK("quick list", (uintptr_t)block < gl_arena_of(block)->bound);
-      GL_HEAP_CHECK("quick list", block->seal == gl_quick_seal(block));
+      GL_HEAP_CHECK("quick list", gl_quick_is_sealed(block));
       block = (const struct gl_quick *)(block->link ^ gl_heap.secret);
     }
   }
