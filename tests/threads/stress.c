@@ -32,13 +32,19 @@ static uint64_t seal_of(const struct stress_tree *tree, uint64_t serial) {
   return mix(~(uintptr_t)tree ^ serial << 20);
 }
 
+static __thread struct gc_pool nodes = GC_POOL(sizeof(struct stress_tree));
+static __thread struct gc_pool texts = GC_POOL_ATOMIC(TEXT_BYTES);
+
+/* Every other node from pools. */
 struct stress_tree *stress_make_tree(unsigned depth, uint64_t serial) {
-  struct stress_tree *tree = gc_malloc(sizeof *tree);
+  bool pooled = serial % 2 == 0;
+  struct stress_tree *tree =
+      pooled ? gc_pool_take(&nodes) : gc_malloc(sizeof *tree);
   API_CHECK(tree != NULL);
   API_CHECK(tree->seal == 0 && tree->left == NULL && tree->text == NULL);
   tree->seal = seal_of(tree, serial);
   tree->serial = serial;
-  tree->text = gc_malloc_atomic(TEXT_BYTES);
+  tree->text = pooled ? gc_pool_take(&texts) : gc_malloc_atomic(TEXT_BYTES);
   API_CHECK(tree->text != NULL);
   memset(tree->text, (unsigned char)serial, TEXT_BYTES);
   if (depth == 0) return tree;
