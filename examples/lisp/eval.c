@@ -343,21 +343,36 @@ static inline bool takes(value procedure, size_t argc) {
          memcmp((const void *)procedure, &head, sizeof head) == 0;
 }
 
-static inline __attribute__((always_inline)) value call(const struct node *n,
-                                                        value *frame,
-                                                        size_t argc,
-                                                        value procedure) {
-  if (UNLIKELY(!takes(procedure, argc)))
-    return call_other(n, frame, procedure, false);
-  const struct code *code = code_of(procedure);
-  /* Most frames are the smallest, and a constant needs no arithmetic. */
-  value *inner = code->frame_bytes == FRAME_UNIT ? alloca(FRAME_UNIT)
-                                                 : alloca(code->frame_bytes);
+/* Run the body in a frame whose first slots the caller has room for. */
+static inline __attribute__((always_inline)) value call_in(const struct node *n,
+                                                           value *frame,
+                                                           size_t argc,
+                                                           value procedure,
+                                                           value *inner) {
   inner[0] = procedure;
   eval_arguments(n, frame, argc, inner + 1);
   check_stack(inner);
-  value v = run_body(code, inner);
+  value v = run_body(code_of(procedure), inner);
   return UNLIKELY(is_jump(v)) ? finish_jumps(v, inner) : v;
+}
+
+/*
+ * Most frames are the smallest, which a C function can have among its own
+ * variables; `large` is the function that makes the others.
+ */
+typedef value call_large(const struct node *n, value *frame, value procedure);
+static inline __attribute__((always_inline)) value call(const struct node *n,
+                                                        value *frame,
+                                                        size_t argc,
+                                                        value procedure,
+                                                        call_large *large) {
+  value inner[FRAME_UNIT / sizeof(value)];
+  if (UNLIKELY(!takes(procedure, argc)))
+    return call_other(n, frame, procedure, false);
+  if (argc >= FRAME_UNIT / sizeof(value) ||
+      code_of(procedure)->frame_bytes > FRAME_UNIT)
+    return large(n, frame, procedure);
+  return call_in(n, frame, argc, procedure, inner);
 }
 
 /*
@@ -381,26 +396,32 @@ static inline __attribute__((always_inline)) value call_tail(
 /* The procedure may be any expression, or a global variable, n->datum. */
 #define LOCAL_PROCEDURE eval(n->kids[0], frame)
 #define GLOBAL_PROCEDURE symbol(n->datum)->global
-#define RUNNER(name, call, argc, procedure)                                    \
+#define RUNNER(name, ...)                                                      \
   static value run_##name(const struct node *n, value *frame) {                \
-    return call(n, frame, argc, procedure);                                    \
+    return __VA_ARGS__;                                                        \
+  }
+#define CALL_LARGE(name, argc)                                                 \
+  static __attribute__((noinline))                                             \
+  value large##name(const struct node *n, value *frame, value procedure) {     \
+    value *inner = alloca(code_of(procedure)->frame_bytes);                    \
+    return call_in(n, frame, argc, procedure, inner);                          \
   }
 #define CALL_RUNNERS(argc)                                                     \
-  RUNNER(call##argc, call, argc, LOCAL_PROCEDURE)                              \
-  RUNNER(call_global##argc, call, argc, GLOBAL_PROCEDURE)                      \
-  RUNNER(tail##argc, call_tail, argc, LOCAL_PROCEDURE)                         \
-  RUNNER(tail_global##argc, call_tail, argc, GLOBAL_PROCEDURE)
+  CALL_LARGE(argc, argc)                                                       \
+  RUNNER(call##argc, call(n, frame, argc, LOCAL_PROCEDURE, large##argc))       \
+  RUNNER(call_global##argc,                                                    \
+         call(n, frame, argc, GLOBAL_PROCEDURE, large##argc))                  \
+  RUNNER(tail##argc, call_tail(n, frame, argc, LOCAL_PROCEDURE))               \
+  RUNNER(tail_global##argc, call_tail(n, frame, argc, GLOBAL_PROCEDURE))
 CALL_RUNNERS(0)
 CALL_RUNNERS(1)
 CALL_RUNNERS(2)
 CALL_RUNNERS(3)
 CALL_RUNNERS(4)
 CALL_RUNNERS(5)
-RUNNER(call_any, call, n->count - 1, LOCAL_PROCEDURE)
-
-static value run_tail_any(const struct node *n, value *frame) {
-  return call_other(n, frame, LOCAL_PROCEDURE, true);
-}
+CALL_LARGE(_any, n->count - 1)
+RUNNER(call_any, call(n, frame, n->count - 1, LOCAL_PROCEDURE, large_any))
+RUNNER(tail_any, call_other(n, frame, LOCAL_PROCEDURE, true))
 
 #define CALL_ROW(argc)                                                         \
   {                                                                            \
