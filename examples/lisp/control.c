@@ -396,3 +396,14 @@ PRIMITIVE(reserve_condition, "%reserve-condition") {
       condition_make(sym("out-of-memory"), text("out of memory"), NIL);
   return UNSPECIFIED;
 }
+
+/* (%otherwise one rest): one, which leaves other numbers of arguments to rest.
+   For procedures of the prelude, which capture nothing. */
+PRIMITIVE(otherwise, "%otherwise ff") {
+  for (size_t i = 0; i < 2; i++)
+    if (!has_type(a[i], TYPE_CLOSURE)) fail1("%otherwise: a primitive", a[i]);
+  struct code *code = (struct code *)closure(a[0])->code;
+  code->otherwise = a[1];
+  code->name = closure(a[1])->code->name;
+  return a[0];
+}

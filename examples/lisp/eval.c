@@ -229,6 +229,13 @@ static inline value run_body(const struct code *code, value *frame) {
   return code->body->run(code->body, frame);
 }
 
+/* The closure that a call with so many arguments runs, see struct code. */
+static inline value select_closure(value procedure, size_t argc) {
+  const struct code *code = code_of(procedure);
+  return argc != code->required && code->otherwise ? code->otherwise
+                                                   : procedure;
+}
+
 /* Put the arguments into the frame of a closure, a rest list included. */
 static void bind_arguments(value *frame, value procedure, size_t argc,
                            const value *argv) {
@@ -275,6 +282,7 @@ static __attribute__((noinline)) value trampoline(void) {
       v = apply_other();
       continue;
     }
+    procedure = select_closure(procedure, vm.argc);
     size_t need = code_of(procedure)->frame_bytes;
     if (need > capacity) { /* doubles, so that all of them stay bounded */
       capacity = need > 2 * capacity ? need : 2 * capacity;
@@ -327,6 +335,7 @@ static __attribute__((noinline)) value call_other(const struct node *n,
   } else if (tail || !has_type(procedure, TYPE_CLOSURE)) {
     v = tail_call(procedure, argc, args);
   } else {
+    procedure = select_closure(procedure, argc);
     value *inner = alloca(code_of(procedure)->frame_bytes);
     bind_arguments(inner, procedure, argc, args);
     check_stack(inner);

@@ -358,7 +358,8 @@ struct code {
   uint32_t frame_bytes; /* of slots: itself, arguments, local variables */
   uint32_t required;
   bool rest;
-  value name; /* symbol or FALSE */
+  value name;      /* symbol or FALSE */
+  value otherwise; /* closure for other numbers of arguments, or 0 */
 };
 
 void expand_init(void);

@@ -293,27 +293,29 @@
              (or (null? l)
                  (and (pair? (car l)) (loop (cdr l))))))))
 
+;; A rest list is slow to bind, so one list has a procedure of its own.
 (define (map f list . more)
-  (if (null? more)
-      (%map1 f list)
-      (let loop ((lists (cons list more)) (out '()))
-        (if (%all-pairs? lists)
-            (loop (%map1 cdr lists) (cons (apply f (%map1 car lists)) out))
-            (reverse out)))))
+  (let loop ((lists (cons list more)) (out '()))
+    (if (%all-pairs? lists)
+        (loop (%map1 cdr lists) (cons (apply f (%map1 car lists)) out))
+        (reverse out))))
+(set! map (%otherwise %map1 map))
+
+(define (%for-each1 f list)
+  (let loop ((l list))
+    (if (pair? l)
+        (begin
+          (f (car l))
+          (loop (cdr l)))
+        (%check-end "for-each" l))))
 
 (define (for-each f list . more)
-  (if (null? more)
-      (let loop ((l list))
-        (if (pair? l)
-            (begin
-              (f (car l))
-              (loop (cdr l)))
-            (%check-end "for-each" l)))
-      (let loop ((lists (cons list more)))
-        (if (%all-pairs? lists)
-            (begin
-              (apply f (%map1 car lists))
-              (loop (%map1 cdr lists)))))))
+  (let loop ((lists (cons list more)))
+    (if (%all-pairs? lists)
+        (begin
+          (apply f (%map1 car lists))
+          (loop (%map1 cdr lists))))))
+(set! for-each (%otherwise %for-each1 for-each))
 
 (define (make-list k . fill)
   (vector->list (apply make-vector k fill)))
