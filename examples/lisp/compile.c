@@ -304,6 +304,20 @@ static const struct primitive *known_primitive(const struct node *n) {
   return v && has_type(v, TYPE_PRIMITIVE) ? primitive(v) : NULL;
 }
 
+/*
+ * The frame of the lambda is made large enough for what it calls in its tail,
+ * where that is known already and not much larger.
+ */
+static void make_room(struct lambda *l, const struct node *callee) {
+  value v = callee->kind == CONSTANT ? callee->datum
+            : callee->kind == GLOBAL ? symbol(callee->datum)->global
+                                     : FALSE;
+  if (!has_type(v, TYPE_CLOSURE)) return;
+  uint32_t bytes = closure(v)->code->frame_bytes;
+  uint32_t slots = bytes / (uint32_t)sizeof(value);
+  if (slots > l->slots && bytes <= 2 * FRAME_UNIT) l->slots = slots;
+}
+
 /* (+ a b c) is (+ (+ a b) c) */
 static struct node *fold(struct node *n) {
   struct node *result = n->kids[1];
@@ -342,6 +356,7 @@ static struct node *finish_call(struct node *n, struct lambda *l, bool tail) {
     if (global) symbol(global)->inlined = true;
     return n;
   }
+  if (tail) make_room(l, callee);
   n->run = call_runner(n->count - 1, tail, global != 0);
   n->datum = global;
   return n;
