@@ -198,7 +198,8 @@ static struct code *compile_lambda(struct lambda *l) {
    * ctak kept older ones, without end.
    */
   uint32_t bytes = l->slots * (uint32_t)sizeof(value);
-  code->frame_bytes = (bytes + FRAME_UNIT - 1) / FRAME_UNIT * FRAME_UNIT;
+  code->frame_bytes =
+      (uint32_t)((bytes + FRAME_UNIT - 1) / FRAME_UNIT * FRAME_UNIT);
   code->name = l->name;
   return code;
 }

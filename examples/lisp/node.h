@@ -80,7 +80,7 @@ struct lambda {
 };
 
 /* Bytes; the size of a frame is a multiple, see compile.c. */
-#define FRAME_UNIT (4 * sizeof(value))
+#define FRAME_UNIT (6 * sizeof(value))
 
 /* What the names of one binding form mean. */
 struct scope {
