@@ -132,7 +132,7 @@ static void *lane_bump(struct gl_cache *cache, struct gl_lane *lane,
                        size_t granules) {
   struct gl_hole *hole = &lane->hole;
   size_t bytes = granules << GL_GRANULE_SHIFT;
-  if ((size_t)(hole->cur - hole->limit) < bytes) lane_extend(cache, lane, bytes);
+  if (!gl_hole_is_ready(hole, bytes)) lane_extend(cache, lane, bytes);
   char *p = hole->cur - bytes;
   gl_tags_set_block(gl_heap.tags, gl_granule_of(p));
   hole->cur = p;

@@ -245,10 +245,8 @@ GC_API void *gc_pool_refill(struct gc_pool *pool) {
 }
 
 GC_API void gc_pool_clear(struct gc_pool *pool) {
-  while (pool->count > 0) {
-    void *block = gc_pool_take(pool);
-    gl_api_free("gc_pool_clear", block, GL_ENTRY_SP());
-  }
+  while (pool->count > 0)
+    gl_api_free("gc_pool_clear", gc_pool_take(pool), GL_ENTRY_SP());
 }
 
 static char *api_copy_string(const char *string, size_t length,

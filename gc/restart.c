@@ -232,7 +232,8 @@ static bool restart_signal_waits(uint64_t mask, int other) {
  * may come just as a handler of the program returns, and nothing tells that from
  * one that interrupts the call.  Where signals may come at any time, the program
  * has to expect that one comes before the call, and that is what it sees then;
- * here it need not, and would sleep for good.
+ * here it need not, and would sleep for good.  (A tracer sees which it was, and
+ * so asks restart_way alone.)
  */
 static bool restart_waits_for_signals(long number, const uint64_t *a) {
   switch (number) {

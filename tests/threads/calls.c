@@ -231,14 +231,17 @@ static int wait_for_signal(const bool *has_come) {
   return result;
 }
 
+#define SLEEPERS 4
+#define PAUSING 3
+
 /* A thread that sleeps for good, and what signals have come of it. */
 static struct sleeper {
   pthread_t thread;
   size_t number;
   bool sleeping;  /* it is about to, does, or did */
   bool disturbed; /* a signal has come in its sleep, which has to end then */
-  uint64_t taken, woken;
-} sleepers[3];
+  uint64_t taken, woken, lost;
+} sleepers[SLEEPERS];
 
 static __thread struct sleeper *self;
 
@@ -266,6 +269,7 @@ static int sleep_for_good(void) {
   switch (self->number) {
     case 0: return poll(&fd, 1, 3600000);
     case 1: return nanosleep(&hour, NULL);
+    case PAUSING: return pause();
     default: return wait_for_signal(&self->disturbed);
   }
 }
@@ -286,29 +290,36 @@ static void *sleep_often(void *data) {
 }
 
 /* Until it has run the handler, and has returned from the call if that was
-   interrupted. */
+   interrupted.  From pause it need not, if a stop came with the end of the handler:
+   taken after a second for one that has not. */
 static void wake(struct sleeper *one) {
   uint64_t taken = one->taken;
   uint64_t woken = __atomic_load_n(&one->woken, __ATOMIC_ACQUIRE);
   API_CHECK(pthread_kill(one->thread, SIGUSR1) == 0);
   while (__atomic_load_n(&one->taken, __ATOMIC_ACQUIRE) == taken)
     stress_sleep_us(100);
-  while (__atomic_load_n(&one->disturbed, __ATOMIC_RELAXED) &&
-         __atomic_load_n(&one->woken, __ATOMIC_ACQUIRE) == woken)
+  for (int i = 0; __atomic_load_n(&one->disturbed, __ATOMIC_RELAXED) &&
+                  __atomic_load_n(&one->woken, __ATOMIC_ACQUIRE) == woken;
+       i++) {
+    if (one->number == PAUSING && i == 10000) {
+      one->lost++;
+      break;
+    }
     stress_sleep_us(100);
+  }
 }
 
 static void wake_sleepers(size_t number) {
   (void)number;
-  for (size_t i = 0; i < 3; i++) {
+  for (size_t i = 0; i < SLEEPERS; i++) {
     struct sleeper *one = &sleepers[i];
     one->number = i;
     API_CHECK(pthread_create(&one->thread, NULL, sleep_often, one) == 0);
     while (!__atomic_load_n(&one->sleeping, __ATOMIC_ACQUIRE))
       stress_sleep_us(100);
   }
-  while (!stress_is_done()) wake(&sleepers[stress_random() % 3]);
-  for (size_t i = 0; i < 3; i++)
+  while (!stress_is_done()) wake(&sleepers[stress_random() % SLEEPERS]);
+  for (size_t i = 0; i < SLEEPERS; i++)
     while (pthread_tryjoin_np(sleepers[i].thread, NULL) != 0) {
       API_CHECK(pthread_kill(sleepers[i].thread, SIGUSR1) == 0);
       stress_sleep_us(1000);
@@ -325,8 +336,9 @@ static void run_woken(void) {
   stress_start(1, stress_allocate);
   stress_collect_until_done();
   stress_join();
-  for (size_t i = 0; i < 3; i++) {
+  for (size_t i = 0; i < SLEEPERS; i++) {
     API_CHECK(sleepers[i].woken > 0);
+    API_CHECK(sleepers[i].lost * 2 <= sleepers[i].woken + 1);
     printf("%llu of %llu signals woke\n", (unsigned long long)sleepers[i].woken,
            (unsigned long long)sleepers[i].taken);
   }

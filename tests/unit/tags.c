@@ -79,6 +79,21 @@ static size_t oracle_next(wanted *want, size_t from, size_t to) {
   return from < to ? from : to;
 }
 
+/* Blocks of one size, one behind the other, wherever they begin and end. */
+START_TEST(set_blocks) {
+  for (int round = 0; round < ROUNDS; round++) {
+    size_t granules = 1 + test_below(64), at = test_below(GRANULES);
+    size_t count = test_below((GRANULES - at) / granules + 1);
+    scatter();
+    memset(oracle + at, NONE, count * granules);
+    for (size_t i = at; i < at + count * granules; i++) gl_tags_clear(tags, i);
+    for (size_t i = 0; i < count; i++) oracle[at + i * granules] = WHITE;
+    gl_tags_set_blocks(tags, at, granules, count);
+    ck_assert(agrees());
+  }
+}
+END_TEST
+
 START_TEST(next) {
   for (int round = 0; round < 20 * ROUNDS; round++) {
     if (round % 50 == 0) scatter();
@@ -169,6 +184,7 @@ END_TEST
 int main(void) {
   TCase *tests = test_begin("tags");
   tcase_add_test(tests, set_and_clear);
+  tcase_add_test(tests, set_blocks);
   tcase_add_test(tests, next);
   tcase_add_test(tests, find_head);
   tcase_add_test(tests, erase_free);
