@@ -238,8 +238,11 @@ enum type type_of(value v);
 void *allocate(size_t size);
 void *allocate_atomic(size_t size);
 void *make_object(enum type type, size_t size);
+_Noreturn void fail_memory(void);
+extern struct gc_pool pairs; /* what a program makes most, taken inline */
 static inline value cons(value head, value tail) {
-  struct pair *block = allocate(sizeof *block);
+  struct pair *block = gc_pool_take(&pairs);
+  if (UNLIKELY(!block)) fail_memory();
   *block = (struct pair){head, tail};
   return (value)block + TAG_PAIR;
 }
@@ -415,7 +418,6 @@ _Noreturn void fail(const char *message, value irritants);
 _Noreturn void fail1(const char *message, value irritant);
 _Noreturn void fail_kind(const char *kind, const char *message,
                          value irritants);
-_Noreturn void fail_memory(void);
 _Noreturn void raise_overflow(bool to_guard);
 value call_protected(value (*body)(void *data), void *data, value *error);
 void condition_print(value object, value port);

@@ -6,6 +6,8 @@
  */
 #include "lisp.h"
 
+struct gc_pool pairs = GC_POOL(sizeof(struct pair));
+
 void *allocate(size_t size) {
   void *block = gc_malloc(size);
   if (UNLIKELY(!block)) fail_memory();
