@@ -90,6 +90,8 @@ struct gl_arena *gl_arena_create(struct gl_cache *owner, struct gl_lane *lane) {
   arena->swept = true;
   arena->visited = false;
   arena->latch = 0;
+  arena->idle_since = 0;
+  arena->hollow = false;
   gl_tags_set_free(gl_heap.tags, gl_arena_first_granule(arena));
   gl_arena_append(lane, arena);
   __atomic_store_n(&arena->owner, owner, __ATOMIC_RELEASE);
@@ -146,6 +148,11 @@ size_t gl_arena_next_run(struct gl_arena *arena, size_t from, size_t *end) {
   *end = gl_tags_next_block(tags, start + 1, last);
   gl_tags_erase_free(tags, start + 1, *end);
   return start;
+}
+
+bool gl_arena_is_idle(const struct gl_arena *arena) {
+  return arena->idle_since != 0 && !arena->hollow && !arena->visited &&
+         (uint8_t)(gl_heap.runs.tick - arena->idle_since) >= GL_GRACE_TICKS;
 }
 
 /* Discard those of the pages that are not discarded yet, in stretches. */

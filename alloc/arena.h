@@ -47,6 +47,9 @@ GL_INLINE size_t gl_arena_end(const struct gl_arena *arena) {
   return gl_arena_first_granule(arena) + GL_ARENA_GRANULES;
 }
 
+/* Whether nobody opened it for a grace period, and its pages can go. */
+bool gl_arena_is_idle(const struct gl_arena *arena);
+
 /* Discard the whole pages within the free runs of a swept arena, none of which
    is in a bin or open.  Returns how many pages it were. */
 size_t gl_arena_discard(struct gl_arena *arena);

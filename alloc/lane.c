@@ -32,6 +32,10 @@
 /* An arena with less free is passed over until the next sweep. */
 #define LANE_MIN_FREE_GRANULES (GL_ARENA_GRANULES / 64)
 
+/* Arenas of a lane in which pages to give back are looked for, each time that an
+   arena is opened: a bound on what that may cost. */
+#define LANE_IDLE_LOOKS 4
+
 /* A medium block empties no more pending arenas than this into the bins before
    it takes a new one: a bound on what one allocation may cost. */
 #define LANE_MEDIUM_TRIES 16
@@ -198,16 +202,55 @@ static bool lane_next_hole(struct gl_lane *lane, size_t granules) {
   return false;
 }
 
-static void lane_make_current(struct gl_lane *lane, struct gl_arena *arena) {
+/* An arena comes into use. */
+static void lane_sweep(struct gl_arena *arena) {
   gl_arena_sweep(arena);
+  arena->idle_since = 0;
+  arena->hollow = false;
+}
+
+static void lane_make_current(struct gl_lane *lane, struct gl_arena *arena) {
+  lane_sweep(arena);
   /* Counted anew as the cursor meets the free runs. */
   arena->free_granules = 0;
   lane->arena = arena;
   lane->cursor = gl_arena_first_granule(arena);
 }
 
+/*
+ * So much has been allocated since the last collection that even arenas with
+ * room are left alone: after a peak there may be far more of them than a
+ * program needs, each with a few blocks that live on.  Those nearest to the
+ * heap's start serve it, and the others' pages go back.
+ */
+static bool lane_is_overdrawn(struct gl_cache *cache) {
+  gl_cache_settle(cache);
+  return __atomic_load_n(&gl_heap.budget_bytes, __ATOMIC_RELAXED) <
+         -__atomic_load_n(&gl_heap.slack_bytes, __ATOMIC_RELAXED);
+}
+
+/* Give back the free pages of some arenas that have been idle for a grace
+   period.  A collection may come while the lock is waited for. */
+static void lane_discard_idle(struct gl_cache *cache) {
+  gl_heap_lock(cache);
+  for (int i = 0; i < GL_LANES; i++) {
+    struct gl_lane *lane = &cache->lane[i];
+    for (int n = 0; n < LANE_IDLE_LOOKS && lane->idle != NULL; n++) {
+      struct gl_arena *arena = lane->idle;
+      lane->idle = arena->next;
+      if (arena == lane->arena || !gl_arena_is_idle(arena)) continue;
+      gl_arena_sweep(arena);
+      gl_arena_discard(arena);
+      arena->hollow = true;
+    }
+  }
+  gl_heap_unlock();
+}
+
 /* The next arena that is worth opening becomes the current one. */
-static bool lane_next_pending(struct gl_lane *lane) {
+static bool lane_next_pending(struct gl_cache *cache, struct gl_lane *lane) {
+  if (lane->pending == NULL || lane_is_overdrawn(cache)) return false;
+  lane_discard_idle(cache);
   struct gl_arena *arena = lane->pending;
   while (arena != NULL &&
          (arena->visited || arena->free_granules < LANE_MIN_FREE_GRANULES))
@@ -289,7 +332,7 @@ static bool lane_refill(struct gl_cache *cache, struct gl_lane *lane,
   do {
     do {
       if (lane_next_hole(lane, granules)) return true;
-    } while (lane_next_pending(lane));
+    } while (lane_next_pending(cache, lane));
     if (lane_open_binned(lane, granules)) return true;
     if (!lane_rescan_is_due(cache, lane)) break;
     gl_lane_rescan(cache, lane);
@@ -337,7 +380,7 @@ static void *lane_split(struct gl_cache *cache, struct gl_lane *lane,
 
 /* Put every free run of a pending arena into the bins. */
 static void lane_empty_into_bins(struct gl_lane *lane, struct gl_arena *arena) {
-  gl_arena_sweep(arena);
+  lane_sweep(arena);
   arena->free_granules = 0;
   size_t last = gl_arena_end(arena), at = gl_arena_first_granule(arena);
   size_t end = last;
@@ -349,7 +392,10 @@ static void lane_empty_into_bins(struct gl_lane *lane, struct gl_arena *arena) {
 }
 
 /* Empty one more pending arena that may have room into the bins. */
-static bool lane_next_pending_medium(struct gl_lane *lane, size_t granules) {
+static bool lane_next_pending_medium(struct gl_cache *cache,
+                                     struct gl_lane *lane, size_t granules) {
+  if (lane->pending == NULL || lane_is_overdrawn(cache)) return false;
+  lane_discard_idle(cache);
   struct gl_arena *arena = lane->pending;
   while (arena != NULL && (arena->visited || arena->free_granules < granules))
     arena = arena->next;
@@ -366,7 +412,7 @@ static size_t lane_find_medium(struct gl_cache *cache, struct gl_lane *lane,
   if (start == 0 && lane->pending == NULL && lane_rescan_is_due(cache, lane))
     gl_lane_rescan(cache, lane);
   for (int tries = 0; start == 0 && tries < LANE_MEDIUM_TRIES; tries++) {
-    if (!lane_next_pending_medium(lane, granules)) break;
+    if (!lane_next_pending_medium(cache, lane, granules)) break;
     start = gl_bins_take(lane, granules, length);
   }
   return start;

@@ -46,6 +46,7 @@ static void sweep_close_lanes(struct gl_cache *cache) {
     gl_lane_close(cache, lane, false);
     memset(lane->quick, 0, sizeof lane->quick);
     gl_bins_reset(lane);
+    if (lane->arena != NULL) lane->arena->visited = true;
     lane->arena = NULL;
     lane->rescanned_at = gl_cache_freed_bytes(cache) - cache->reused_bytes;
   }
@@ -58,6 +59,12 @@ static void sweep_set_pending(struct gl_arena *arena, bool swept) {
   arena->swept = swept;
 }
 
+/* An arena that nobody opened since the last collection. */
+static void sweep_note_idle(struct gl_arena *arena) {
+  if (arena->visited || arena->idle_since != 0) return;
+  arena->idle_since = gl_heap.runs.tick;
+}
+
 void gl_heap_prepare_mark(void) {
   gl_heap.epoch++;
   sweep_rest();
@@ -65,9 +72,11 @@ void gl_heap_prepare_mark(void) {
     sweep_free_sent(c);
   for (struct gl_cache *c = gl_heap.caches; c != NULL; c = c->next)
     sweep_close_lanes(c);
-  for (size_t i = 0; i < gl_heap_arena_slots(); i++)
-    if (gl_heap.slots[i] != GL_SLOT_RUNS)
-      sweep_set_pending(&gl_heap.arenas[i], true);
+  for (size_t i = 0; i < gl_heap_arena_slots(); i++) {
+    if (gl_heap.slots[i] == GL_SLOT_RUNS) continue;
+    sweep_note_idle(&gl_heap.arenas[i]);
+    sweep_set_pending(&gl_heap.arenas[i], true);
+  }
 }
 
 /* Unlink every arena from its lane; sweep_relink puts it back, in the order of
@@ -76,7 +85,7 @@ static void sweep_unlink_arenas(void) {
   for (struct gl_cache *c = gl_heap.caches; c != NULL; c = c->next)
     for (int i = 0; i < GL_LANES; i++) {
       struct gl_lane *lane = &c->lane[i];
-      lane->first = lane->last = lane->pending = NULL;
+      lane->first = lane->last = lane->pending = lane->idle = NULL;
       lane->arena_count = 0;
     }
 }
@@ -104,6 +113,7 @@ static void sweep_relink(struct gl_arena *arena) {
   sweep_inherit(arena);
   struct gl_lane *lane = gl_lane_of(arena->owner, arena);
   if (lane->last == NULL) lane->pending = arena;
+  if (lane->idle == NULL && gl_arena_is_idle(arena)) lane->idle = arena;
   gl_arena_append(lane, arena);
 }
 

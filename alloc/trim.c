@@ -77,6 +77,7 @@ static void trim_release(struct gl_lane *lane) {
   }
   lane->last = before;
   lane->pending = lane->first;
+  lane->idle = NULL;
 }
 
 /* Returns the pages discarded. */

@@ -89,6 +89,9 @@ struct gl_runs {
  *              below bound lie behind the cursor.
  *   visited    bound is its end: every hole was opened or put in a bin.
  *
+ * One that is still pending when the next collection comes is idle; after a grace
+ * period its owner discards its free pages, and it is hollow until it is opened.
+ *
  * Only blocks below bound may go to a quick list, so whatever lies ahead of
  * the cursor is known by its tags alone and can be coalesced by erasing them.
  */
@@ -104,6 +107,9 @@ struct gl_arena {
   bool swept;              /* its tags are those of tags.h without exception */
   bool visited;
   uint8_t latch;           /* held by whoever sweeps it */
+  uint8_t idle_since;      /* tick when it was first not opened between two
+                              collections; 0 for not idle */
+  bool hollow;             /* its free pages were discarded, and not used since */
 } __attribute__((aligned(64)));
 
 _Static_assert(sizeof(struct gl_arena) == 64, "one cache line");
@@ -195,6 +201,7 @@ struct gl_lane {
   struct gl_arena *first;    /* all arenas of the lane, in order */
   struct gl_arena *last;
   struct gl_arena *pending;  /* the next arena to look for room in */
+  struct gl_arena *idle;     /* the next to look for pages to give back in */
   size_t cursor;             /* granule of the heap, in the current arena */
   uint64_t nonempty;         /* bins */
   uint64_t bin_epoch;        /* drawn anew when the bins are forgotten */
@@ -299,6 +306,7 @@ struct gl_heap {
   size_t epoch;             /* collections so far */
   /* read and written by all, atomically */
   int64_t budget_bytes;     /* to allocate until a collection is due */
+  int64_t slack_bytes;      /* and to overdraw in arenas that have room */
   uint64_t bin_epochs;      /* drawn so far, by all lanes */
 } __attribute__((aligned(64)));
 

@@ -48,6 +48,10 @@
 #define PACE_SPARE_USE 0.9
 #define PACE_SPARE_HALF_LIFE_NS 3e9
 
+/* A collection of an empty heap costs about a microsecond an arena, as much as
+   the allocation of a kilobyte. */
+#define PACE_SLACK_SHARE 16
+
 /* The weight of the newest measurement in the moving averages. */
 #define PACE_SMOOTHING 0.5
 
@@ -126,8 +130,22 @@ static int64_t pace_room_bytes(void) {
   return (int64_t)room;
 }
 
+/*
+ * Beyond the budget a collection is due as soon as the heap would have to grow;
+ * beyond as much again as is alive, in any case.  But not for less than a share
+ * of the heap, since its tags are swept each time.
+ */
+static int64_t pace_slack_bytes(void) {
+  int64_t live = (int64_t)pace.live_bytes;
+  int64_t share =
+      (int64_t)(gl_heap.arena_count << GL_ARENA_SHIFT) / PACE_SLACK_SHARE;
+  if (share < PACE_FLOOR_BYTES) share = PACE_FLOOR_BYTES;
+  return live > share ? live : share;
+}
+
 size_t gl_pace_set_budget(void) {
   int64_t budget = gl_is_collecting() ? pace_room_bytes() : INT64_MAX;
+  __atomic_store_n(&gl_heap.slack_bytes, pace_slack_bytes(), __ATOMIC_RELAXED);
   __atomic_store_n(&gl_heap.budget_bytes, budget, __ATOMIC_RELAXED);
   return (size_t)budget;
 }

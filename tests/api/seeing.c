@@ -221,6 +221,46 @@ START_TEST(trim_after_a_collection) {
 }
 END_TEST
 
+/* Blocks of a kilobyte, of which one in each half megabyte lives on. */
+static void fill_and_leave_few(void *data) {
+  (void)data;
+  void **few = NULL;
+  for (size_t i = 0; i < 150 * MIB / 1024; i++) {
+    void **p = gc_malloc(1023);
+    expect(p != NULL);
+    memset(p, 1, 1023);
+    *p = held;
+    held = p;
+    if (i % 512 != 0) continue;
+    p[1] = few;
+    few = p;
+  }
+  for (void **p = few; p != NULL; p = p[1]) p[0] = NULL;
+  held = few;
+}
+
+/* Few blocks live, but in every second arena: these cannot go as a whole. */
+START_TEST(hollow_arenas_give_pages_back) {
+  api_deep(fill_and_leave_few, NULL);
+  api_scrub();
+  size_t full = suite_resident_bytes(), now = full;
+  for (int i = 0; i < 30 && now + 100 * MIB > full; i++) {
+    usleep(100000);
+    work(0, 20 * MIB);
+    now = suite_resident_bytes();
+  }
+  ck_assert_uint_lt(stats().live_bytes, 2 * MIB);
+  if (!suite_is_sanitized()) ck_assert_uint_ge(full, now + 100 * MIB);
+  size_t count = 0;
+  for (void **p = held; p != NULL; p = p[1]) {
+    ck_assert_int_eq(((char *)p)[1022], 1);
+    count++;
+  }
+  ck_assert_uint_eq(count, 150 * MIB / 1024 / 512);
+  ck_assert(gc_heap_check());
+}
+END_TEST
+
 /* ---------------------------------------------------------------------- log */
 
 static const char *after(const char *line, const char *word) {
@@ -428,6 +468,7 @@ int main(void) {
   tcase_add_test(tests, walk_tiles_the_heap);
   tcase_add_test(tests, trim_gives_memory_back);
   tcase_add_test(tests, trim_after_a_collection);
+  tcase_add_test(tests, hollow_arenas_give_pages_back);
   tcase_add_test(tests, log_lines_parse);
   tcase_add_test(tests, log_ends_with_a_summary);
   tcase_add_loop_test(tests, no_log_without_asking, 0, 3);
