@@ -204,19 +204,12 @@ static struct code *compile_lambda(struct lambda *l) {
   return code;
 }
 
-static value closure_of_nothing(const struct code *code) {
-  struct closure *c = make_object(TYPE_CLOSURE, sizeof *c);
-  c->code = code;
-  c->head.flags = code->arity;
-  return (value)c;
-}
-
 /* A node which makes a closure; its kids are what the closure captures. */
 static struct node *finish_lambda(struct node *n, struct lambda *l) {
   struct lambda *inner = lambda_of(n);
   struct code *code = compile_lambda(inner);
   if (inner->captured_count == 0) {
-    n->datum = closure_of_nothing(code);
+    n->datum = make_closure(code, 0);
     return operand_constant(n);
   }
   struct node *made = statement(run_lambda, 0, inner->captured_count);
@@ -296,13 +289,18 @@ static struct node *finish_let(struct node *n, struct lambda *let,
   return n;
 }
 
+/* What is called here, as far as is known now. */
+static value known_value(const struct node *callee) {
+  if (callee->kind == GLOBAL) return symbol(callee->datum)->global;
+  return callee->kind == CONSTANT ? callee->datum : FALSE;
+}
+
 /* The primitive that a call in this position is sure to reach, or NULL. */
-static const struct primitive *known_primitive(const struct node *n) {
-  value v = n->kind == CONSTANT ? n->datum : FALSE;
-  if (n->kind == GLOBAL &&
-      symbol(n->datum)->global == symbol(n->datum)->builtin)
-    v = symbol(n->datum)->builtin;
-  return v && has_type(v, TYPE_PRIMITIVE) ? primitive(v) : NULL;
+static const struct primitive *known_primitive(const struct node *callee) {
+  value v = known_value(callee);
+  if (callee->kind == GLOBAL && v != symbol(callee->datum)->builtin)
+    return NULL;
+  return has_type(v, TYPE_PRIMITIVE) ? primitive(v) : NULL;
 }
 
 /*
@@ -310,9 +308,7 @@ static const struct primitive *known_primitive(const struct node *n) {
  * where that is known already and not much larger.
  */
 static void make_room(struct lambda *l, const struct node *callee) {
-  value v = callee->kind == CONSTANT ? callee->datum
-            : callee->kind == GLOBAL ? symbol(callee->datum)->global
-                                     : FALSE;
+  value v = known_value(callee);
   if (!has_type(v, TYPE_CLOSURE)) return;
   uint32_t bytes = closure(v)->code->frame_bytes;
   uint32_t slots = bytes / (uint32_t)sizeof(value);
@@ -348,7 +344,8 @@ static struct node *finish_call(struct node *n, struct lambda *l, bool tail) {
     return n;
   }
   const struct primitive *p = known_primitive(callee);
-  if (p && n->count > 3 && inline_folds(p)) n = fold(n);
+  bool folds = p && p->name[1] == 0 && strchr("+-*", p->name[0]);
+  if (folds && n->count > 3) n = fold(n);
   value global = callee->kind == GLOBAL ? callee->datum : 0;
   finish_kids(n, 0, l);
   n->tail = tail;
@@ -400,5 +397,5 @@ value compile_toplevel(value form) {
   l->source = form;
   l->body = expand(form, NULL);
   find_loops(l->body, NULL);
-  return closure_of_nothing(compile_lambda(l));
+  return make_closure(compile_lambda(l), 0);
 }

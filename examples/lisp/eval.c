@@ -189,12 +189,16 @@ node_run *jump_runner(size_t argc) {
 
 /* ----------------------------------------------------------------- closures */
 
-static value closure_make(const struct node *n) {
-  size_t size = sizeof(struct closure) + n->count * sizeof(value);
+value make_closure(const struct code *code, size_t captured) {
+  size_t size = sizeof(struct closure) + captured * sizeof(value);
   struct closure *c = make_object(TYPE_CLOSURE, size);
-  c->code = (const struct code *)n->datum;
-  c->head.flags = c->code->arity;
+  c->code = code;
+  c->head.flags = code->arity;
   return (value)c;
+}
+
+static value closure_make(const struct node *n) {
+  return make_closure((const struct code *)n->datum, n->count);
 }
 
 static void closure_fill(value c, const struct node *n, value *frame) {

@@ -28,10 +28,11 @@ extern const struct inlining __start_inlinings[], __stop_inlinings[];
 /* ------------------------------------------------------------ any primitive */
 
 /* The value, where a node cannot tell it by itself. */
-static __attribute__((noinline)) value ask(const struct node *n, size_t argc,
-                                           const value *args) {
+static __attribute__((noinline)) value ask(const struct node *n, value a,
+                                           value b, value c) {
   vm.where = n->source;
-  return primitive_call(primitive(n->datum), argc, args);
+  return primitive_call(primitive(n->datum), n->count - 1,
+                        (const value[]){a, b, c});
 }
 
 static inline __attribute__((always_inline)) value call_primitive(
@@ -57,41 +58,45 @@ static value run_primitive_any(const struct node *n, value *frame) {
   return call_primitive(n, frame, n->count - 1, args);
 }
 
-/* --------------------------------------------------------- one argument */
+/* ------------------------------------------------- one or two arguments */
 
 /* The ways to get at an operand, by what it is. */
 #define IN_FRAME(n) eval(n, frame)
 #define IN_SLOT(n) slot_value(n, frame)
+#define NONE(n) 0
 
-/* A node that gives `fast` where `fits` holds of a, else asks the primitive. */
-#define DO1(id, fits, fast)                                                    \
-  static inline value do_##id(const struct node *n, value a) {                 \
-    return LIKELY(fits) ? fast : ask(n, 1, &a);                                \
+/* A node that gives `fast` where `fits` holds of a and b, else asks the
+   primitive; and an if that looks at a predicate itself. */
+#define DO(id, fits, fast)                                                     \
+  static inline value do_##id(const struct node *n, value a, value b) {        \
+    (void)b;                                                                   \
+    return LIKELY(fits) ? fast : ask(n, a, b, 0);                              \
   }
-#define RUN1(id, way, a)                                                       \
+#define RUN(id, way, a, b)                                                     \
   static value run_##id##way(const struct node *n, value *frame) {             \
     RETURN_IF_REDEFINED(n, frame);                                             \
-    return do_##id(n, a(n->kids[1]));                                          \
+    value first = a(n->kids[1]);                                               \
+    return do_##id(n, first, b(n->kids[2]));                                   \
   }
-#define IF1(id, way, a)                                                        \
+#define RUN_IF(id, way, a, b)                                                  \
   static value if_##id##way(const struct node *n, value *frame) {              \
     if (UNLIKELY(vm.redefined)) return run_if(n, frame);                       \
-    if (do_##id(n->kids[0], a(n->kids[3])) != FALSE)                           \
+    value first = a(n->kids[3]);                                               \
+    if (do_##id(n->kids[0], first, b(n->kids[4])) != FALSE)                    \
       return eval(n->kids[1], frame);                                          \
     return eval(n->kids[2], frame);                                            \
   }
+
+#define WAYS1(id, define)                                                      \
+  define(id, , IN_FRAME, NONE) define(id, _s, IN_SLOT, NONE)
 #define INLINE1(id, name, fits, fast)                                          \
-  DO1(id, fits, fast)                                                          \
-  RUN1(id, , IN_FRAME)                                                         \
-  RUN1(id, _s, IN_SLOT)                                                        \
+  DO(id, fits, fast)                                                           \
+  WAYS1(id, RUN)                                                               \
   INLINING(id, name, 1, {run_##id, run_##id##_s}, {NULL});
-/* The same for a predicate, which an if looks at itself. */
 #define TEST1(id, name, fits, test)                                            \
-  DO1(id, fits, boolean(test))                                                 \
-  RUN1(id, , IN_FRAME)                                                         \
-  RUN1(id, _s, IN_SLOT)                                                        \
-  IF1(id, , IN_FRAME)                                                          \
-  IF1(id, _s, IN_SLOT)                                                         \
+  DO(id, fits, boolean(test))                                                  \
+  WAYS1(id, RUN)                                                               \
+  WAYS1(id, RUN_IF)                                                            \
   INLINING(id, name, 1, {run_##id, run_##id##_s}, {if_##id, if_##id##_s});
 
 INLINE1(car, "car", is_pair(a), car(a))
@@ -112,44 +117,24 @@ TEST1(is_symbol, "symbol?", true, is_symbol(a))
 TEST1(is_eof, "eof-object?", true, a == END_OF_FILE)
 TEST1(is_zero, "zero?", is_fixnum(a), a == fixnum(0))
 
-/* -------------------------------------------------------- two arguments */
-
-#define RUN2(id, way, a, b)                                                    \
-  static value run_##id##way(const struct node *n, value *frame) {             \
-    RETURN_IF_REDEFINED(n, frame);                                             \
-    value first = a(n->kids[1]);                                               \
-    return do_##id(n, first, b(n->kids[2]));                                   \
-  }
-#define IF2(id, way, a, b)                                                     \
-  static value if_##id##way(const struct node *n, value *frame) {              \
-    if (UNLIKELY(vm.redefined)) return run_if(n, frame);                       \
-    value first = a(n->kids[3]);                                               \
-    if (do_##id(n->kids[0], first, b(n->kids[4])) != FALSE)                    \
-      return eval(n->kids[1], frame);                                          \
-    return eval(n->kids[2], frame);                                            \
-  }
-#define ALL_WAYS2(id, define)                                                  \
+#define WAYS2(id, define)                                                      \
   define(id, , IN_FRAME, IN_FRAME) define(id, _c, IN_FRAME, constant_value)    \
       define(id, _sc, IN_SLOT, constant_value)                                 \
           define(id, _ss, IN_SLOT, IN_SLOT)
 #define LIST2(id)                                                              \
   { id, id##_c, id##_sc, id##_ss }
-#define DO2(id, fits, fast)                                                    \
-  static inline value do_##id(const struct node *n, value a, value b) {        \
-    return LIKELY(fits) ? fast : ask(n, 2, (const value[]){a, b});             \
-  }
 #define CALLED2(id, name)                                                      \
-  ALL_WAYS2(id, RUN2)                                                          \
+  WAYS2(id, RUN)                                                               \
   INLINING(id, name, 2, LIST2(run_##id), {NULL});
 #define TESTED2(id, name)                                                      \
-  ALL_WAYS2(id, RUN2)                                                          \
-  ALL_WAYS2(id, IF2)                                                           \
+  WAYS2(id, RUN)                                                               \
+  WAYS2(id, RUN_IF)                                                            \
   INLINING(id, name, 2, LIST2(run_##id), LIST2(if_##id));
 #define INLINE2(id, name, fits, fast)                                          \
-  DO2(id, fits, fast)                                                          \
+  DO(id, fits, fast)                                                           \
   CALLED2(id, name)
 #define TEST2(id, name, fits, test)                                            \
-  DO2(id, fits, boolean(test))                                                 \
+  DO(id, fits, boolean(test))                                                  \
   TESTED2(id, name)
 
 /* Arithmetic with fixnums, then with flonums, then by the primitive. */
@@ -160,7 +145,7 @@ TEST1(is_zero, "zero?", is_fixnum(a), a == fixnum(0))
       double x = flonum_value(a), y = flonum_value(b);                         \
       return on_doubles;                                                       \
     }                                                                          \
-    return ask(n, 2, (const value[]){a, b});                                   \
+    return ask(n, a, b, 0);                                                    \
   }                                                                            \
   static inline value do_##id(const struct node *n, value a, value b) {        \
     if (LIKELY(are_fixnums(a, b))) {                                           \
@@ -233,7 +218,7 @@ INLINE2(string_ref, "string-ref", is_index(TYPE_STRING, a, b),
     value a = eval(n->kids[1], frame);                                         \
     value b = eval(n->kids[2], frame);                                         \
     value c = eval(n->kids[3], frame);                                         \
-    return LIKELY(fits) ? fast : ask(n, 3, (const value[]){a, b, c});          \
+    return LIKELY(fits) ? fast : ask(n, a, b, c);                              \
   }                                                                            \
   INLINING(id, name, 3, {run_##id}, {NULL});
 INLINE3(list3, "list", true, cons(a, list2(b, c)))
@@ -261,11 +246,6 @@ void inline_if(struct node *n) {
       n->run = in->if_run[way];
       for (size_t i = 1; i <= argc; i++) n->kids[2 + i] = test->kids[i];
     }
-}
-
-bool inline_folds(const struct primitive *p) {
-  const char *name = p->name;
-  return name[1] == 0 && strchr("+-*", name[0]);
 }
 
 void inline_call(const struct primitive *p, struct node *call) {

@@ -116,7 +116,6 @@ value macro_make(value spec, struct scope *scope);
 value macro_expand(struct syntax *macro, value form, struct scope *scope);
 
 /* inline.c: let a call of the primitive, or an if, do it at once. */
-bool inline_folds(const struct primitive *p);
 void inline_call(const struct primitive *p, struct node *call);
 void inline_if(struct node *n);
 
@@ -178,6 +177,7 @@ node_run *let_runner(size_t argc);
 node_run *jump_runner(size_t argc);
 node_run *call_runner(size_t argc, bool tail, bool global);
 value finish_jumps(value v, value *frame);
+value make_closure(const struct code *code, size_t captured);
 /* The call of an inlined primitive whose name may have been redefined. */
 value call_redefined(const struct node *n, value *frame);
 
