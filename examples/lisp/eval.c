@@ -333,19 +333,9 @@ static __attribute__((noinline)) value call_other(const struct node *n,
   value *args = alloca((argc + 1) * sizeof *args);
   for (size_t i = 0; i < argc; i++) args[i] = eval(n->kids[1 + i], frame);
   vm.where = n->source;
-  value v;
-  if (has_type(procedure, TYPE_PRIMITIVE)) {
-    v = primitive_call(primitive(procedure), argc, args);
-  } else if (tail || !has_type(procedure, TYPE_CLOSURE)) {
-    v = tail_call(procedure, argc, args);
-  } else {
-    procedure = select_closure(procedure, argc);
-    value *inner = alloca(code_of(procedure)->frame_bytes);
-    bind_arguments(inner, procedure, argc, args);
-    check_stack(inner);
-    v = run_body(code_of(procedure), inner);
-    return finish_jumps(v, inner);
-  }
+  value v = has_type(procedure, TYPE_PRIMITIVE)
+                ? primitive_call(primitive(procedure), argc, args)
+                : tail_call(procedure, argc, args);
   return v == TAIL && !tail ? trampoline() : v;
 }
 
