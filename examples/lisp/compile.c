@@ -276,7 +276,7 @@ static struct node *finish_let(struct node *n, struct lambda *let,
   static value next_mark;
   uint32_t outer_slot = l->next_slot;
   n->slot = (uint16_t)reserve(l, let->parameters, let->count);
-  n->run = loop ? run_loop : let_runner(let->count);
+  n->run = loop ? run_loop : run_let;
   finish_kids(n, 1, l);
   if (loop) {
     next_mark += 0x100;

@@ -123,7 +123,7 @@ value run_sequence(const struct node *n, value *frame) {
   return eval(n->kids[last], frame);
 }
 
-static value run_let(const struct node *n, value *frame) {
+value run_let(const struct node *n, value *frame) {
   eval_arguments(n, frame, n->count - 1, frame + n->slot);
   return eval(n->kids[0], frame);
 }
@@ -164,23 +164,14 @@ static value run_jump(const struct node *n, value *frame) {
   return n->datum;
 }
 
-#define LET_AND_JUMP(argc)                                                     \
-  static value run_let##argc(const struct node *n, value *frame) {             \
-    eval_arguments(n, frame, argc, frame + n->slot);                           \
-    return eval(n->kids[0], frame);                                            \
-  }                                                                            \
+#define JUMP(argc)                                                             \
   static value run_jump##argc(const struct node *n, value *frame) {            \
     move_arguments(n, frame, argc, frame + n->slot);                           \
     return n->datum;                                                           \
   }
-LET_AND_JUMP(1)
-LET_AND_JUMP(2)
-LET_AND_JUMP(3)
-
-node_run *let_runner(size_t argc) {
-  static node_run *const runs[] = {run_let, run_let1, run_let2, run_let3};
-  return argc < 4 ? runs[argc] : run_let;
-}
+JUMP(1)
+JUMP(2)
+JUMP(3)
 
 node_run *jump_runner(size_t argc) {
   static node_run *const runs[] = {run_jump, run_jump1, run_jump2, run_jump3};

@@ -170,10 +170,9 @@ static inline __attribute__((always_inline)) void eval_arguments(
 static inline bool is_jump(value v) { return (v | 0x80) == TAIL; }
 
 node_run run_unbox, run_set_box, run_box, run_new_box, run_store, run_global,
-    run_set_global, run_if, run_or, run_sequence, run_loop, run_lambda,
+    run_set_global, run_if, run_or, run_sequence, run_let, run_loop, run_lambda,
     run_make, run_fill;
-/* The function for a let, a jump, a call with that many arguments. */
-node_run *let_runner(size_t argc);
+/* The function for a jump, a call with that many arguments. */
 node_run *jump_runner(size_t argc);
 node_run *call_runner(size_t argc, bool tail, bool global);
 value finish_jumps(value v, value *frame);
