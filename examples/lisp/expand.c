@@ -42,45 +42,34 @@ value symbol_of(value identifier) {
   return identifier;
 }
 
-/* seen: a table of what was met, since data may be circular. */
-static bool has_alias(value datum, value seen) {
+/* The copying of a datum, which may be circular: a table of what was copied. */
+struct stripping {
+  value copies;
+  bool has_alias;
+};
+
+static value strip_copy(struct stripping *s, value datum) {
   machine_poll();
   bool is_vector = has_type(datum, TYPE_VECTOR);
-  if (!is_pair(datum) && !is_vector) return has_type(datum, TYPE_ALIAS);
-  if (hash_get(seen, datum, FALSE) != FALSE) return false;
-  hash_put(seen, datum, TRUE);
-  if (is_pair(datum))
-    return has_alias(car(datum), seen) || has_alias(cdr(datum), seen);
-  for (size_t i = 0; i < vector(datum)->length; i++)
-    if (has_alias(vector(datum)->items[i], seen)) return true;
-  return false;
-}
-
-/* copies: a table of what was copied, so that circles stay circles. */
-static value strip_copy(value datum, value copies) {
-  machine_poll();
-  value copy = hash_get(copies, datum, 0);
+  s->has_alias |= has_type(datum, TYPE_ALIAS);
+  if (!is_pair(datum) && !is_vector) return symbol_of(datum);
+  value copy = hash_get(s->copies, datum, 0);
   if (copy) return copy;
-  if (is_pair(datum)) {
-    copy = cons(NIL, NIL);
-    hash_put(copies, datum, copy);
-    pair(copy)->car = strip_copy(car(datum), copies);
-    pair(copy)->cdr = strip_copy(cdr(datum), copies);
-    return copy;
-  }
-  if (!has_type(datum, TYPE_VECTOR)) return symbol_of(datum);
-  copy = make_sequence(TYPE_VECTOR, vector(datum)->length);
-  hash_put(copies, datum, copy);
-  for (size_t i = 0; i < vector(datum)->length; i++)
-    vector(copy)->items[i] = strip_copy(vector(datum)->items[i], copies);
+  size_t count = is_vector ? vector(datum)->length : 2;
+  copy = is_vector ? make_sequence(TYPE_VECTOR, count) : cons(NIL, NIL);
+  hash_put(s->copies, datum, copy);
+  const value *from = is_vector ? vector(datum)->items : &pair(datum)->car;
+  value *to = is_vector ? vector(copy)->items : &pair(copy)->car;
+  for (size_t i = 0; i < count; i++) to[i] = strip_copy(s, from[i]);
   return copy;
 }
 
 /* The datum with symbols for the aliases that macros inserted. */
 static value strip(value datum) {
   if (!is_pair(datum) && !has_type(datum, TYPE_VECTOR)) return symbol_of(datum);
-  if (!has_alias(datum, hash_make(FALSE))) return datum;
-  return strip_copy(datum, hash_make(FALSE));
+  struct stripping s = {hash_make(FALSE), false};
+  value copy = strip_copy(&s, datum);
+  return s.has_alias ? copy : datum;
 }
 
 PRIMITIVE(strip_primitive, "%strip a") { return strip(a[0]); }

@@ -154,6 +154,14 @@
     ((_ n) (let ((i 0)) (do ((k 0 (+ k 1))) ((= k n) i) (set! i (+ i k)))))))
 (test 45 (let ((i 10) (k 5)) (count-to i)))
 
+;; Quoted data lose what the macro marked, keep their circles, and are the data
+;; themselves where nothing was marked.
+(define-syntax quoted
+  (syntax-rules () ((_ a) '(b #(c a) . a))))
+(test '(b #(c (1 2)) 1 2) (quoted (1 2)))
+(test #t (let ((x (quoted #0=(1 . #0#)))) (eq? (cddr x) (cdddr x))))
+(test #t (let ((l (list 1 (vector 2)))) (eq? l (eval (list 'quote l)))))
+
 (test-error (eval '(swap! x) (interaction-environment)))
 (test-error
  (eval '(let-syntax ((m (syntax-rules () ((_) (syntax-error "no" 1))))) (m))
