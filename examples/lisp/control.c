@@ -46,28 +46,23 @@ static value call_within(struct dynamic inner, value thunk) {
 
 /* ------------------------------------------------------------ dynamic-wind */
 
-/* Run the thunks on the way from the current extent to another one. */
+/* From the current extent, which is so deep, to another: out, then in. */
+static void rewind_from(intptr_t here, value target, intptr_t there) {
+  value winds = vm.dynamic.winds;
+  if (winds == target) return;
+  if (here < there) {
+    rewind_from(here, cdr(target), there - 1);
+    apply0(car(car(target)));
+    vm.dynamic.winds = target;
+  } else {
+    vm.dynamic.winds = cdr(winds);
+    apply0(cdr(car(winds)));
+    rewind_from(here - 1, target, there);
+  }
+}
+
 static void rewind_to(value target) {
-  intptr_t here = list_length(vm.dynamic.winds);
-  intptr_t there = list_length(target);
-  value common = target;
-  for (; there > here; there--) common = cdr(common);
-  while (here > there || vm.dynamic.winds != common) {
-    if (here == there--)
-      common = cdr(common);
-    else
-      there++;
-    here--;
-    value after = cdr(car(vm.dynamic.winds));
-    vm.dynamic.winds = cdr(vm.dynamic.winds);
-    apply0(after);
-  }
-  value inwards = NIL;
-  for (value w = target; w != common; w = cdr(w)) inwards = cons(w, inwards);
-  for (; inwards != NIL; inwards = cdr(inwards)) {
-    apply0(car(car(car(inwards))));
-    vm.dynamic.winds = car(inwards);
-  }
+  rewind_from(list_length(vm.dynamic.winds), target, list_length(target));
 }
 
 PRIMITIVE(dynamic_wind, "dynamic-wind fff") {

@@ -128,6 +128,23 @@
                           (lambda () (raise 'x))
                           (lambda () (add 'out))))
           (reverse path))))
+;; From one extent into another, by way of what they have in common.
+(test '(in a-in a-out b-in b-out a-in a-out b-in b-out out)
+      (let ((path '()) (k #f) (times 0))
+        (define (note s) (lambda () (set! path (cons s path))))
+        (dynamic-wind
+         (note 'in)
+         (lambda ()
+           (dynamic-wind (note 'a-in)
+                         (lambda () (call/cc (lambda (c) (set! k c))))
+                         (note 'a-out))
+           (dynamic-wind (note 'b-in)
+                         (lambda ()
+                           (set! times (+ times 1))
+                           (if (= times 1) (k 'again)))
+                         (note 'b-out)))
+         (note 'out))
+        (reverse path)))
 (test-error (dynamic-wind 1 2 3))
 (test-error (call/cc 5))
 
