@@ -28,6 +28,7 @@ struct comparison {
 };
 
 static bool is_known(struct comparison *c, value a, value b) {
+  machine_poll();
   if (--c->budget > 0) return false;
   if (c->known == FALSE) c->known = hash_make(FALSE);
   value with = hash_get(c->known, a, NIL);
@@ -38,7 +39,6 @@ static bool is_known(struct comparison *c, value a, value b) {
 }
 
 static bool compare(struct comparison *c, value a, value b) {
-  machine_poll();
   for (; is_pair(a) && is_pair(b) && a != b; a = cdr(a), b = cdr(b))
     if (is_known(c, a, b))
       return true;
@@ -194,6 +194,15 @@ void hash_put(value v, value key, value datum) {
   if (++t->count > t->size) grow(t);
 }
 
+value hash_to_alist(value v) {
+  struct table *t = table(v);
+  value list = NIL;
+  for (size_t i = 0; i < t->size; i++)
+    for (struct entry *e = t->buckets[i]; e; e = e->next)
+      list = cons(cons(e->key, e->datum), list);
+  return list;
+}
+
 /* --------------------------------------------------------------- primitives */
 
 /* (%hash-table equal hash): booleans or procedures, as in struct table. */
@@ -233,14 +242,7 @@ PRIMITIVE(hash_clear, "hash-table-clear! h") {
   return UNSPECIFIED;
 }
 
-PRIMITIVE(hash_to_alist, "hash-table->alist h") {
-  struct table *t = table(a[0]);
-  value list = NIL;
-  for (size_t i = 0; i < t->size; i++)
-    for (struct entry *e = t->buckets[i]; e; e = e->next)
-      list = cons(cons(e->key, e->datum), list);
-  return list;
-}
+PRIMITIVE(to_alist, "hash-table->alist h") { return hash_to_alist(a[0]); }
 
 PRIMITIVE(hash_part, "%hash-table-equal h", "%hash-table-hash h") {
   return self->variant ? table(a[0])->hash : table(a[0])->equal;

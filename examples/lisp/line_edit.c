@@ -29,8 +29,7 @@ struct completion {
   size_t matches;
 };
 
-static void completion_add(struct symbol *s, void *data) {
-  struct completion *c = data;
+static void completion_add(struct completion *c, const struct symbol *s) {
   if (s->global == UNBOUND && s->syntax == FALSE) return;
   char *name = utf8_from_string(s->name, NULL);
   if (strncmp(name, c->prefix, c->length) != 0 || name[0] == '%') return;
@@ -51,7 +50,8 @@ static unsigned char complete(EditLine *e, int ch) {
   char *prefix = gc_strndup(start, length);
   if (!prefix || length == 0) return CC_ERROR;
   struct completion c = {prefix, length, NULL, 0};
-  symbols_each(completion_add, &c);
+  for (value l = symbols_list(); l != NIL; l = cdr(l))
+    completion_add(&c, symbol(cdr(car(l))));
   if (c.matches == 0 || (c.matches > 1 && strlen(c.common) == length))
     return CC_ERROR;
   el_insertstr(e, c.common + length);

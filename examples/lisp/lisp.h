@@ -254,7 +254,7 @@ value make_string_utf8(const char *text, size_t bytes);
 value text(const char *text);
 value intern(value name);
 value sym(const char *name);
-void symbols_each(void (*visit)(struct symbol *s, void *data), void *data);
+value symbols_list(void); /* list of (name . symbol) */
 
 /* A block for a string in UTF-8, with a terminating zero. */
 char *utf8_from_string(value s, size_t *bytes);
@@ -545,6 +545,7 @@ bool is_equal(value a, value b);
 value hash_make(value equal); /* FALSE: eqv?, TRUE: equal? */
 value hash_get(value table, value key, value missing);
 void hash_put(value table, value key, value datum);
+value hash_to_alist(value table);
 
 /* ------------------------------------------------------------------ repl */
 

@@ -129,49 +129,12 @@ char *utf8_from_string(value s, size_t *bytes) {
 
 /* ---------------------------------------------------------------- symbols */
 
-/*
- * The table of symbols: open addressing, a power of two of slots, at most
- * half of them taken.  It is a plain C variable, so every symbol in it lives.
- */
-static struct symbol **symbol_slots;
-static size_t symbol_capacity;
-static size_t symbol_count;
-
-static size_t symbol_hash(const struct string *name) {
-  size_t hash = 5381;
-  for (size_t i = 0; i < name->length; i++) hash = hash * 33 ^ name->chars[i];
-  return hash ^ hash >> 15;
-}
-
-static bool has_name(const struct symbol *s, const struct string *name) {
-  const struct string *own = string(s->name);
-  return own->length == name->length &&
-         memcmp(own->chars, name->chars, 4 * name->length) == 0;
-}
-
-static struct symbol **symbol_find(const struct string *name) {
-  size_t i = symbol_hash(name);
-  for (;; i++) {
-    struct symbol **slot = &symbol_slots[i & (symbol_capacity - 1)];
-    if (!*slot || has_name(*slot, name)) return slot;
-  }
-}
-
-static void symbols_grow(void) {
-  struct symbol **old = symbol_slots;
-  size_t old_capacity = symbol_capacity;
-  size_t capacity = old_capacity ? 2 * old_capacity : 2048;
-  struct symbol **slots = allocate(capacity * sizeof(struct symbol *));
-  symbol_slots = slots;
-  symbol_capacity = capacity;
-  for (size_t i = 0; i < old_capacity; i++)
-    if (old[i]) *symbol_find(string(old[i]->name)) = old[i];
-}
+static value symbols; /* a hash table: name -> symbol */
 
 value intern(value name) {
-  if (2 * symbol_count >= symbol_capacity) symbols_grow();
-  struct symbol **slot = symbol_find(string(name));
-  if (*slot) return (value)*slot;
+  if (!symbols) symbols = hash_make(TRUE);
+  value known = hash_get(symbols, name, 0);
+  if (known) return known;
   size_t length = string(name)->length;
   value copy = make_sequence(TYPE_STRING, length);
   memcpy(string(copy)->chars, string(name)->chars, 4 * length);
@@ -180,17 +143,13 @@ value intern(value name) {
   s->name = copy;
   s->global = UNBOUND;
   s->syntax = FALSE;
-  *slot = s;
-  symbol_count++;
+  hash_put(symbols, copy, (value)s);
   return (value)s;
 }
 
 value sym(const char *name) { return intern(text(name)); }
 
-void symbols_each(void (*visit)(struct symbol *s, void *data), void *data) {
-  for (size_t i = 0; i < symbol_capacity; i++)
-    if (symbol_slots[i]) visit(symbol_slots[i], data);
-}
+value symbols_list(void) { return hash_to_alist(symbols); }
 
 /* ------------------------------------------------------------------ types */
 

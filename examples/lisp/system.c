@@ -66,11 +66,6 @@ PRIMITIVE(environment, "environment a*", "interaction-environment",
   return make_cell(TYPE_ENVIRONMENT, FALSE, FALSE);
 }
 
-static void make_builtin(struct symbol *s, void *data) {
-  (void)data;
-  if (s->global != UNBOUND) s->builtin = s->global;
-}
-
 void prelude_load(void) {
   value p = port_open_string(prelude, strlen(prelude), PORT_INPUT);
   port(p)->name = text("prelude.scm");
@@ -78,7 +73,10 @@ void prelude_load(void) {
   load_port(p);
   vm.building = false;
   vm.where = FALSE;
-  symbols_each(make_builtin, NULL);
+  for (value l = symbols_list(); l != NIL; l = cdr(l)) {
+    struct symbol *s = symbol(cdr(car(l)));
+    if (s->global != UNBOUND) s->builtin = s->global;
+  }
 }
 
 /* ---------------------------------------------------------- process context */
