@@ -79,15 +79,11 @@ size_t utf8_encode(uint32_t code, char *out) {
  */
 size_t utf8_decode(const uint8_t *bytes, size_t length, uint32_t *code) {
   static const uint32_t smallest[] = {0, 0, 0x80, 0x800, 0x10000};
-  uint8_t lead = bytes[0];
-  size_t count = lead < 0x80             ? 1
-                 : (lead & 0xe0) == 0xc0 ? 2
-                 : (lead & 0xf0) == 0xe0 ? 3
-                 : (lead & 0xf8) == 0xf0 ? 4
-                                         : 0;
+  size_t ones = (size_t)__builtin_clz(~((uint32_t)bytes[0] << 24));
+  size_t count = ones == 0 ? 1 : ones;
   *code = 0xfffd;
-  if (count == 0 || count > length) return 1;
-  uint32_t result = count == 1 ? lead : lead & (0x7fu >> count);
+  if (ones == 1 || ones > 4 || count > length) return 1;
+  uint32_t result = bytes[0] & (0x7fu >> ones);
   for (size_t i = 1; i < count; i++) {
     if ((bytes[i] & 0xc0) != 0x80) return 1;
     result = result << 6 | (bytes[i] & 0x3f);
@@ -99,31 +95,26 @@ size_t utf8_decode(const uint8_t *bytes, size_t length, uint32_t *code) {
   return count;
 }
 
+/* With room for as many characters as bytes, which for ASCII is just right. */
 value make_string_utf8(const char *utf8, size_t bytes) {
   const uint8_t *from = (const uint8_t *)utf8;
+  value s = make_sequence(TYPE_STRING, bytes);
   size_t length = 0;
-  uint32_t code;
   for (size_t i = 0; i < bytes; length++)
-    i += utf8_decode(from + i, bytes - i, &code);
-  value s = make_sequence(TYPE_STRING, length);
-  for (size_t i = 0, at = 0; i < bytes; at++)
-    i += utf8_decode(from + i, bytes - i, &string(s)->chars[at]);
+    i += utf8_decode(from + i, bytes - i, &string(s)->chars[length]);
+  string(s)->length = length;
   return s;
 }
 
 value text(const char *utf8) { return make_string_utf8(utf8, strlen(utf8)); }
 
 char *utf8_from_string(value s, size_t *bytes) {
-  size_t size = 0;
-  char scratch[4];
-  for (size_t i = 0; i < string(s)->length; i++)
-    size += utf8_encode(string(s)->chars[i], scratch);
-  char *out = allocate_atomic(size + 1);
+  char *out = allocate_atomic(4 * string(s)->length + 1);
   size_t at = 0;
   for (size_t i = 0; i < string(s)->length; i++)
     at += utf8_encode(string(s)->chars[i], out + at);
   out[at] = 0;
-  if (bytes) *bytes = size;
+  if (bytes) *bytes = at;
   return out;
 }
 

@@ -32,5 +32,12 @@
 (test '#u8(66) (string->utf8 "ABC" 1 2))
 (test "λ😀" (utf8->string (string->utf8 "λ😀")))
 (test "\xfffd;" (utf8->string #u8(255)))
+;; Cut short, too long, a surrogate, too large: each byte by itself.
+(define (bad count) (make-string count #\xfffd))
+(test (bad 2) (utf8->string #u8(#xE2 #x82)))
+(test (bad 2) (utf8->string #u8(#xC1 #xBF)))
+(test (bad 3) (utf8->string #u8(#xED #xA0 #x80)))
+(test (bad 4) (utf8->string #u8(#xF4 #x90 #x80 #x80)))
+(test 2 (string-length (utf8->string #u8(#xE2 #x82 #xAC #x41))))
 
 (test-end)
