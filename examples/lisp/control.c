@@ -371,34 +371,26 @@ PRIMITIVE(parameterize, "%parameterize f|p*") {
   return call_within(inner, a[0]);
 }
 
-/* data: the list of its clauses */
-FUNCTION(case_lambda) {
-  for (value c = self->data; c != NIL; c = cdr(c)) {
-    const struct code *code = closure(car(c))->code;
-    if (n == code->required || (n > code->required && code->rest))
-      return tail_call(car(c), n, a);
-  }
-  arity_error((value)self, n);
-}
-
-PRIMITIVE(make_case_lambda, "%case-lambda f*") {
-  return (value)primitive_make("case-lambda", "a*", case_lambda,
-                               list_of(a, n, NIL));
-}
-
 PRIMITIVE(reserve_condition, "%reserve-condition") {
   memory_condition =
       condition_make(sym("out-of-memory"), text("out of memory"), NIL);
   return UNSPECIFIED;
 }
 
-/* (%otherwise one rest): one, which leaves other numbers of arguments to rest.
-   For procedures of the prelude, which capture nothing. */
-PRIMITIVE(otherwise, "%otherwise ff") {
-  for (size_t i = 0; i < 2; i++)
-    if (!has_type(a[i], TYPE_CLOSURE)) fail1("%otherwise: a primitive", a[i]);
-  struct code *code = (struct code *)closure(a[0])->code;
-  code->otherwise = a[1];
-  code->name = closure(a[1])->code->name;
-  return a[0];
+/* A copy of the closure which leaves other numbers of arguments to another. */
+static value with_otherwise(value procedure, value otherwise) {
+  size_t size = gc_size(closure(procedure));
+  struct closure *c = memcpy(allocate(size), closure(procedure), size);
+  struct code *code = allocate(sizeof *code);
+  *code = *c->code;
+  code->otherwise = otherwise;
+  code->name = closure(otherwise)->code->name;
+  c->code = code;
+  return (value)c;
+}
+
+PRIMITIVE(case_lambda, "%case-lambda xx*") {
+  value procedure = a[--n];
+  while (n > 0) procedure = with_otherwise(a[--n], procedure);
+  return procedure;
 }

@@ -226,9 +226,12 @@ static inline value run_body(const struct code *code, value *frame) {
 
 /* The closure that a call with so many arguments runs, see struct code. */
 static inline value select_closure(value procedure, size_t argc) {
-  const struct code *code = code_of(procedure);
-  return argc != code->required && code->otherwise ? code->otherwise
-                                                   : procedure;
+  for (;;) {
+    const struct code *code = code_of(procedure);
+    bool fits = argc == code->required || (argc > code->required && code->rest);
+    if (fits || !code->otherwise) return procedure;
+    procedure = code->otherwise;
+  }
 }
 
 /* Put the arguments into the frame of a closure, a rest list included. */

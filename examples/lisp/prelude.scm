@@ -299,7 +299,7 @@
     (if (%all-pairs? lists)
         (loop (%map1 cdr lists) (cons (apply f (%map1 car lists)) out))
         (reverse out))))
-(set! map (%otherwise %map1 map))
+(set! map (%case-lambda %map1 map))
 
 (define (%for-each1 f list)
   (let loop ((l list))
@@ -315,7 +315,7 @@
         (begin
           (apply f (%map1 car lists))
           (loop (%map1 cdr lists))))))
-(set! for-each (%otherwise %for-each1 for-each))
+(set! for-each (%case-lambda %for-each1 for-each))
 
 (define (make-list k . fill)
   (vector->list (apply make-vector k fill)))

@@ -29,6 +29,7 @@ static const struct letter {
     {'s', SET(TYPE_STRING), "a string"},
     {'t', SET(TYPE_RECORD_TYPE), "a record type"},
     {'v', SET(TYPE_VECTOR), "a vector"},
+    {'x', SET(TYPE_CLOSURE), "a lambda"},
     {'y', SET(TYPE_SYMBOL), "a symbol"},
     {'z', INTEGERS, "an exact integer"},
 };

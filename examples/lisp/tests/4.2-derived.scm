@@ -165,6 +165,20 @@
 (test '(0 1 2) (range 3))
 (test '(3 4) (range 3 5))
 (test '(1 (2 3)) (range 1 2 3))
+;; Each evaluation gives a procedure of its own, whichever clause captures.
+(define (adder n)
+  (case-lambda (() 'none) ((a) (+ a n)) ((a . more) (list a more n))))
+(test '((none 11 (1 (2) 10)) (none 21 (1 (2 3) 20)))
+      (let ((f (adder 10)) (g (adder 20)))
+        (list (list (f) (f 1) (f 1 2)) (list (g) (g 1) (g 1 2 3)))))
+(test 100000 (let ()
+               (define count
+                 (case-lambda ((n) (count n 0))
+                              ((n sum) (if (= n 0)
+                                           sum
+                                           (count (- n 1) (+ sum 1))))))
+               (count 100000)))
+(test-error (%case-lambda car))
 (test-error ((case-lambda ((a) a) ((a b) b))))
 (test-error ((case-lambda ((a) a) ((a b) b)) 1 2 3))
 
