@@ -65,6 +65,12 @@ printf '(+ 1\n 2)\n(car 5)\n(* 6 7)\n' | "$lisp" > repl.out 2> repl.err ||
 [ "$(tr -d '> \n' < repl.out)" = 342 ] || fail "the prompt: $(cat repl.out)"
 grep -q '^car: argument 1 is not a pair: 5$' repl.err || fail 'its errors'
 
+# An error drops the rest of its line; a datum that never ends is one.
+printf '(car 5) 1\n2\n(+ 1\n' | "$lisp" > repl.out 2> repl.err ||
+  fail 'the prompt after an error'
+[ "$(tr -d '> \n' < repl.out)" = 2 ] || fail "a line dropped: $(cat repl.out)"
+grep -q '^read: end of file inside a datum' repl.err || fail 'an open datum'
+
 # An error says where and with which value, and the status is not 0.
 printf '(define (f x)\n  (list 1\n    (car x)))\n(f 5)\n' > wrong.scm
 if "$lisp" wrong.scm > /dev/null 2> wrong.err; then fail 'status of an error'; fi

@@ -487,7 +487,8 @@ struct port {
   size_t end;    /* bytes in data */
   size_t size;   /* of data */
   uintptr_t line;
-  value name; /* string or FALSE */
+  value name;               /* string or FALSE */
+  bool (*more)(value port); /* adds what is to be read next, or NULL */
 };
 VIEW(port)
 #define NO_CHARACTER UINT32_MAX
@@ -550,8 +551,8 @@ value hash_to_alist(value table);
 /* ------------------------------------------------------------------ repl */
 
 void repl(void);
-/* line_edit.c or line_plain.c: a line from the terminal, NULL at its end. */
+/* line_edit.c or line_plain.c: a line from the terminal, or END_OF_FILE. */
 void line_start(void);
-char *line_read(const char *prompt);
+value line_read(const char *prompt);
 
 #endif /* LISP_H */

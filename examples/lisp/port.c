@@ -65,7 +65,7 @@ value port_take_string(value p) {
 
 /* Read some more bytes behind those that are there; false at the end. */
 static bool refill(struct port *p) {
-  if (p->fd < 0) return false;
+  if (p->fd < 0) return p->more && p->more((value)p);
   if (p->fd == 0) port_flush(current_output());
   size_t left = p->end - p->start;
   memmove(p->data, p->data + p->start, left);
