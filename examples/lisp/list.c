@@ -156,6 +156,12 @@ PRIMITIVE(are_same, "eq? aa", "eqv? aa", "equal? aa") {
   return boolean(is_same(self->variant, a[0], a[1]));
 }
 
+PRIMITIVE(are_one, "symbol=? yyy*", "boolean=? iii*") {
+  for (size_t i = 1; i < n; i++)
+    if (a[i] != a[0]) return FALSE;
+  return TRUE;
+}
+
 PRIMITIVE(not, "not a") { return boolean(a[0] == FALSE); }
 PRIMITIVE(is_list, "list? a") { return boolean(list_length(a[0]) >= 0); }
 PRIMITIVE(is_eof, "eof-object? a") { return boolean(a[0] == END_OF_FILE); }

@@ -133,24 +133,18 @@
 (define-syntax define-record-type
   (syntax-rules ()
     ((_ (type . ignored) . more) (define-record-type type . more))
-    ((_ type maker predicate (field . access) ...)
+    ((_ type #f . more) (define-record-type type (#f) . more))
+    ((_ type (maker field ...) predicate (name . access) ...)
      (begin
-       (define type (%record-type 'type '(field ...)))
-       (%define-maker maker type field ...)
-       (%define-predicate predicate type)
-       (%define-access type field . access) ...))))
+       (define type (%record-type 'type '(name ...)))
+       (%define maker (%record-constructor type '(field ...) 'maker))
+       (%define predicate (%record-predicate type 'predicate))
+       (%define-access type name . access) ...))
+    ((_ type maker predicate (name . access) ...)
+     (define-record-type type (maker name ...) predicate (name . access) ...))))
 
-(define-syntax %define-maker
-  (syntax-rules ()
-    ((_ #f . any) (begin))
-    ((_ (name field ...) type . any)
-     (define name (%record-constructor type '(field ...) 'name)))
-    ((_ name type . fields) (%define-maker (name . fields) type))))
-
-(define-syntax %define-predicate
-  (syntax-rules ()
-    ((_ #f type) (begin))
-    ((_ name type) (define name (%record-predicate type 'name)))))
+(define-syntax %define
+  (syntax-rules () ((_ #f e) (begin)) ((_ name e) (define name e))))
 
 (define-syntax %define-access
   (syntax-rules ()
@@ -207,60 +201,6 @@
     ((_ #(e ...) . depth) (list->vector (quasiquote (e ...) . depth)))
     ((_ e . depth) 'e)))
 
-;; --------------------------------------------------- libraries and features
-
-(define (features)
-  (list 'r7rs 'full-unicode 'gleaner 'gleaner-lisp 'linux 'x86-64))
-
-(define (%library? name)
-  (or (equal? name '(srfi 69))
-      (and (list? name)
-           (= (length name) 2)
-           (eq? (car name) 'scheme)
-           (memq (cadr name)
-                 '(base case-lambda char cxr eval file inexact lazy load read
-                   repl time write process-context r5rs)))))
-
-(define (%holds? requirement)
-  (if (pair? requirement)
-      (let ((first (cadr requirement)) (more (cddr requirement)))
-        (case (car requirement)
-          ((library) (%library? first))
-          ((not) (not (%holds? first)))
-          ((and) (and (%holds? first)
-                      (or (null? more) (%holds? (cons 'and more)))))
-          ((or) (or (%holds? first)
-                    (and (pair? more) (%holds? (cons 'or more)))))
-          (else #f)))
-      (or (eq? requirement 'else) (memq requirement (features)))))
-
-(define-syntax cond-expand
-  (%expander
-   (lambda (form)
-     (let loop ((clauses (cdr form)))
-       (cond ((null? clauses) '())
-             ((%holds? (%strip (car (car clauses)))) (cdr (car clauses)))
-             (else (loop (cdr clauses))))))))
-
-(define-syntax include
-  (%expander
-   (lambda (form)
-     (let loop ((paths (cdr form)) (data '()))
-       (if (pair? paths)
-           (loop (cdr paths) (append data (%read-file (car paths))))
-           data)))))
-
-(define-syntax include-ci include)
-
-(define-syntax syntax-error
-  (%expander (lambda (form) (%syntax-error (cadr form) (cddr form)))))
-
-;; All names are always there; a library's body is evaluated where it stands.
-(define-syntax import (syntax-rules () ((_ . sets) (begin))))
-(define-syntax export (syntax-rules () ((_ . names) (begin))))
-(define-syntax define-library
-  (syntax-rules () ((_ name . declarations) (begin . declarations))))
-
 ;; ------------------------------------------------------------------- lists
 
 (define (%check-end who rest)
@@ -288,10 +228,7 @@
 
 (define (%all-pairs? lists)
   (or (null? lists)
-      (and (pair? (car lists))
-           (let loop ((l (cdr lists)))
-             (or (null? l)
-                 (and (pair? (car l)) (loop (cdr l))))))))
+      (and (pair? (car lists)) (%all-pairs? (cdr lists)))))
 
 ;; A rest list is slow to bind, so one list has a procedure of its own.
 (define (map f list . more)
@@ -323,22 +260,50 @@
 (define (list-set! list k item)
   (set-car! (list-tail list k) item))
 
-;; ------------------------------------------------- booleans and symbols
+;; --------------------------------------------------- libraries and features
 
-(define (%all-same? who ok? items)
-  (for-each (lambda (item)
-              (if (not (ok? item))
-                  (error (string-append who ": wrong type") item)))
-            items)
-  (let loop ((l (cdr items)))
-    (or (null? l)
-        (and (eq? (car l) (car items)) (loop (cdr l))))))
+(define (features)
+  (list 'r7rs 'full-unicode 'gleaner 'gleaner-lisp 'linux 'x86-64))
 
-(define (boolean=? a b . more)
-  (%all-same? "boolean=?" boolean? (cons* a b more)))
+(define %libraries
+  '((scheme base) (scheme case-lambda) (scheme char) (scheme cxr) (scheme eval)
+    (scheme file) (scheme inexact) (scheme lazy) (scheme load) (scheme read)
+    (scheme repl) (scheme time) (scheme write) (scheme process-context)
+    (scheme r5rs) (srfi 69)))
 
-(define (symbol=? a b . more)
-  (%all-same? "symbol=?" symbol? (cons* a b more)))
+(define (%holds? requirement)
+  (define (any? truth)
+    (pair? (memq truth (map %holds? (cdr requirement)))))
+  (case (if (pair? requirement) (car requirement) 'feature)
+    ((library) (pair? (member (cadr requirement) %libraries)))
+    ((not) (any? #f))
+    ((and) (not (any? #f)))
+    ((or) (any? #t))
+    (else (pair? (memq requirement (cons 'else (features)))))))
+
+(define-syntax cond-expand
+  (%expander
+   (lambda (form)
+     (let loop ((clauses (cdr form)))
+       (cond ((null? clauses) '())
+             ((%holds? (%strip (car (car clauses)))) (cdr (car clauses)))
+             (else (loop (cdr clauses))))))))
+
+(define-syntax include
+  (%expander (lambda (form) (apply append (map %read-file (cdr form))))))
+
+(define-syntax include-ci include)
+
+(define-syntax syntax-error
+  (%expander (lambda (form) (%syntax-error (cadr form) (cddr form)))))
+
+;; All names are always there; a library's body is evaluated where it stands.
+(define-syntax import (syntax-rules () ((_ . sets) (begin))))
+(define-syntax export (syntax-rules () ((_ . names) (begin))))
+(define-syntax define-library
+  (syntax-rules () ((_ name . declarations) (begin . declarations))))
+
+;; --------------------------------------------------------- kinds of errors
 
 (define (%kind? kind)
   (lambda (v) (and (error-object? v) (eq? (error-object-kind v) kind))))
@@ -395,9 +360,8 @@
 (define string-ci<=? (%folding string<=? string-foldcase))
 (define string-ci>=? (%folding string>=? string-foldcase))
 
-(define (string-map f string . more)
-  (list->string
-   (apply map f (string->list string) (%map1 string->list more))))
+(define (string-map f . strings)
+  (list->string (apply map f (%map1 string->list strings))))
 
 (define (string->vector string . part)
   (list->vector (apply string->list string part)))
@@ -405,17 +369,16 @@
 (define (vector->string vector . part)
   (list->string (apply vector->list vector part)))
 
-(define (string-for-each f string . more)
-  (apply for-each f (string->list string) (%map1 string->list more)))
+(define (string-for-each f . strings)
+  (apply for-each f (%map1 string->list strings)))
 
 (define (string-ci-hash s . bound)
   (apply string-hash (string-foldcase s) bound))
 
 ;; ----------------------------------------------------------------- vectors
 
-(define (vector-map f vector . more)
-  (list->vector
-   (apply map f (vector->list vector) (%map1 vector->list more))))
+(define (vector-map f . vectors)
+  (list->vector (apply map f (%map1 vector->list vectors))))
 
 (define (vector-for-each f vector . more)
   (if (null? more)
@@ -457,11 +420,10 @@
 
 (define (read-bytevector k . port)
   (let* ((bytes (make-bytevector k))
-         (count (apply read-bytevector! bytes
-                       (if (pair? port) port (list (current-input-port))))))
-    (cond ((eof-object? count) count)
-          ((= count k) bytes)
-          (else (bytevector-copy bytes 0 count)))))
+         (count (apply read-bytevector! bytes port)))
+    (if (eof-object? count)
+        count
+        (bytevector-copy bytes 0 count))))
 
 (define (write-u8 byte . port)
   (apply write-bytevector (bytevector byte) port))
@@ -529,10 +491,9 @@
             (hash-table->alist table)))
 
 (define (hash-table-fold table f result)
-  (let loop ((l (hash-table->alist table)) (result result))
-    (if (null? l)
-        result
-        (loop (cdr l) (f (car (car l)) (cdr (car l)) result)))))
+  (hash-table-walk table (lambda (key datum)
+                           (set! result (f key datum result))))
+  result)
 
 (define (hash-table-merge! to from)
   (hash-table-walk from (lambda (key datum) (hash-table-set! to key datum)))
@@ -561,16 +522,14 @@
 (define (make-promise v) (if (promise? v) v (%promise (cons #t v))))
 
 (define (force p)
-  (if (promise? p)
-      (let loop ()
-        (let ((state (%state p)))
-          (if (car state)
-              (cdr state)
-              (let* ((next ((cdr state))) (state (%state p)))
-                (if (not (car state))
-                    (let ((new (%state next)))
-                      (set-car! state (car new))
-                      (set-cdr! state (cdr new))
-                      (%state! next state)))
-                (loop)))))
-      p))
+  (let loop ()
+    (cond ((not (promise? p)) p)
+          ((car (%state p)) (cdr (%state p)))
+          (else
+           (let* ((next ((cdr (%state p)))) (state (%state p)))
+             (if (not (car state))
+                 (let ((new (%state next)))
+                   (set-car! state (car new))
+                   (set-cdr! state (cdr new))
+                   (%state! next state)))
+             (loop))))))

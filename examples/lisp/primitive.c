@@ -21,6 +21,7 @@ static const struct letter {
     {'e', SET(TYPE_CONDITION), "an error object"},
     {'f', PROCEDURES, "a procedure"},
     {'h', SET(TYPE_HASH_TABLE), "a hash table"},
+    {'i', SET(TYPE_BOOLEAN), "a boolean"},
     {'k', SET(TYPE_FIXNUM), "a small integer"},
     {'l', SET(TYPE_PAIR) | SET(TYPE_NIL), "a list"},
     {'n', NUMBERS, "a number"},

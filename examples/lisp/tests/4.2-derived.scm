@@ -34,6 +34,11 @@
 (test 'no (cond-expand ((library (no such library)) 'yes) (else 'no)))
 (test 'other (cond-expand (no-such-feature 1) (else 'other)))
 (test 'yes (cond-expand ((or no-such-feature r7rs) 'yes)))
+(test '(all none) (list (cond-expand ((and) 'all) (else 'none))
+                        (cond-expand ((or) 'some) (else 'none))))
+(test 'no (cond-expand ((and r7rs (library (no such library))) 'yes)
+                       ((no-such-requirement r7rs) 'odd)
+                       (else 'no)))
 
 ;; 4.2.2 binding
 (test 6 (let ((x 2) (y 3)) (* x y)))
