@@ -10,25 +10,31 @@
  */
 #include "node.h"
 
+/* What a pattern variable matched: under n ellipses, lists of lists of ... */
+struct binding {
+  struct binding *next;
+  value id;
+  intptr_t depth; /* under how many ellipses it stands */
+  value matched;
+};
+
 struct matcher {
   struct syntax *macro;
   struct scope *use; /* where the macro is used */
-  value bindings;    /* list of (pattern variable depth . matched) */
-  value renames;     /* list of (symbol . alias) */
+  struct binding *bindings;
+  struct binding *renames; /* a symbol as id, its alias as what it matched */
 };
 
-/*
- * depth: under how many ellipses the variable stands; so deep is matched a
- * list of lists of ... of forms.
- */
-static void bind(struct matcher *m, value id, intptr_t depth, value matched) {
-  m->bindings = cons(cons(id, cons(fixnum(depth), matched)), m->bindings);
+static void bind(struct binding **list, value id, intptr_t depth,
+                 value matched) {
+  struct binding *b = allocate(sizeof *b);
+  *b = (struct binding){*list, id, depth, matched};
+  *list = b;
 }
-static intptr_t binding_depth(value binding) {
-  return fixnum_value(cadr(binding));
-}
-static value *binding_matched(value binding) {
-  return &pair(cdr(binding))->cdr;
+
+static struct binding *find(struct binding *list, value id) {
+  while (list && list->id != id) list = list->next;
+  return list;
 }
 
 value macro_make(value spec, struct scope *scope) {
@@ -68,9 +74,13 @@ static bool is_literal(const struct syntax *macro, value identifier) {
 }
 
 static bool is_ellipsis(const struct syntax *macro, value v) {
-  if (!is_identifier(v) || is_literal(macro, v)) return false;
-  return v == macro->ellipsis ||
-         (symbol_of(v) == macro->ellipsis && macro->ellipsis == sym("..."));
+  return is_identifier(v) && !is_literal(macro, v) &&
+         symbol_of(v) == symbol_of(macro->ellipsis);
+}
+
+static bool is_variable(const struct syntax *macro, value v) {
+  return is_identifier(v) && !is_literal(macro, v) && !is_ellipsis(macro, v) &&
+         symbol_of(v) != sym("_");
 }
 
 /* ---------------------------------------------------------------- matching */
@@ -81,7 +91,7 @@ static bool match_identifier(struct matcher *m, value pattern, value form) {
   if (is_literal(m->macro, pattern))
     return is_identifier(form) &&
            lookup(m->use, form) == lookup(m->macro->scope, pattern);
-  if (symbol_of(pattern) != sym("_")) bind(m, pattern, 0, form);
+  if (is_variable(m->macro, pattern)) bind(&m->bindings, pattern, 0, form);
   return true;
 }
 
@@ -92,9 +102,7 @@ static void bind_sequences(struct matcher *m, value pattern, intptr_t depth) {
     bool more = is_pair(cdr(pattern)) && is_ellipsis(m->macro, cadr(pattern));
     bind_sequences(m, car(pattern), depth + more);
   }
-  if (is_identifier(pattern) && !is_literal(m->macro, pattern) &&
-      !is_ellipsis(m->macro, pattern))
-    bind(m, pattern, depth, NIL);
+  if (is_variable(m->macro, pattern)) bind(&m->bindings, pattern, depth, NIL);
 }
 
 /* (sub ... . rest): rest takes as many items as it has pairs. */
@@ -105,21 +113,16 @@ static bool match_ellipsis(struct matcher *m, value pattern, value form) {
   for (value f = form; is_pair(f); f = cdr(f)) spare++;
   for (value r = rest; is_pair(r); r = cdr(r)) spare--;
   if (spare < 0) return false;
-  value before = m->bindings;
+  value items = NIL; /* the last first */
+  for (; spare > 0; spare--, form = cdr(form)) items = cons(car(form), items);
+  struct binding *outer = m->bindings;
   bind_sequences(m, sub, 1);
-  value sequences = m->bindings;
-  for (; spare > 0; spare--, form = cdr(form)) {
-    struct matcher one = *m;
-    one.bindings = NIL;
-    if (!match(&one, sub, car(form))) return false;
-    for (value s = sequences; s != before; s = cdr(s))
-      for (value b = one.bindings; b != NIL; b = cdr(b))
-        if (car(car(b)) == car(car(s)))
-          *binding_matched(car(s)) =
-              cons(*binding_matched(car(b)), *binding_matched(car(s)));
+  for (; items != NIL; items = cdr(items)) {
+    struct matcher one = {m->macro, m->use, NULL, NULL};
+    if (!match(&one, sub, car(items))) return false;
+    for (struct binding *b = m->bindings; b != outer; b = b->next)
+      b->matched = cons(find(one.bindings, b->id)->matched, b->matched);
   }
-  for (value s = sequences; s != before; s = cdr(s))
-    *binding_matched(car(s)) = list_reverse(*binding_matched(car(s)));
   return match(m, rest, form);
 }
 
@@ -140,17 +143,11 @@ static bool match(struct matcher *m, value pattern, value form) {
 
 /* ------------------------------------------------------------ instantiation */
 
-static value find(value bindings, value identifier) {
-  for (; bindings != NIL; bindings = cdr(bindings))
-    if (car(car(bindings)) == identifier) return car(bindings);
-  return FALSE;
-}
-
 static value rename_identifier(struct matcher *m, value identifier) {
-  value known = find(m->renames, identifier);
-  if (known != FALSE) return cdr(known);
+  struct binding *known = find(m->renames, identifier);
+  if (known) return known->matched;
   value alias = make_cell(TYPE_ALIAS, identifier, (value)m->macro->scope);
-  m->renames = cons(cons(identifier, alias), m->renames);
+  bind(&m->renames, identifier, 0, alias);
   return alias;
 }
 
@@ -158,49 +155,42 @@ static value instantiate(struct matcher *m, value template, bool literally);
 
 /*
  * The bindings to walk along for a template that is followed by an ellipsis:
- * those of variables at least as deep as the ellipses around them in it.
+ * copies of those of variables at least as deep as the ellipses around them.
  */
-static value find_sequences(struct matcher *m, value template, intptr_t depth,
-                            value found) {
+static void find_sequences(struct matcher *m, value template, intptr_t depth,
+                           struct binding **found) {
   if (has_type(template, TYPE_VECTOR)) template = vector_to_list(template);
   for (; is_pair(template); template = cdr(template)) {
     intptr_t more = 0;
     for (value t = cdr(template); is_pair(t) && is_ellipsis(m->macro, car(t));
          t = cdr(t))
       more++;
-    found = find_sequences(m, car(template), depth + more, found);
+    find_sequences(m, car(template), depth + more, found);
   }
-  value binding = is_identifier(template) ? find(m->bindings, template) : FALSE;
-  if (binding == FALSE || binding_depth(binding) < depth) return found;
-  return cons(binding, found);
+  struct binding *b = find(m->bindings, template);
+  if (b && b->depth >= depth) bind(found, b->id, b->depth, b->matched);
 }
 
 /* Instantiate a template once for each item of the sequences in it. */
 static void repeat(struct matcher *m, value template, intptr_t depth,
                    struct list_builder *out) {
-  value outer = m->bindings;
-  value sequences = find_sequences(m, template, depth, NIL);
-  if (sequences == NIL)
+  struct binding *outer = m->bindings, *sequences = NULL;
+  find_sequences(m, template, depth, &sequences);
+  if (!sequences)
     syntax_error("syntax-rules: nothing to repeat before ...", template);
-  for (;;) {
-    m->bindings = outer;
-    value rests = NIL;
-    for (value s = sequences; s != NIL; s = cdr(s)) {
-      value id = car(car(s));
-      intptr_t left = binding_depth(car(s));
-      value items = *binding_matched(car(s));
-      if (!is_pair(items)) {
+  for (;; m->bindings = outer) {
+    for (struct binding *s = sequences; s; s = s->next) {
+      if (!is_pair(s->matched)) {
         m->bindings = outer;
         return;
       }
-      bind(m, id, left - 1, car(items));
-      rests = cons(cons(id, cons(fixnum(left), cdr(items))), rests);
+      bind(&m->bindings, s->id, s->depth - 1, car(s->matched));
+      s->matched = cdr(s->matched);
     }
     if (depth > 1)
       repeat(m, template, depth - 1, out);
     else
       list_add(out, instantiate(m, template, false));
-    sequences = rests;
   }
 }
 
@@ -228,9 +218,8 @@ static value instantiate_pair(struct matcher *m, value template) {
 static value instantiate(struct matcher *m, value template, bool literally) {
   machine_poll();
   if (is_identifier(template)) {
-    value binding = find(m->bindings, template);
-    return binding != FALSE ? *binding_matched(binding)
-                            : rename_identifier(m, template);
+    const struct binding *b = find(m->bindings, template);
+    return b ? b->matched : rename_identifier(m, template);
   }
   if (is_pair(template)) {
     if (!literally) return instantiate_pair(m, template);
@@ -246,7 +235,7 @@ static value instantiate(struct matcher *m, value template, bool literally) {
 
 value macro_expand(struct syntax *macro, value form, struct scope *scope) {
   for (value r = macro->rules; r != NIL; r = cdr(r)) {
-    struct matcher m = {macro, scope, NIL, NIL};
+    struct matcher m = {macro, scope, NULL, NULL};
     value pattern = cdr(car(car(r)));
     if (match(&m, pattern, cdr(form)))
       return instantiate(&m, cadr(car(r)), false);

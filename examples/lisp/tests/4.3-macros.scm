@@ -53,6 +53,28 @@
     ((_ (a b ...) ...) '((b ... a) ...))))
 (test '((2 3 1) (5 4) (6)) (nested (1 2 3) (4 5) (6)))
 
+;; A variable that is matched less deep is the same in each repetition; one
+;; under more ellipses than are around it is repeated flat.
+(define-syntax deep
+  (syntax-rules ()
+    ((_ x (a b ...) ...) '((a x b ...) ... b ... ...))))
+(test '((1 0 2 3) (4 0) (5 0 6) 2 3 6) (deep 0 (1 2 3) (4) (5 6)))
+(define-syntax across
+  (syntax-rules ()
+    ((_ (a ...) (b ...)) '((a b ...) ...))))
+(test '((1 3 4) (2 3 4)) (across (1 2) (3 4)))
+(test '() (across () (3 4)))
+(define-syntax shortest
+  (syntax-rules () ((_ (a ...) (b ...)) '((a b) ...))))
+(test '((1 3)) (shortest (1 2) (3)))
+(define-syntax wildcards
+  (syntax-rules () ((_ (_ a) ...) '(a ... _))))
+(test '(2 4 _) (wildcards (1 2) (3 4)))
+(define-syntax one-fresh
+  (syntax-rules ()
+    ((_ e ...) (let ((fresh 0)) (set! fresh (+ fresh e)) ... fresh))))
+(test 6 (let ((fresh 1)) (one-fresh fresh 2 3)))
+
 (define-syntax last-of
   (syntax-rules ()
     ((_ a ... z) 'z)))
