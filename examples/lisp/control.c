@@ -237,30 +237,28 @@ _Noreturn void arity_error(value procedure, size_t argc) {
   fail1(message, procedure);
 }
 
-/* Run body; what it raises ends up in g->object, and the answer is false. */
-static __attribute__((noinline)) bool guard_run(struct guard *g,
-                                                value (*body)(void *data),
-                                                void *data, value *result) {
+/* The value of body, or 0: what it raised is in g->object then. */
+static __attribute__((noinline)) value guard_run(struct guard *g,
+                                                 value (*body)(void *data),
+                                                 void *data) {
   g->dynamic = vm.dynamic;
-  g->origin = NULL;
   if (__builtin_setjmp(g->jump)) { /* only here is there stack to spare */
     stack_limit_set(false);
     rewind_to(g->dynamic.winds);
     dynamic_restore(g->dynamic);
-    return false;
+    return 0;
   }
   vm.dynamic.handlers = cons((value)g, vm.dynamic.handlers);
-  *result = body(data);
+  value v = body(data);
   dynamic_restore(g->dynamic);
-  return true;
+  return v;
 }
 
 value call_protected(value (*body)(void *data), void *data, value *error) {
   struct guard *g = make_object(TYPE_GUARD, sizeof *g);
-  value result = UNSPECIFIED;
-  *error = 0;
-  if (!guard_run(g, body, data, &result)) *error = g->object;
-  return result;
+  value v = guard_run(g, body, data);
+  *error = g->object;
+  return v;
 }
 
 static value run_thunk(void *data) { return apply0(*(value *)data); }
@@ -270,8 +268,8 @@ PRIMITIVE(with_guard, "%guard ffa") {
   value thunk = a[0], clauses = a[1];
   struct guard *g = make_object(TYPE_GUARD, sizeof *g);
   g->wants_origin = a[2] == FALSE;
-  value v;
-  if (guard_run(g, run_thunk, &thunk, &v)) return v;
+  value v = guard_run(g, run_thunk, &thunk);
+  if (v) return v;
   if (!g->wants_origin) return tail_call(clauses, 1, &g->object);
   struct continuation *origin = g->origin;
   v = apply1(clauses, g->object);
