@@ -192,24 +192,22 @@ static struct syntax *head_syntax(value form, struct scope *scope) {
   return has_type(head, TYPE_SYNTAX) ? syntax(head) : NULL;
 }
 
-/* Expand macros at the head until there are none. */
-static value expand_head(value form, struct scope *scope) {
+/* Expand macros at the head; the special form that is left there, or NULL. */
+static struct syntax *expand_head(value *form, struct scope *scope) {
   for (;;) {
-    struct syntax *head = head_syntax(form, scope);
-    if (!head || head->special) return form;
+    struct syntax *head = head_syntax(*form, scope);
+    if (location(*form) != FALSE) current_form = *form;
+    if (!head || head->special) return head;
     machine_poll();
-    if (location(form) != FALSE) current_form = form;
-    form = head->expander == FALSE
-               ? macro_expand(head, form, scope)
-               : cons(keyword("begin"), apply1(head->expander, form));
+    *form = head->expander == FALSE
+                ? macro_expand(head, *form, scope)
+                : cons(keyword("begin"), apply1(head->expander, *form));
   }
 }
 
 static struct node *expand_pair(value form, struct scope *scope) {
   value outer_form = current_form;
-  if (location(form) != FALSE) current_form = form;
-  form = expand_head(form, scope);
-  struct syntax *head = head_syntax(form, scope);
+  struct syntax *head = expand_head(&form, scope);
   struct node *n = head            ? head->special(form, scope)
                    : is_pair(form) ? expand_call(form, scope)
                                    : expand(form, scope);
@@ -388,9 +386,7 @@ static struct node *expand_define_syntax(value form, struct scope *scope) {
 static void scan_form(value form, struct scope *scope,
                       struct list_builder *items) {
   value outer_form = current_form;
-  if (location(form) != FALSE) current_form = form;
-  form = expand_head(form, scope);
-  struct syntax *head = head_syntax(form, scope);
+  struct syntax *head = expand_head(&form, scope);
   if (head && head->special == expand_begin)
     for (value f = cdr(form); is_pair(f); f = cdr(f))
       scan_form(car(f), scope, items);
