@@ -72,7 +72,6 @@
 (define-syntax let*
   (syntax-rules ()
     ((_ () . body) (let () . body))
-    ((_ (binding) . body) (let (binding) . body))
     ((_ (binding . more) . body) (let (binding) (let* more . body)))))
 
 (define-syntax do
@@ -93,23 +92,16 @@
 (define-syntax let*-values
   (syntax-rules ()
     ((_ () . body) (let () . body))
-    ((_ ((formals e)) . body) (receive formals e . body))
     ((_ ((formals e) . more) . body)
      (receive formals e (let*-values more . body)))))
 
 ;; All values are computed, in a list for each expression, before any is bound.
 (define-syntax let-values
   (syntax-rules ()
+    ((_ () . body) (let () . body))
     ((_ ((formals e)) . body) (receive formals e . body))
-    ((_ ((formals e) ...) . body)
-     (let ((all (list (receive values e values) ...)))
-       (%let-lists all (formals ...) . body)))))
-
-(define-syntax %let-lists
-  (syntax-rules ()
-    ((_ all () . body) (let () . body))
-    ((_ all (formals . more) . body)
-     (apply (lambda formals (%let-lists (cdr all) more . body)) (car all)))))
+    ((_ ((formals e) . more) . body)
+     (receive all e (let-values more (apply (lambda formals . body) all))))))
 
 (define-syntax define-values
   (syntax-rules ()
@@ -392,10 +384,9 @@
 ;; ------------------------------------------------------------------- ports
 
 (define (call-with-port port f)
-  (call-with-values (lambda () (f port))
-    (lambda results
-      (close-port port)
-      (apply values results))))
+  (receive results (f port)
+    (close-port port)
+    (apply values results)))
 
 (define (call-with-input-file path f)
   (call-with-port (open-input-file path) f))
