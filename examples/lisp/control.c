@@ -190,14 +190,9 @@ static value condition_make(value kind, value message, value irritants) {
 
 /* A handler that returns is an error in the handlers outside of it. */
 _Noreturn static void raise_value(value object) {
-  for (;;) {
-    call_handler(object);
-    vm.dynamic.handlers = cdr(vm.dynamic.handlers);
-    object = condition_make(
-        sym("error"),
-        text("handler returned from an exception that is not continuable"),
-        cons(object, NIL));
-  }
+  call_handler(object);
+  vm.dynamic.handlers = cdr(vm.dynamic.handlers);
+  fail1("handler returned from an exception that is not continuable", object);
 }
 
 /* Where there is no stack left to call a handler only a guard can help. */
