@@ -230,7 +230,15 @@ VIEW(condition)
 VIEW(cell)
 static inline bool is_symbol(value v) { return has_type(v, TYPE_SYMBOL); }
 static inline bool is_string(value v) { return has_type(v, TYPE_STRING); }
-enum type type_of(value v);
+static inline enum type type_of(value v) {
+  if (is_fixnum(v)) return TYPE_FIXNUM;
+  if (is_pair(v)) return TYPE_PAIR;
+  if (is_object(v)) return ((const struct object *)v)->type;
+  if (is_flonum(v)) return TYPE_FLONUM;
+  if (is_character(v)) return TYPE_CHARACTER;
+  if (v == TRUE || v == FALSE) return TYPE_BOOLEAN;
+  return v == NIL ? TYPE_NIL : TYPE_SPECIAL;
+}
 
 /* --------------------------------------------------------------- memory.c */
 
@@ -338,18 +346,13 @@ struct primitive *primitive_make(const char *name, const char *signature,
 value primitive_call(const struct primitive *p, size_t n, const value *a);
 _Noreturn void arity_error(value procedure, size_t argc);
 
-/* Does an argument belong to a set of types?  Fast for fixnum and pair. */
+/* Sets of types, such as an argument must belong to. */
 #define SET(type) (1u << (type))
 #define PROCEDURES (SET(TYPE_CLOSURE) | SET(TYPE_PRIMITIVE))
 #define INTEGERS (SET(TYPE_FIXNUM) | SET(TYPE_BIGNUM))
 #define NUMBERS (INTEGERS | SET(TYPE_FLONUM))
 static inline bool type_fits(value v, uint32_t set) {
-  if (set == UINT32_MAX) return true;
-  enum type type = is_fixnum(v)   ? TYPE_FIXNUM
-                   : is_pair(v)   ? TYPE_PAIR
-                   : is_object(v) ? (enum type)((struct object *)v)->type
-                                  : type_of(v);
-  return set >> type & 1;
+  return set == UINT32_MAX || set >> type_of(v) & 1;
 }
 
 /* --------------------------------------------------- expand.c, compile.c */
@@ -519,7 +522,6 @@ void command_line_set(int argc, char **argv);
 /* ---------------------------------------------------- lists and sequences */
 
 intptr_t list_length(value list); /* -1: not a proper list */
-value list_reverse(value list);
 value list_of(const value *items, size_t count, value tail);
 /* The length of what must be a list, for the primitive. */
 size_t list_argument(const struct primitive *self, value list);

@@ -19,7 +19,7 @@ intptr_t list_length(value list) {
   return list == NIL ? length : -1;
 }
 
-value list_reverse(value list) {
+static value list_reverse(value list) {
   value out = NIL;
   for (; is_pair(list); list = cdr(list)) out = cons(car(list), out);
   return out;

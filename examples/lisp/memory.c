@@ -42,15 +42,13 @@ value make_cell(enum type type, value first, value second) {
 }
 
 value make_sequence(enum type type, size_t length) {
-  bool atomic = type == TYPE_STRING || type == TYPE_BYTEVECTOR;
   size_t item = type == TYPE_STRING       ? sizeof(uint32_t)
                 : type == TYPE_BYTEVECTOR ? 1
                                           : sizeof(value);
-  size_t size;
-  if (__builtin_mul_overflow(length, item, &size) ||
-      __builtin_add_overflow(size, sizeof(struct vector), &size))
-    size = SIZE_MAX; /* which no allocator can give */
-  struct vector *v = atomic ? allocate_atomic(size) : allocate(size);
+  size_t size = SIZE_MAX; /* which no allocator can give */
+  if (length < SIZE_MAX / 16) size = sizeof(struct vector) + length * item;
+  struct vector *v =
+      item < sizeof(value) ? allocate_atomic(size) : allocate(size);
   v->head = (struct object){type, 0};
   v->length = length;
   return (value)v;
@@ -141,15 +139,3 @@ value intern(value name) {
 value sym(const char *name) { return intern(text(name)); }
 
 value symbols_list(void) { return hash_to_alist(symbols); }
-
-/* ------------------------------------------------------------------ types */
-
-enum type type_of(value v) {
-  if (is_fixnum(v)) return TYPE_FIXNUM;
-  if (is_flonum(v)) return TYPE_FLONUM;
-  if (is_pair(v)) return TYPE_PAIR;
-  if (is_object(v)) return ((const struct object *)v)->type;
-  if (is_character(v)) return TYPE_CHARACTER;
-  if (v == TRUE || v == FALSE) return TYPE_BOOLEAN;
-  return v == NIL ? TYPE_NIL : TYPE_SPECIAL;
-}
