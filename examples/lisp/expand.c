@@ -441,25 +441,21 @@ static struct node *expand_body(value forms, struct scope *outer) {
   return count == 0 ? n->kids[0] : n;
 }
 
+static void special_form(const char *name, special_expander *expander) {
+  struct syntax *s = make_object(TYPE_SYNTAX, sizeof *s);
+  s->special = expander;
+  symbol(sym(name))->syntax = (value)s;
+  symbol(sym(name))->builtin = (value)s;
+}
+
 void expand_init(void) {
-  static const struct {
-    const char *name;
-    struct node *(*expand)(value, struct scope *);
-  } forms[] = {
-      {"quote", expand_quote},
-      {"if", expand_if},
-      {"or", expand_or},
-      {"begin", expand_begin},
-      {"set!", expand_set},
-      {"lambda", expand_lambda},
-      {"let", expand_let},
-      {"define", expand_define},
-      {"define-syntax", expand_define_syntax},
-  };
-  for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++) {
-    struct syntax *s = make_object(TYPE_SYNTAX, sizeof *s);
-    s->special = forms[i].expand;
-    symbol(sym(forms[i].name))->syntax = (value)s;
-    symbol(sym(forms[i].name))->builtin = (value)s;
-  }
+  special_form("quote", expand_quote);
+  special_form("if", expand_if);
+  special_form("or", expand_or);
+  special_form("begin", expand_begin);
+  special_form("set!", expand_set);
+  special_form("lambda", expand_lambda);
+  special_form("let", expand_let);
+  special_form("define", expand_define);
+  special_form("define-syntax", expand_define_syntax);
 }

@@ -88,10 +88,12 @@ struct scope {
   value bindings; /* list of (identifier . variable or syntax) */
 };
 
+typedef struct node *special_expander(value form, struct scope *scope);
+
 /* A keyword: a special form, a procedure for forms, or syntax-rules. */
 struct syntax {
   struct object head; /* TYPE_SYNTAX */
-  struct node *(*special)(value form, struct scope *scope);
+  special_expander *special;
   value expander; /* a procedure from a form to a list of forms, or FALSE */
   value rules;    /* macro.c: list of (pattern . template) */
   value literals;
