@@ -8,17 +8,13 @@
 
 struct gc_pool pairs = GC_POOL(sizeof(struct pair));
 
-void *allocate(size_t size) {
-  void *block = gc_malloc(size);
+static void *sure(void *block) {
   if (UNLIKELY(!block)) fail_memory();
   return block;
 }
 
-void *allocate_atomic(size_t size) {
-  void *block = gc_malloc_atomic(size);
-  if (UNLIKELY(!block)) fail_memory();
-  return block;
-}
+void *allocate(size_t size) { return sure(gc_malloc(size)); }
+void *allocate_atomic(size_t size) { return sure(gc_malloc_atomic(size)); }
 
 value list2(value a, value b) { return cons(a, cons(b, NIL)); }
 
