@@ -299,14 +299,12 @@ PRIMITIVE(error_part, "error-object-message e", "error-object-irritants e",
                                : print_to_string(c->message, WRITE);
 }
 
-int exit_status(value code) {
-  return is_fixnum(code) ? (int)fixnum_value(code) & 255 : code == FALSE;
-}
-
-_Noreturn void exit_with(value code) {
+_Noreturn void exit_with(value code, bool at_once) {
+  int status = is_fixnum(code) ? (int)fixnum_value(code) & 255 : code == FALSE;
+  if (at_once) _exit(status);
   rewind_to(NIL);
   port_flush(current_output());
-  exit(exit_status(code));
+  exit(status);
 }
 
 /* -------------------------------------------------- values and parameters */

@@ -427,8 +427,8 @@ void condition_print(value object, value port);
 value location(value form);
 value parameter_make(const char *name, value v, value converter);
 value parameter_get(value parameter);
-int exit_status(value code);
-_Noreturn void exit_with(value code);
+/* With the exit status that the value stands for; at_once: only that. */
+_Noreturn void exit_with(value code, bool at_once);
 
 /* ---------------------------------------------------------------- stack.c */
 

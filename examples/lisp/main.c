@@ -84,7 +84,7 @@ static int run(int argc, char **argv) {
   }
   command_line_set(argc, argv);
   call_protected(load_program, argv[0], &error);
-  if (!error) exit_with(TRUE);
+  if (!error) exit_with(TRUE, false);
   port_flush(current_output());
   condition_print(error, current_error());
   return 70;

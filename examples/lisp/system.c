@@ -91,9 +91,7 @@ void command_line_set(int argc, char **argv) {
 PRIMITIVE(command_line_get, "command-line") { return command_line; }
 
 PRIMITIVE(exit_primitive, "exit |a", "emergency-exit |a") {
-  value code = n ? a[0] : TRUE;
-  if (self->variant) _exit(exit_status(code));
-  exit_with(code);
+  exit_with(n ? a[0] : TRUE, self->variant == 1);
 }
 
 PRIMITIVE(get_variable, "get-environment-variable s") {
