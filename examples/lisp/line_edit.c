@@ -36,7 +36,7 @@ static char **complete(const char *prefix, int start, int end) {
   return *prefix ? rl_completion_matches(prefix, next_name) : NULL;
 }
 
-void line_start(void) {
+static void line_start(void) {
   rl_readline_name = "gleaner-lisp";
   rl_basic_word_break_characters = " ()'`,\"";
   rl_attempted_completion_function = complete;
@@ -45,6 +45,7 @@ void line_start(void) {
 }
 
 value line_read(const char *prompt) {
+  if (!rl_attempted_completion_function) line_start();
   port_flush(current_output());
   errno = 0;
   char *line = readline(prompt);

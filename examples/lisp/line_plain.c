@@ -4,8 +4,6 @@
  */
 #include "lisp.h"
 
-void line_start(void) {}
-
 value line_read(const char *prompt) {
   port_write_text(current_output(), prompt);
   port_flush(current_output());

@@ -554,7 +554,6 @@ value hash_to_alist(value table);
 
 void repl(void);
 /* line_edit.c or line_plain.c: a line from the terminal, or END_OF_FILE. */
-void line_start(void);
 value line_read(const char *prompt);
 
 #endif /* LISP_H */

@@ -57,7 +57,6 @@ void repl(void) {
   value input = port_make(-1, PORT_INPUT | PORT_OUTPUT, FALSE);
   value error = 0;
   port(input)->more = add_line;
-  line_start();
   while (call_protected(step, &input, &error) != NIL) {
     if (!error) continue;
     port_flush(current_output());
