@@ -432,9 +432,8 @@ _Noreturn void exit_with(value code, bool at_once);
 
 /* ---------------------------------------------------------------- stack.c */
 
-#define STACK_RESERVE ((size_t)512 << 10) /* for C code, handlers, the kernel */
-void stack_grow(char **argv);
-void stack_start(void *base);
+/* base: an address in the frame of main, whose argv it is. */
+void stack_start(void *base, char **argv);
 /* handling: an overflow is, for which there is a reserve.  Was it before? */
 bool stack_limit_set(bool handling);
 bool stack_is_full(void);

@@ -94,8 +94,7 @@ int main(int argc, char **argv) {
   int first = 1;
   for (; first < argc && strncmp(argv[first], "--", 2) == 0; first++)
     option_take(argv[first]);
-  stack_grow(argv);
+  stack_start(__builtin_frame_address(0), argv);
   setlocale(LC_CTYPE, "C.UTF-8");
-  stack_start(__builtin_frame_address(0));
   return run(argc - first, argv + first);
 }

@@ -6,7 +6,6 @@
  */
 #include "lisp.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -14,38 +13,32 @@
 /* A call of a small procedure that is no tail call takes some 140 bytes. */
 #define WANTED ((rlim_t)1 << 30)
 #define MARKER "GLEANER_LISP_STACK"
+#define RESERVE ((size_t)512 << 10) /* for C code, handlers, the kernel */
 
 char *stack_base;
 static uintptr_t lowest;  /* that frames may reach, but for handlers */
 static uintptr_t current; /* the limit now */
 
-void stack_grow(char **argv) {
-  struct rlimit limit;
-  if (getenv(MARKER) || getrlimit(RLIMIT_STACK, &limit) != 0) return;
-  rlim_t wanted = WANTED < limit.rlim_max ? WANTED : limit.rlim_max;
-  if (limit.rlim_cur != RLIM_INFINITY && limit.rlim_cur < wanted) {
-    limit.rlim_cur = wanted;
-    if (setrlimit(RLIMIT_STACK, &limit) != 0) return;
+static rlim_t smaller(rlim_t a, rlim_t b) { return a < b ? a : b; }
+
+void stack_start(void *base, char **argv) {
+  struct rlimit limit = {(rlim_t)8 << 20, (rlim_t)8 << 20};
+  getrlimit(RLIMIT_STACK, &limit);
+  struct rlimit more = {smaller(WANTED, limit.rlim_max), limit.rlim_max};
+  if (limit.rlim_cur < more.rlim_cur && !getenv(MARKER) &&
+      setrlimit(RLIMIT_STACK, &more) == 0) {
     setenv(MARKER, "1", 1);
     execv("/proc/self/exe", argv); /* where it fails, go on with less */
   }
-}
-
-/* base: an address in main's frame. */
-void stack_start(void *base) {
-  struct rlimit limit;
-  stack_base = base;
   unsetenv(MARKER);
-  rlim_t size = (rlim_t)8 << 20;
-  if (getrlimit(RLIMIT_STACK, &limit) == 0)
-    size = limit.rlim_cur < WANTED ? limit.rlim_cur : WANTED;
-  lowest = (uintptr_t)base - (size_t)size + STACK_RESERVE;
+  stack_base = base;
+  lowest = (uintptr_t)base - smaller(WANTED, limit.rlim_cur) + RESERVE;
   stack_limit_set(false);
 }
 
 bool stack_limit_set(bool handling) {
   bool was_handling = current < lowest;
-  current = handling ? lowest - STACK_RESERVE / 2 : lowest;
+  current = handling ? lowest - RESERVE / 2 : lowest;
   vm.stack_limit = vm.interrupted || vm.steps ? UINTPTR_MAX : current;
   return was_handling;
 }
