@@ -180,11 +180,9 @@ static value call_handler(value object) {
 }
 
 static value condition_make(value kind, value message, value irritants) {
-  struct condition *c = make_object(TYPE_CONDITION, sizeof *c);
-  c->kind = kind;
-  c->message = message;
-  c->irritants = irritants;
-  c->where = vm.where;
+  struct condition *c = allocate(sizeof *c);
+  *c = (struct condition){
+      {TYPE_CONDITION, 0}, kind, message, irritants, vm.where};
   return (value)c;
 }
 

@@ -101,7 +101,7 @@ value lookup(struct scope *scope, value identifier) {
   }
   struct symbol *s = symbol(identifier);
   if (scope == &builtins && s->builtin) return s->builtin;
-  return s->syntax != FALSE ? s->syntax : identifier;
+  return s->syntax ? s->syntax : identifier;
 }
 
 static void scope_bind(struct scope *scope, value identifier, value meaning) {
@@ -110,8 +110,7 @@ static void scope_bind(struct scope *scope, value identifier, value meaning) {
 
 static struct scope *scope_make(struct scope *outer) {
   struct scope *scope = allocate(sizeof *scope);
-  scope->outer = outer;
-  scope->bindings = NIL;
+  *scope = (struct scope){outer, NIL};
   return scope;
 }
 
@@ -236,8 +235,7 @@ static struct node *expand_items(enum kind kind, value items,
 
 /* ----------------------------------------------------------- special forms */
 
-static struct node *expand_quote(value form, struct scope *scope) {
-  (void)scope;
+static struct node *expand_quote(value form, struct scope *scope UNUSED) {
   if (list_length(form) != 2) syntax_error("bad syntax", form);
   return constant(strip(cadr(form)));
 }
@@ -370,7 +368,7 @@ static struct node *expand_define(value form, struct scope *scope) {
   struct list_builder items = {NIL, NIL};
   scan_define(form, scope_make(NULL), &items);
   value name = variable(car(car(items.first)))->name;
-  symbol(name)->syntax = FALSE;
+  symbol(name)->syntax = 0;
   struct node *n = node_make(DEFINE, name, 1);
   n->kids[0] = expand(cdr(car(items.first)), NULL);
   name_lambda(n->kids[0], name);

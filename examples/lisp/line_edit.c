@@ -21,7 +21,7 @@ static char *next_name(const char *prefix, int given) {
   for (; untried != NIL; untried = cdr(untried)) {
     const struct symbol *s = symbol(cdr(car(untried)));
     char *name = utf8_from_string(s->name, NULL);
-    if (s->global == UNBOUND && s->syntax == FALSE) continue;
+    if (s->global == UNBOUND && !s->syntax) continue;
     if (name[0] == '%' || strncmp(name, prefix, strlen(prefix)) != 0) continue;
     untried = cdr(untried);
     return strdup(name);
@@ -29,9 +29,7 @@ static char *next_name(const char *prefix, int given) {
   return NULL;
 }
 
-static char **complete(const char *prefix, int start, int end) {
-  (void)start;
-  (void)end;
+static char **complete(const char *prefix, int start UNUSED, int end UNUSED) {
   rl_attempted_completion_over = 1; /* no names of files instead */
   return *prefix ? rl_completion_matches(prefix, next_name) : NULL;
 }

@@ -176,8 +176,8 @@ struct symbol {
   struct object head;
   value name;    /* string */
   value global;  /* value of the global variable, or UNBOUND */
-  value syntax;  /* macro or special form of this name, or FALSE */
-  value builtin; /* primitive or special form it named at the start */
+  value syntax;  /* macro or special form of this name, or 0 */
+  value builtin; /* primitive or special form it named at the start, or 0 */
   bool inlined;  /* compile.c has relied on the primitive it names */
 };
 /* Strings, vectors and bytevectors have their length and items in one place. */

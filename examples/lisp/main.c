@@ -60,8 +60,7 @@ static void option_take(const char *argument) {
   }
 }
 
-static void interrupt(int signal) {
-  (void)signal;
+static void interrupt(int signal UNUSED) {
   vm.interrupted = true;
   vm.stack_limit = UINTPTR_MAX;
 }

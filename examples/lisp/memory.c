@@ -31,9 +31,8 @@ value flonum_box(double number) {
 }
 
 value make_cell(enum type type, value first, value second) {
-  struct cell *c = make_object(type, sizeof *c);
-  c->first = first;
-  c->second = second;
+  struct cell *c = allocate(sizeof *c);
+  *c = (struct cell){{type, 0}, first, second};
   return (value)c;
 }
 
@@ -124,10 +123,8 @@ value intern(value name) {
   value copy = make_sequence(TYPE_STRING, length);
   memcpy(string(copy)->chars, string(name)->chars, 4 * length);
   string(copy)->head.flags = FLAG_LITERAL;
-  struct symbol *s = make_object(TYPE_SYMBOL, sizeof *s);
-  s->name = copy;
-  s->global = UNBOUND;
-  s->syntax = FALSE;
+  struct symbol *s = allocate(sizeof *s);
+  *s = (struct symbol){{TYPE_SYMBOL, 0}, copy, UNBOUND, 0, 0, false};
   hash_put(symbols, copy, (value)s);
   return (value)s;
 }
