@@ -226,6 +226,7 @@ struct node *expand(value form, struct scope *scope) {
 static struct node *expand_items(enum kind kind, value items,
                                  struct scope *scope) {
   size_t count = form_length(items, 0);
+  if (count == 0) return constant(kind == OR ? FALSE : UNSPECIFIED);
   if (count == 1) return expand(car(items), scope);
   struct node *n = node_make(kind, 0, count);
   for (size_t i = 0; i < count; i++, items = cdr(items))
@@ -253,12 +254,10 @@ static struct node *expand_if(value form, struct scope *scope) {
 }
 
 static struct node *expand_or(value form, struct scope *scope) {
-  if (form_length(form, 1) == 1) return constant(FALSE);
   return expand_items(OR, cdr(form), scope);
 }
 
 static struct node *expand_begin(value form, struct scope *scope) {
-  if (form_length(form, 1) == 1) return constant(UNSPECIFIED);
   return expand_items(SEQUENCE, cdr(form), scope);
 }
 
@@ -433,9 +432,7 @@ static struct node *expand_body(value forms, struct scope *outer) {
     n->kids[at] = expand_definition(i, scope);
   }
   for (; i != NIL; i = cdr(i)) list_add(&last, cdr(car(i)));
-  n->kids[count] = last.first == NIL
-                       ? constant(UNSPECIFIED)
-                       : expand_items(SEQUENCE, last.first, scope);
+  n->kids[count] = expand_items(SEQUENCE, last.first, scope);
   return count == 0 ? n->kids[0] : n;
 }
 
