@@ -247,11 +247,13 @@ static __attribute__((noinline)) value guard_run(struct guard *g,
   return v;
 }
 
-value call_protected(value (*body)(void *data), void *data, value *error) {
+value call_reporting(value (*body)(void *data), void *data) {
   struct guard *g = make_object(TYPE_GUARD, sizeof *g);
   value v = guard_run(g, body, data);
-  *error = g->object;
-  return v;
+  if (v) return v;
+  port_flush(current_output());
+  condition_print(g->object, current_error());
+  return 0;
 }
 
 static value run_thunk(void *data) { return apply0(*(value *)data); }

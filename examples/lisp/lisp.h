@@ -422,7 +422,8 @@ _Noreturn void fail1(const char *message, value irritant);
 _Noreturn void fail_kind(const char *kind, const char *message,
                          value irritants);
 _Noreturn void raise_overflow(bool to_guard);
-value call_protected(value (*body)(void *data), void *data, value *error);
+/* The value of body, or 0 after printing what it raised. */
+value call_reporting(value (*body)(void *data), void *data);
 void condition_print(value object, value port);
 value location(value form);
 value parameter_make(const char *name, value v, value converter);

@@ -68,7 +68,6 @@ static void interrupt(int signal UNUSED) {
 static value load_program(void *path) { return load_file(text(path)); }
 
 static int run(int argc, char **argv) {
-  value error;
   if (no_collector) gc_disable();
   bignum_init();
   ports_init();
@@ -82,10 +81,7 @@ static int run(int argc, char **argv) {
     return 0;
   }
   command_line_set(argc, argv);
-  call_protected(load_program, argv[0], &error);
-  if (!error) exit_with(TRUE, false);
-  port_flush(current_output());
-  condition_print(error, current_error());
+  if (call_reporting(load_program, argv[0])) exit_with(TRUE, false);
   return 70;
 }
 

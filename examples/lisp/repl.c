@@ -55,13 +55,9 @@ static value step(void *input) {
 
 void repl(void) {
   value input = port_make(-1, PORT_INPUT | PORT_OUTPUT, FALSE);
-  value error = 0;
+  value v;
   port(input)->more = add_line;
-  while (call_protected(step, &input, &error) != NIL) {
-    if (!error) continue;
-    port_flush(current_output());
-    condition_print(error, current_error());
-    port(input)->start = port(input)->end;
-  }
+  while ((v = call_reporting(step, &input)) != NIL)
+    if (!v) port(input)->start = port(input)->end;
   port_write(current_output(), '\n');
 }
