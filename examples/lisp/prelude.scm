@@ -195,25 +195,23 @@
 
 ;; ------------------------------------------------------------------- lists
 
-(define (%check-end who rest)
-  (if (not (null? rest))
+(define (%end-of who rest)
+  (if (null? rest)
+      '()
       (error (string-append who ": not a list") rest)))
 
 ;; Recursion makes no garbage, but a long list must not take a deep stack.
 (define (%map-on f l depth)
   (if (pair? l)
-      (if (= depth 0)
-          (let loop ((l l) (out '()))
-            (if (pair? l)
-                (loop (cdr l) (cons (f (car l)) out))
-                (begin
-                  (%check-end "map" l)
-                  (reverse out))))
+      (if (> depth 0)
           (let ((first (f (car l))))
-            (cons first (%map-on f (cdr l) (- depth 1)))))
-      (begin
-        (%check-end "map" l)
-        '())))
+            (cons first (%map-on f (cdr l) (- depth 1))))
+          (let loop ((l l) (out '()))
+            (cond ((pair? l) (loop (cdr l) (cons (f (car l)) out)))
+                  (else
+                   (%end-of "map" l)
+                   (reverse out)))))
+      (%end-of "map" l)))
 
 (define (%map1 f list)
   (%map-on f list 1000))
@@ -232,18 +230,16 @@
 
 (define (%for-each1 f list)
   (let loop ((l list))
-    (if (pair? l)
-        (begin
-          (f (car l))
-          (loop (cdr l)))
-        (%check-end "for-each" l))))
+    (cond ((pair? l)
+           (f (car l))
+           (loop (cdr l)))
+          ((not (null? l)) (%end-of "for-each" l)))))
 
 (define (for-each f list . more)
   (let loop ((lists (cons list more)))
-    (if (%all-pairs? lists)
-        (begin
-          (apply f (%map1 car lists))
-          (loop (%map1 cdr lists))))))
+    (when (%all-pairs? lists)
+      (apply f (%map1 car lists))
+      (loop (%map1 cdr lists)))))
 (set! for-each (%case-lambda %for-each1 for-each))
 
 (define (make-list k . fill)
@@ -375,10 +371,9 @@
 (define (vector-for-each f vector . more)
   (if (null? more)
       (let loop ((i 0))
-        (if (< i (vector-length vector))
-            (begin
-              (f (vector-ref vector i))
-              (loop (+ i 1)))))
+        (when (< i (vector-length vector))
+          (f (vector-ref vector i))
+          (loop (+ i 1))))
       (apply for-each f (vector->list vector) (%map1 vector->list more))))
 
 ;; ------------------------------------------------------------------- ports
