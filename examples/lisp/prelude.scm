@@ -195,23 +195,25 @@
 
 ;; ------------------------------------------------------------------- lists
 
-(define (%end-of who rest)
-  (if (null? rest)
-      '()
+(define (%check-end who rest)
+  (if (not (null? rest))
       (error (string-append who ": not a list") rest)))
 
 ;; Recursion makes no garbage, but a long list must not take a deep stack.
 (define (%map-on f l depth)
   (if (pair? l)
-      (if (> depth 0)
-          (let ((first (f (car l))))
-            (cons first (%map-on f (cdr l) (- depth 1))))
+      (if (= depth 0)
           (let loop ((l l) (out '()))
-            (cond ((pair? l) (loop (cdr l) (cons (f (car l)) out)))
-                  (else
-                   (%end-of "map" l)
-                   (reverse out)))))
-      (%end-of "map" l)))
+            (if (pair? l)
+                (loop (cdr l) (cons (f (car l)) out))
+                (begin
+                  (%check-end "map" l)
+                  (reverse out))))
+          (let ((first (f (car l))))
+            (cons first (%map-on f (cdr l) (- depth 1)))))
+      (begin
+        (%check-end "map" l)
+        '())))
 
 (define (%map1 f list)
   (%map-on f list 1000))
@@ -233,7 +235,7 @@
     (cond ((pair? l)
            (f (car l))
            (loop (cdr l)))
-          ((not (null? l)) (%end-of "for-each" l)))))
+          (else (%check-end "for-each" l)))))
 
 (define (for-each f list . more)
   (let loop ((lists (cons list more)))
