@@ -29,8 +29,6 @@ static size_t digits_max(void) {
   return vm.steps ? (size_t)1 << 12 : (size_t)1 << 24;
 }
 
-static void *gmp_allocate(size_t size) { return allocate(size); }
-
 static void *gmp_reallocate(void *block, size_t old_size, size_t size) {
   (void)old_size;
   void *moved = gc_realloc(block, size);
@@ -44,7 +42,7 @@ static void gmp_free(void *block, size_t size) {
 }
 
 void bignum_init(void) {
-  mp_set_memory_functions(gmp_allocate, gmp_reallocate, gmp_free);
+  mp_set_memory_functions(allocate, gmp_reallocate, gmp_free);
 }
 
 /* An operand; a fixnum becomes an mpz_t whose only digit is in limb. */
@@ -63,7 +61,7 @@ static mpz_srcptr operand(value v, mpz_t z, mp_limb_t *limb) {
 /* The number as a value: a fixnum where it is small enough.  Clears z. */
 static value finish(mpz_t z) {
   long n = mpz_get_si(z);
-  if (mpz_fits_slong_p(z) && n >= FIXNUM_MIN && n <= FIXNUM_MAX) {
+  if (mpz_fits_slong_p(z) && fits_fixnum(n)) {
     mpz_clear(z);
     return fixnum(n);
   }
@@ -89,13 +87,12 @@ value big_arithmetic(enum big_operation operation, value a, value b) {
   return finish(z);
 }
 
-void big_square_root(value a, value *root, value *rest) {
+value big_square_root(value a) {
   OPERAND(x, a);
-  mpz_t r, s;
-  mpz_inits(r, s, NULL);
-  mpz_sqrtrem(r, s, x);
-  *root = finish(r);
-  *rest = finish(s);
+  mpz_t z;
+  mpz_init(z);
+  mpz_sqrt(z, x);
+  return finish(z);
 }
 
 int big_compare(value a, value b) {
@@ -121,12 +118,6 @@ double big_to_double(value a) {
 value big_from_double(double number) {
   mpz_t z;
   mpz_init_set_d(z, number);
-  return finish(z);
-}
-
-value big_from_int64(int64_t n) {
-  mpz_t z;
-  mpz_init_set_si(z, n);
   return finish(z);
 }
 

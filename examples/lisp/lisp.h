@@ -62,8 +62,9 @@ static inline bool are_fixnums(value a, value b) {
   return (((a - 1) | (b - 1)) & 3) == 0;
 }
 static inline value fixnum_from_size(size_t n) { return fixnum((intptr_t)n); }
-/* An integer that may be too large for a fixnum. */
-value integer_from_int64(int64_t n);
+static inline bool fits_fixnum(intptr_t n) {
+  return n >= FIXNUM_MIN && n <= FIXNUM_MAX;
+}
 
 /* Characters. */
 static inline value character(uint32_t code) {
@@ -456,10 +457,9 @@ int big_compare(value a, value b);
 int big_sign(value a);
 double big_to_double(value a);
 value big_from_double(double number);
-value big_from_int64(int64_t n);
 value big_parse(const char *text, unsigned radix);
 value big_format(value a, unsigned radix);
-void big_square_root(value a, value *root, value *rest);
+value big_square_root(value a); /* rounded down */
 size_t big_hash(value a);
 
 /* ------------------------------------------------------------ read, print */

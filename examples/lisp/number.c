@@ -11,10 +11,6 @@
 
 static bool is_number(value v) { return type_fits(v, NUMBERS); }
 
-value integer_from_int64(int64_t n) {
-  return n >= FIXNUM_MIN && n <= FIXNUM_MAX ? fixnum(n) : big_from_int64(n);
-}
-
 double number_to_double(value v) {
   if (is_flonum(v)) return flonum_value(v);
   return is_fixnum(v) ? (double)fixnum_value(v) : big_to_double(v);
@@ -36,10 +32,11 @@ static int number_compare(value a, value b);
 
 #define ARITHMETIC(name, operator, big)                                        \
   static value number_##name(value a, value b) {                               \
-    int64_t exact;                                                             \
-    if (are_fixnums(a, b) && !__builtin_##name##_overflow(                     \
-                                 fixnum_value(a), fixnum_value(b), &exact))    \
-      return integer_from_int64(exact);                                        \
+    intptr_t n;                                                                \
+    if (are_fixnums(a, b) &&                                                   \
+        !__builtin_##name##_overflow(fixnum_value(a), fixnum_value(b), &n) &&  \
+        fits_fixnum(n))                                                        \
+      return fixnum(n);                                                        \
     if (is_flonum(a) || is_flonum(b))                                          \
       return flonum(number_to_double(a) operator number_to_double(b));         \
     return big_arithmetic(big, a, b);                                          \
@@ -56,6 +53,11 @@ static int sign(value v) {
 
 static value negated(value v) { return number_sub(fixnum(0), v); }
 
+static value absolute(value v) {
+  if (is_flonum(v)) return flonum(fabs(flonum_value(v)));
+  return sign(v) < 0 ? negated(v) : v;
+}
+
 static void check_division(value a, value b) {
   if (!is_integer(a) || !is_integer(b))
     fail("integer division of what is no integer", list2(a, b));
@@ -65,8 +67,10 @@ static void check_division(value a, value b) {
 /* Rounded towards zero. */
 static value number_quotient(value a, value b) {
   check_division(a, b);
-  if (are_fixnums(a, b))
-    return integer_from_int64(fixnum_value(a) / fixnum_value(b));
+  if (are_fixnums(a, b)) {
+    if (b == fixnum(-1)) return negated(a); /* which may not fit */
+    return fixnum(fixnum_value(a) / fixnum_value(b));
+  }
   if (is_flonum(a) || is_flonum(b))
     return flonum(trunc(number_to_double(a) / number_to_double(b)));
   return big_arithmetic(BIG_QUO, a, b);
@@ -88,9 +92,9 @@ static value modulo(value a, value b) {
 }
 
 static value floor_quotient(value a, value b) {
-  bool crossed = sign(number_remainder(a, b)) * sign(b) < 0;
   value quotient = number_quotient(a, b);
-  return crossed ? number_sub(quotient, fixnum(1)) : quotient;
+  bool crossed = sign(number_remainder(a, b)) * sign(b) < 0;
+  return number_sub(quotient, fixnum(crossed));
 }
 
 value number_divide(value a, value b) {
@@ -107,13 +111,12 @@ static value gcd(value a, value b) {
     a = b;
     b = rest;
   }
-  return sign(a) < 0 ? negated(a) : a;
+  return absolute(a);
 }
 
 static value lcm(value a, value b) {
   if (sign(a) == 0 || sign(b) == 0) return fixnum(0);
-  value product = number_mul(number_quotient(a, gcd(a, b)), b);
-  return sign(product) < 0 ? negated(product) : product;
+  return absolute(number_mul(number_quotient(a, gcd(a, b)), b));
 }
 
 static value power(value base, value exponent) {
@@ -121,13 +124,11 @@ static value power(value base, value exponent) {
     return flonum(pow(number_to_double(base), number_to_double(exponent)));
   if (sign(exponent) < 0)
     return number_divide(fixnum(1), power(base, negated(exponent)));
-  if (base == fixnum(1) || base == fixnum(0))
-    return exponent == fixnum(0) ? fixnum(1) : base;
-  if (base == fixnum(-1))
-    return number_remainder(exponent, fixnum(2)) == fixnum(0) ? fixnum(1)
-                                                              : base;
-  if (number_compare(exponent, fixnum(1 << 30)) > 0)
-    fail1("expt: too large", exponent);
+  if (number_compare(exponent, fixnum(1 << 30)) > 0) {
+    if (number_compare(absolute(base), fixnum(1)) > 0)
+      fail1("expt: too large", exponent);
+    exponent = number_add(number_remainder(exponent, fixnum(2)), fixnum(2));
+  }
   value result = fixnum(1);
   for (intptr_t n = fixnum_value(exponent);; base = number_mul(base, base)) {
     if (n & 1) result = number_mul(result, base);
@@ -172,27 +173,21 @@ static value smaller(value a, value b) { return choose(a, b, -1); }
 
 /* -------------------------------------------------- primitives by families */
 
+typedef value operation(value a, value b);
+
 /* From left to right; a lone argument is joined to what 0, or 1, is. */
 PRIMITIVE(fold, "* n*", "/ nn*", "lcm n*", "+ n*", "- nn*", "gcd n*", "max nn*",
           "min nn*", "quotient nn", "truncate-quotient nn", "remainder nn",
           "truncate-remainder nn", "modulo nn", "floor-remainder nn",
           "floor-quotient nn", "expt nn") {
-  static value (*const operations[])(value, value) = {number_mul,
-                                                      number_divide,
-                                                      lcm,
-                                                      number_add,
-                                                      number_sub,
-                                                      gcd,
-                                                      larger,
-                                                      smaller,
-                                                      number_quotient,
-                                                      number_quotient,
-                                                      number_remainder,
-                                                      number_remainder,
-                                                      modulo,
-                                                      modulo,
-                                                      floor_quotient,
-                                                      power};
+  static operation *const operations[] = {
+      number_mul,      number_divide,    lcm,
+      number_add,      number_sub,       gcd,
+      larger,          smaller,          number_quotient,
+      number_quotient, number_remainder, number_remainder,
+      modulo,          modulo,           floor_quotient,
+      power,
+  };
   bool is_lone = n < 2 && self->variant < 6;
   value result = is_lone ? fixnum(self->variant < 3) : a[0];
   for (size_t i = !is_lone; i < n; i++)
@@ -206,25 +201,28 @@ PRIMITIVE(are_ordered, "< nn*", "= nn*", "<= nn*", "> nn*", ">= nn*") {
   return TRUE;
 }
 
-enum { ZERO, PLUS, MINUS, FINITE, INFINITE, NO_NUMBER, RATIONAL, INTEGER, ODD };
+PRIMITIVE(has_sign, "negative? n", "zero? n", "positive? n") {
+  return boolean(number_compare(a[0], fixnum(0)) == (int)self->variant - 1);
+}
 
-PRIMITIVE(number_is, "zero? n", "positive? n", "negative? n", "finite? n",
-          "infinite? n", "nan? n", "rational? a", "integer? a", "odd? n",
-          "even? n") {
+PRIMITIVE(has_parity, "even? n", "odd? n") {
+  bool is_odd = sign(number_remainder(a[0], fixnum(2))) != 0;
+  return boolean(is_odd == self->variant);
+}
+
+PRIMITIVE(is_whole, "integer? a") {
+  return boolean(is_number(a[0]) && is_integer(a[0]));
+}
+
+PRIMITIVE(is_finite, "finite? n", "rational? a") {
+  if (is_flonum(a[0])) return boolean(isfinite(flonum_value(a[0])));
+  return boolean(is_number(a[0]));
+}
+
+PRIMITIVE(is_class, "nan? n", "infinite? n") {
+  static const int classes[] = {FP_NAN, FP_INFINITE};
   double d = is_flonum(a[0]) ? flonum_value(a[0]) : 0;
-  switch (self->variant) {
-    case ZERO: return boolean(sign(a[0]) == 0 && !isnan(d));
-    case PLUS: return boolean(sign(a[0]) > 0);
-    case MINUS: return boolean(sign(a[0]) < 0);
-    case FINITE: return boolean(isfinite(d));
-    case INFINITE: return boolean(isinf(d));
-    case NO_NUMBER: return boolean(isnan(d));
-    case RATIONAL: return boolean(is_number(a[0]) && isfinite(d));
-    case INTEGER: return boolean(is_number(a[0]) && is_integer(a[0]));
-    default:
-      return boolean((sign(number_remainder(a[0], fixnum(2))) != 0) ==
-                     (self->variant == ODD));
-  }
+  return boolean(fpclassify(d) == classes[self->variant]);
 }
 
 PRIMITIVE(of_double, "exp n", "sin n", "cos n", "tan n", "asin n", "acos n") {
@@ -249,38 +247,34 @@ PRIMITIVE(to_exact, "exact n", "inexact->exact n") {
 
 PRIMITIVE(to_inexact, "inexact n", "exact->inexact n") { return inexact(a[0]); }
 
-PRIMITIVE(absolute, "abs n", "magnitude n") {
-  if (is_flonum(a[0])) return flonum(fabs(flonum_value(a[0])));
-  return sign(a[0]) < 0 ? negated(a[0]) : a[0];
-}
+PRIMITIVE(magnitude, "abs n", "magnitude n") { return absolute(a[0]); }
 
 PRIMITIVE(square, "square n") { return number_mul(a[0], a[0]); }
 
-/* The largest integer whose square is not above v, and the difference. */
-static void square_root(value v, value *root, value *rest) {
-  if (!is_fixnum(v)) {
-    big_square_root(v, root, rest);
-    return;
-  }
-  intptr_t n = fixnum_value(v);
-  intptr_t r = (intptr_t)sqrt((double)n);
-  while (r * r > n) r--;
-  while ((r + 1) * (r + 1) <= n) r++;
-  *root = fixnum(r);
-  *rest = fixnum(n - r * r);
+/* Rounded down. */
+static value square_root(value v) {
+  if (!is_fixnum(v)) return big_square_root(v);
+  intptr_t n = fixnum_value(v), root = (intptr_t)sqrt((double)n);
+  while (root * root > n) root--;
+  while ((root + 1) * (root + 1) <= n) root++;
+  return fixnum(root);
 }
 
 PRIMITIVE(exact_integer_sqrt, "exact-integer-sqrt z") {
-  struct vector *parts = vector(make_sequence(TYPE_VALUES, 2));
   if (sign(a[0]) < 0) fail1("exact-integer-sqrt: negative", a[0]);
-  square_root(a[0], &parts->items[0], &parts->items[1]);
+  struct vector *parts = vector(make_sequence(TYPE_VALUES, 2));
+  value root = square_root(a[0]);
+  parts->items[0] = root;
+  parts->items[1] = number_sub(a[0], number_mul(root, root));
   return (value)parts;
 }
 
 PRIMITIVE(sqrt_primitive, "sqrt n") {
-  value root, rest = FALSE;
-  if (!is_flonum(a[0]) && sign(a[0]) >= 0) square_root(a[0], &root, &rest);
-  return rest == fixnum(0) ? root : flonum(sqrt(number_to_double(a[0])));
+  if (!is_flonum(a[0]) && sign(a[0]) >= 0) {
+    value root = square_root(a[0]);
+    if (number_compare(number_mul(root, root), a[0]) == 0) return root;
+  }
+  return flonum(sqrt(number_to_double(a[0])));
 }
 
 PRIMITIVE(log_primitive, "log n|n") {

@@ -18,59 +18,41 @@ static unsigned digit_of(char c) {
   return c >= 'a' && c <= 'z' ? (unsigned)(c - 'a' + 10) : 99;
 }
 
-static const char *skip_sign(const char *s) {
-  return *s == '+' || *s == '-' ? s + 1 : s;
-}
-
-static const char *skip_digits(const char *s, unsigned radix) {
-  while (digit_of(*s) < radix) s++;
-  return s;
-}
-
-/* The integer between start and end, which has a digit and nothing else. */
-static value integer_parse(const char *start, const char *end, unsigned radix) {
-  char *digits = gc_strndup(start, (size_t)(end - start));
-  if (!digits) fail_memory();
+/* The integer that the whole text is, or FALSE. */
+static value integer_parse(const char *s, unsigned radix) {
+  const char *digits = *s == '+' || *s == '-' ? s + 1 : s;
+  const char *end = digits;
+  while (digit_of(*end) < radix) end++;
+  if (end == digits || *end) return FALSE;
   errno = 0;
-  long long n = strtoll(digits, NULL, (int)radix);
-  if (errno != ERANGE) return integer_from_int64(n);
-  return big_parse(*digits == '+' ? digits + 1 : digits, radix);
+  long n = strtol(s, NULL, (int)radix);
+  if (!errno && fits_fixnum(n)) return fixnum(n);
+  return big_parse(*s == '+' ? digits : s, radix);
 }
 
-static bool is_decimal(const char *s) {
-  const char *whole = skip_sign(s);
-  const char *end = skip_digits(whole, 10);
-  bool has_digit = end > whole;
-  if (*end == '.') {
-    const char *fraction = end + 1;
-    end = skip_digits(fraction, 10);
-    has_digit |= end > fraction;
-  }
-  if (has_digit && (*end | 32) == 'e') {
-    const char *exponent = skip_sign(end + 1);
-    end = skip_digits(exponent, 10);
-    has_digit = end > exponent;
-  }
-  return has_digit && !*end;
+/* There are no rationals, see number.c. */
+static value fraction_parse(const char *s, const char *slash, unsigned radix) {
+  if (digit_of(slash[1]) >= radix) return FALSE; /* or a sign */
+  char *numerator = gc_strndup(s, (size_t)(slash - s));
+  if (!numerator) fail_memory();
+  value over = integer_parse(numerator, radix);
+  value under = integer_parse(slash + 1, radix);
+  if (over == FALSE || under == FALSE || under == fixnum(0)) return FALSE;
+  return number_divide(over, under);
 }
 
 static value real_parse(const char *s, unsigned radix) {
-  const char *start = skip_sign(s);
-  const char *end = skip_digits(start, radix);
-  if (end > start && !*end) return integer_parse(s, end, radix);
-  if (end > start && *end == '/') { /* there are no rationals, see number.c */
-    const char *last = skip_digits(end + 1, radix);
-    if (last == end + 1 || *last) return FALSE;
-    value over = integer_parse(s, end, radix);
-    value under = integer_parse(end + 1, last, radix);
-    if (under == fixnum(0)) return FALSE;
-    return number_divide(over, under);
-  }
-  if (radix == 10 && is_decimal(s)) return flonum(strtod(s, NULL));
-  if (start > s && strcmp(start, "inf.0") == 0)
-    return flonum(*s == '-' ? -INFINITY : INFINITY);
-  if (start > s && strcmp(start, "nan.0") == 0) return flonum(NAN);
-  return FALSE;
+  const char *slash = strchr(s, '/');
+  if (slash) return fraction_parse(s, slash, radix);
+  value integer = integer_parse(s, radix);
+  if (integer != FALSE) return integer;
+  if (strcmp(s, "+inf.0") == 0) return flonum(INFINITY);
+  if (strcmp(s, "-inf.0") == 0) return flonum(-INFINITY);
+  if (strcmp(s, "+nan.0") == 0 || strcmp(s, "-nan.0") == 0) return flonum(NAN);
+  if (radix != 10 || s[strspn(s, "+-.0123456789eE")]) return FALSE;
+  char *end;
+  double number = strtod(s, &end);
+  return end > s && !*end ? flonum(number) : FALSE;
 }
 
 value number_parse(const char *s, unsigned radix) {
@@ -98,21 +80,20 @@ value number_parse(const char *s, unsigned radix) {
 /* --------------------------------------------------------------- formatting */
 
 /* The shortest decimal that reads back as the same number. */
-static size_t double_format(double number, char *out, size_t size) {
-  if (isnan(number)) return (size_t)snprintf(out, size, "+nan.0");
-  if (isinf(number))
-    return (size_t)snprintf(out, size, number < 0 ? "-inf.0" : "+inf.0");
+static value double_format(double number) {
+  if (isnan(number)) return text("+nan.0");
+  if (isinf(number)) return text(number < 0 ? "-inf.0" : "+inf.0");
+  char out[40];
   for (int digits = 15; digits <= 17; digits++) {
-    snprintf(out, size, "%.*g", digits, number);
+    snprintf(out, sizeof out, "%.*g", digits, number);
     if (strtod(out, NULL) == number) break;
   }
   char *exponent = strchr(out, 'e');
-  if (!exponent && !strchr(out, '.')) strcat(out, ".0");
-  if (exponent) { /* e+05 becomes e5 */
-    long power = strtol(exponent + 1, NULL, 10);
-    snprintf(exponent, size - (size_t)(exponent - out), "e%ld", power);
-  }
-  return strlen(out);
+  if (exponent) /* e+05 becomes e5 */
+    sprintf(exponent, "e%d", atoi(exponent + 1));
+  else if (!strchr(out, '.'))
+    strcat(out, ".0");
+  return text(out);
 }
 
 static value fixnum_format(intptr_t n, unsigned radix) {
@@ -128,8 +109,7 @@ static value fixnum_format(intptr_t n, unsigned radix) {
 }
 
 value number_format(value v, unsigned radix) {
-  char out[40];
-  if (is_fixnum(v)) return fixnum_format(fixnum_value(v), radix);
-  if (!is_flonum(v)) return big_format(v, radix);
-  return make_string_utf8(out, double_format(flonum_value(v), out, sizeof out));
+  if (is_flonum(v)) return double_format(flonum_value(v));
+  return is_fixnum(v) ? fixnum_format(fixnum_value(v), radix)
+                      : big_format(v, radix);
 }

@@ -118,9 +118,7 @@ int64_t clock_ns(void) {
   return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
-PRIMITIVE(current_jiffy, "current-jiffy") {
-  return integer_from_int64(clock_ns());
-}
+PRIMITIVE(current_jiffy, "current-jiffy") { return fixnum(clock_ns()); }
 
 PRIMITIVE(jiffies, "jiffies-per-second") { return fixnum(1000000000); }
 
