@@ -216,30 +216,25 @@ PRIMITIVE(hash_ref, "hash-table-ref/default haa") {
   return hash_get(a[0], a[1], a[2]);
 }
 
-PRIMITIVE(hash_set, "hash-table-set! haa") {
-  hash_put(a[0], a[1], a[2]);
-  return UNSPECIFIED;
-}
+COMMAND(hash_set, "hash-table-set! haa") { hash_put(a[0], a[1], a[2]); }
 
-PRIMITIVE(hash_delete, "hash-table-delete! ha") {
+COMMAND(hash_delete, "hash-table-delete! ha") {
   struct table *t = table(a[0]);
   struct entry **link = find(t, a[1], hash_of(t, a[1]));
   if (*link) {
     *link = (*link)->next;
     t->count--;
   }
-  return UNSPECIFIED;
 }
 
 PRIMITIVE(hash_size, "hash-table-size h") {
   return fixnum_from_size(table(a[0])->count);
 }
 
-PRIMITIVE(hash_clear, "hash-table-clear! h") {
+COMMAND(hash_clear, "hash-table-clear! h") {
   struct table *t = table(a[0]);
   memset(t->buckets, 0, t->size * sizeof *t->buckets);
   t->count = 0;
-  return UNSPECIFIED;
 }
 
 PRIMITIVE(to_alist, "hash-table->alist h") { return hash_to_alist(a[0]); }

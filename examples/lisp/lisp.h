@@ -322,15 +322,23 @@ struct family {
   const char *const *names;
 };
 #define UNUSED __attribute__((unused))
-#define FUNCTION(id)                                                           \
-  static value id(const value *a UNUSED, size_t n UNUSED,                      \
-                  const struct primitive *self UNUSED)
+#define ARGUMENTS                                                              \
+  const value *a UNUSED, size_t n UNUSED, const struct primitive *self UNUSED
+#define FUNCTION(id) static value id(ARGUMENTS)
 #define PRIMITIVE(id, ...)                                                     \
   static primitive_function id;                                                \
   static const struct family family_##id                                       \
       __attribute__((used, section("primitives"), aligned(8))) = {             \
           id, (const char *const[]){__VA_ARGS__, NULL}};                       \
   FUNCTION(id)
+/* The same for what is called for its effect: the value is unspecified. */
+#define COMMAND(id, ...)                                                       \
+  static void do_##id(ARGUMENTS);                                              \
+  PRIMITIVE(id, __VA_ARGS__) {                                                 \
+    do_##id(a, n, self);                                                       \
+    return UNSPECIFIED;                                                        \
+  }                                                                            \
+  static void do_##id(ARGUMENTS)
 
 /*
  * For comparisons, declared in the order < = <= > >= : is it so, where the
@@ -346,6 +354,9 @@ struct primitive *primitive_make(const char *name, const char *signature,
                                  primitive_function *call, value data);
 value primitive_call(const struct primitive *p, size_t n, const value *a);
 _Noreturn void arity_error(value procedure, size_t argc);
+/* The error "NAME: message", of that primitive. */
+_Noreturn void fail_in(const struct primitive *self, const char *message,
+                       value irritants);
 
 /* Sets of types, such as an argument must belong to. */
 #define SET(type) (1u << (type))
@@ -523,7 +534,7 @@ void command_line_set(int argc, char **argv);
 
 intptr_t list_length(value list); /* -1: not a proper list */
 value list_of(const value *items, size_t count, value tail);
-/* The length of what must be a list, for the primitive. */
+/* The length of what must be a list, for the primitive that was given it. */
 size_t list_argument(const struct primitive *self, value list);
 
 /* The items from start to end, which is excluded. */

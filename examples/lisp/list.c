@@ -5,8 +5,6 @@
  */
 #include "lisp.h"
 
-#include <stdio.h>
-
 /* By the tortoise and the hare, since a list may be a circle. */
 intptr_t list_length(value list) {
   intptr_t length = 0;
@@ -25,13 +23,10 @@ static value list_reverse(value list) {
   return out;
 }
 
-/* The length of what must be a list, for the primitive of that name. */
 size_t list_argument(const struct primitive *self, value list) {
   intptr_t length = list_length(list);
-  if (LIKELY(length >= 0)) return (size_t)length;
-  char message[60];
-  snprintf(message, sizeof message, "%s: not a list", self->name);
-  fail1(message, list);
+  if (UNLIKELY(length < 0)) fail_in(self, "not a list", cons(list, NIL));
+  return (size_t)length;
 }
 
 value list_of(const value *items, size_t count, value tail) {
@@ -46,9 +41,8 @@ PRIMITIVE(part, "car p", "cdr p") {
   return self->variant ? cdr(a[0]) : car(a[0]);
 }
 
-PRIMITIVE(set_part, "set-car! pa", "set-cdr! pa") {
+COMMAND(set_part, "set-car! pa", "set-cdr! pa") {
   *(self->variant ? &pair(a[0])->cdr : &pair(a[0])->car) = a[1];
-  return UNSPECIFIED;
 }
 
 /* The way to go is in the name. */
@@ -60,11 +54,7 @@ PRIMITIVE(cxr, "caar a", "cadr a", "cdar a", "cddr a", "caaar a", "caadr a",
           "cddddr a") {
   value at = a[0];
   for (size_t i = strlen(self->name) - 2; i > 0; i--) {
-    if (!is_pair(at)) {
-      char message[40];
-      snprintf(message, sizeof message, "%s: no such pair in", self->name);
-      fail1(message, a[0]);
-    }
+    if (!is_pair(at)) fail_in(self, "no such pair in", cons(a[0], NIL));
     at = self->name[i] == 'a' ? car(at) : cdr(at);
   }
   return at;
@@ -94,17 +84,14 @@ PRIMITIVE(reverse, "reverse a") {
   return list_reverse(a[0]);
 }
 
-PRIMITIVE(list_tail, "list-tail ak") {
+PRIMITIVE(list_tail, "list-tail ak", "list-ref ak") {
+  bool is_ref = self->variant == 1;
   value at = a[0];
-  for (size_t i = size_argument(a[1]); i > 0; i--, at = cdr(at))
-    if (!is_pair(at)) fail("list-tail: list too short", list2(a[0], a[1]));
-  return at;
-}
-
-PRIMITIVE(list_ref, "list-ref ak") {
-  value at = list_tail(a, n, self);
-  if (!is_pair(at)) fail("list-ref: list too short", list2(a[0], a[1]));
-  return car(at);
+  size_t left = size_argument(a[1]);
+  for (; left > 0 && is_pair(at); left--) at = cdr(at);
+  if (left > 0 || (is_ref && !is_pair(at)))
+    fail_in(self, "list too short", list2(a[0], a[1]));
+  return is_ref ? car(at) : at;
 }
 
 PRIMITIVE(list_copy, "list-copy a") {
@@ -123,28 +110,20 @@ static bool is_same(size_t how, value a, value b) {
   return how == BY_EQV ? is_eqv(a, b) : is_equal(a, b);
 }
 
-/* memq and its kin; a third argument is the equivalence. */
-PRIMITIVE(find_tail, "memq aa", "memv aa", "member aa|f") {
+/* The part of a list, or its entry; a third argument is the equivalence. */
+PRIMITIVE(find, "memq aa", "memv aa", "member aa|f", "assq aa", "assv aa",
+          "assoc aa|f") {
+  bool is_entry = self->variant >= 3;
+  size_t how = self->variant % 3;
   value at = a[1];
   for (; is_pair(at); at = cdr(at)) {
     machine_poll(); /* the list may be a circle */
-    if (n == 3 ? apply2(a[2], a[0], car(at)) != FALSE
-               : is_same(self->variant, a[0], car(at)))
-      return at;
-  }
-  if (at != NIL) list_argument(self, a[1]);
-  return FALSE;
-}
-
-PRIMITIVE(find_entry, "assq aa", "assv aa", "assoc aa|f") {
-  value at = a[1];
-  for (; is_pair(at); at = cdr(at)) {
-    machine_poll();
-    value entry = car(at);
-    if (!is_pair(entry)) fail1("assq, assv, assoc: not a pair", entry);
-    if (n == 3 ? apply2(a[2], a[0], car(entry)) != FALSE
-               : is_same(self->variant, a[0], car(entry)))
-      return entry;
+    value item = car(at);
+    if (is_entry && !is_pair(item))
+      fail_in(self, "not a pair", cons(item, NIL));
+    value key = is_entry ? car(item) : item;
+    if (n == 3 ? apply2(a[2], a[0], key) != FALSE : is_same(how, a[0], key))
+      return is_entry ? item : at;
   }
   if (at != NIL) list_argument(self, a[1]);
   return FALSE;
@@ -168,14 +147,22 @@ PRIMITIVE(is_eof, "eof-object? a") { return boolean(a[0] == END_OF_FILE); }
 
 PRIMITIVE(is_type, "pair? a", "null? a", "boolean? a", "symbol? a", "char? a",
           "string? a", "vector? a", "bytevector? a", "hash-table? a",
-          "error-object? a", "port? a", "inexact? n", "procedure? a",
-          "exact-integer? a", "exact? n", "number? a", "complex? a",
-          "real? a") {
-  static const uint32_t sets[] = {
-      SET(TYPE_PAIR),       SET(TYPE_NIL),       SET(TYPE_BOOLEAN),
-      SET(TYPE_SYMBOL),     SET(TYPE_CHARACTER), SET(TYPE_STRING),
-      SET(TYPE_VECTOR),     SET(TYPE_BYTEVECTOR), SET(TYPE_HASH_TABLE),
-      SET(TYPE_CONDITION),  SET(TYPE_PORT),      SET(TYPE_FLONUM),
-      PROCEDURES, INTEGERS, INTEGERS, NUMBERS, NUMBERS, NUMBERS};
-  return boolean(type_fits(a[0], sets[self->variant]));
+          "error-object? a", "port? a", "inexact? n") {
+  static const enum type types[] = {
+      TYPE_PAIR,       TYPE_NIL,       TYPE_BOOLEAN, TYPE_SYMBOL,
+      TYPE_CHARACTER,  TYPE_STRING,    TYPE_VECTOR,  TYPE_BYTEVECTOR,
+      TYPE_HASH_TABLE, TYPE_CONDITION, TYPE_PORT,    TYPE_FLONUM};
+  return boolean(type_of(a[0]) == types[self->variant]);
+}
+
+PRIMITIVE(is_procedure, "procedure? a") {
+  return boolean(type_fits(a[0], PROCEDURES));
+}
+
+PRIMITIVE(is_exact, "exact? n", "exact-integer? a") {
+  return boolean(type_fits(a[0], INTEGERS));
+}
+
+PRIMITIVE(is_number, "number? a", "complex? a", "real? a") {
+  return boolean(type_fits(a[0], NUMBERS));
 }

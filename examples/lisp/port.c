@@ -270,38 +270,33 @@ PRIMITIVE(read_bytevector, "read-bytevector! b|okk") {
                                            : fixnum_from_size(r.start - start);
 }
 
-PRIMITIVE(write_char, "write-char c|o", "newline |o") {
+COMMAND(write_char, "write-char c|o", "newline |o") {
   value p = port_argument(a, n, 1 - self->variant, PORT_OUTPUT);
   port_write(p, self->variant ? '\n' : character_code(a[0]));
-  return UNSPECIFIED;
 }
 
-PRIMITIVE(write_string, "write-string s|okk") {
+COMMAND(write_string, "write-string s|okk") {
   value p = port_argument(a, n, 1, PORT_OUTPUT);
   struct range r = range_of(a, n, 2, string(a[0])->length);
   for (; r.start < r.end; r.start++)
     port_write(p, string(a[0])->chars[r.start]);
-  return UNSPECIFIED;
 }
 
 /* (write-bytevector bytevector port start end) */
-PRIMITIVE(write_bytevector, "write-bytevector b|okk") {
+COMMAND(write_bytevector, "write-bytevector b|okk") {
   value p = port_argument(a, n, 1, PORT_OUTPUT | PORT_BINARY);
   struct range r = range_of(a, n, 2, bytevector(a[0])->length);
   const char *bytes = (const char *)bytevector(a[0])->bytes;
   port_write_bytes(p, bytes + r.start, r.end - r.start);
-  return UNSPECIFIED;
 }
 
-PRIMITIVE(flush_output, "flush-output-port |o") {
+COMMAND(flush_output, "flush-output-port |o") {
   port_flush(n ? a[0] : current_output());
-  return UNSPECIFIED;
 }
 
-PRIMITIVE(close_primitive, "close-port o", "close-input-port o",
-          "close-output-port o") {
+COMMAND(close_primitive, "close-port o", "close-input-port o",
+        "close-output-port o") {
   port_close(a[0]);
-  return UNSPECIFIED;
 }
 
 PRIMITIVE(open_file, "open-input-file s", "open-output-file s",
@@ -355,9 +350,8 @@ PRIMITIVE(file_exists, "file-exists? s") {
   return boolean(access(utf8_from_string(a[0], NULL), F_OK) == 0);
 }
 
-PRIMITIVE(delete_file, "delete-file s") {
+COMMAND(delete_file, "delete-file s") {
   check_files(a[0]);
   if (unlink(utf8_from_string(a[0], NULL)) != 0)
     file_error("cannot delete file", a[0]);
-  return UNSPECIFIED;
 }

@@ -41,16 +41,22 @@ static const struct letter *letter_find(char c) {
   return &letters[i];
 }
 
+void fail_in(const struct primitive *self, const char *message,
+             value irritants) {
+  char line[200];
+  snprintf(line, sizeof line, "%s: %s", self->name, message);
+  fail(line, irritants);
+}
+
 _Noreturn static void type_error(const struct primitive *p, size_t index,
                                  value argument) {
-  char message[120];
+  char message[80];
   const char *noun = "";
   for (size_t i = 0; i < sizeof letters / sizeof letters[0]; i++)
     if (letters[i].set == p->accepts[index < 5 ? index : 5])
       noun = letters[i].noun;
-  snprintf(message, sizeof message, "%s: argument %zu is not %s", p->name,
-           index + 1, noun);
-  fail1(message, argument);
+  snprintf(message, sizeof message, "argument %zu is not %s", index + 1, noun);
+  fail_in(p, message, cons(argument, NIL));
 }
 
 value primitive_call(const struct primitive *p, size_t n, const value *a) {

@@ -308,9 +308,8 @@ void condition_print(value object, value port) {
   port_write(port, '\n');
 }
 
-PRIMITIVE(print_primitive, "display a|o", "write a|o", "write-shared a|o",
-          "write-simple a|o") {
+COMMAND(print_primitive, "display a|o", "write a|o", "write-shared a|o",
+        "write-simple a|o") {
   value port = port_argument(a, n, 1, PORT_OUTPUT);
   print(a[0], port, (enum print_style)self->variant);
-  return UNSPECIFIED;
 }

@@ -63,11 +63,11 @@ PRIMITIVE(record_predicate, "%record-predicate ty") {
 /* Get a field, or set it to a second argument. */
 FUNCTION(access) {
   if (UNLIKELY(!is_instance(a[0], self->data))) {
-    char message[200];
+    char message[100];
     value type = symbol(cell(self->data)->first)->name;
-    snprintf(message, sizeof message, "%s: argument 1 is not a %s", self->name,
+    snprintf(message, sizeof message, "argument 1 is not a %s",
              utf8_from_string(type, NULL));
-    fail1(message, a[0]);
+    fail_in(self, message, cons(a[0], NIL));
   }
   value *field = &vector(a[0])->items[self->variant];
   if (n == 1) return *field;

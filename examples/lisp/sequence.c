@@ -147,11 +147,10 @@ PRIMITIVE(ref, "vector-ref vk", "string-ref sk", "bytevector-u8-ref bk") {
   return item_get(a[0], index_of(a));
 }
 
-PRIMITIVE(set, "vector-set! vka", "string-set! skc", "bytevector-u8-set! bkk") {
+COMMAND(set, "vector-set! vka", "string-set! skc", "bytevector-u8-set! bkk") {
   size_t i = index_of(a);
   check_mutable(a[0]);
   items_set(a[0], i, i + 1, a[2]);
-  return UNSPECIFIED;
 }
 
 PRIMITIVE(to_list, "vector->list v|kk", "string->list s|kk") {
@@ -163,24 +162,22 @@ PRIMITIVE(copy, "vector-copy v|kk", "string-copy s|kk", "substring sk|k",
   return sequence_part(a[0], part_of(a, n, 1));
 }
 
-PRIMITIVE(fill, "vector-fill! va|kk", "string-fill! sc|kk",
-          "bytevector-fill! bk|kk") {
+COMMAND(fill, "vector-fill! va|kk", "string-fill! sc|kk",
+        "bytevector-fill! bk|kk") {
   struct range r = part_of(a, n, 2);
   check_mutable(a[0]);
   items_set(a[0], r.start, r.end, a[1]);
-  return UNSPECIFIED;
 }
 
 /* (vector-copy! to at from start end) */
-PRIMITIVE(copy_to, "vector-copy! vkv|kk", "string-copy! sks|kk",
-          "bytevector-copy! bkb|kk") {
+COMMAND(copy_to, "vector-copy! vkv|kk", "string-copy! sks|kk",
+        "bytevector-copy! bkb|kk") {
   struct range r = range_of(a, n, 3, length_of(a[2]));
   size_t at = (size_t)fixnum_value(a[1]);
   check_mutable(a[0]);
   if (at > length_of(a[0]) || r.end - r.start > length_of(a[0]) - at)
     fail("no room to copy to", list2(a[0], a[1]));
   items_copy(a[0], at, a[2], r);
-  return UNSPECIFIED;
 }
 
 PRIMITIVE(utf8_to_string, "utf8->string b|kk") {

@@ -128,10 +128,7 @@ PRIMITIVE(current_second, "current-second") {
   return flonum((double)now.tv_sec + (double)now.tv_nsec * 1e-9);
 }
 
-PRIMITIVE(collect, "gc") {
-  gc_collect();
-  return UNSPECIFIED;
-}
+COMMAND(collect, "gc") { gc_collect(); }
 
 #define STATISTIC(field)                                                       \
   { #field, offsetof(struct gc_stats, field) }
