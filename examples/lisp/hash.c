@@ -38,31 +38,31 @@ static bool is_known(struct comparison *c, value a, value b) {
   return false;
 }
 
-static bool compare(struct comparison *c, value a, value b) {
-  for (; is_pair(a) && is_pair(b) && a != b; a = cdr(a), b = cdr(b))
-    if (is_known(c, a, b))
-      return true;
-    else if (!compare(c, car(a), car(b)))
-      return false;
+/* Of what has no items. */
+static bool are_same_atoms(value a, value b) {
   if (is_eqv(a, b)) return true;
-  if (!is_object(a) || type_of(a) != type_of(b)) return false;
-  switch (type_of(a)) {
-    case TYPE_STRING:
-    case TYPE_BYTEVECTOR:
-      return vector(a)->length == vector(b)->length &&
-             memcmp(bytevector(a)->bytes, bytevector(b)->bytes,
-                    sequence_bytes(a)) == 0;
-    case TYPE_VECTOR:
-      if (vector(a)->length != vector(b)->length) return false;
-      if (is_known(c, a, b)) return true;
-      for (size_t i = 0; i < vector(a)->length; i++)
-        if (!compare(c, vector(a)->items[i], vector(b)->items[i])) return false;
-      return true;
-    default: return false;
+  return type_fits(a, SEQUENCES) && type_of(a) == type_of(b) &&
+         vector(a)->length == vector(b)->length &&
+         memcmp(vector(a)->items, vector(b)->items, sequence_bytes(a)) == 0;
+}
+
+static bool compare(struct comparison *c, value a, value b) {
+  while (a != b) {
+    struct items x = items_of(a), y = items_of(b);
+    if (x.count == 0 || y.count == 0) return are_same_atoms(a, b);
+    if (x.count != y.count || is_pair(a) != is_pair(b)) return false;
+    if (is_known(c, a, b)) return true;
+    size_t last = x.count - 1;
+    for (size_t i = 0; i < last; i++)
+      if (x.at[i] != y.at[i] && !compare(c, x.at[i], y.at[i])) return false;
+    a = x.at[last];
+    b = y.at[last];
   }
+  return true;
 }
 
 bool is_equal(value a, value b) {
+  if (items_of(a).count == 0) return are_same_atoms(a, b);
   struct comparison c = {100000, FALSE};
   return compare(&c, a, b);
 }
@@ -229,12 +229,6 @@ COMMAND(hash_delete, "hash-table-delete! ha") {
 
 PRIMITIVE(hash_size, "hash-table-size h") {
   return fixnum_from_size(table(a[0])->count);
-}
-
-COMMAND(hash_clear, "hash-table-clear! h") {
-  struct table *t = table(a[0]);
-  memset(t->buckets, 0, t->size * sizeof *t->buckets);
-  t->count = 0;
 }
 
 PRIMITIVE(to_alist, "hash-table->alist h") { return hash_to_alist(a[0]); }

@@ -229,6 +229,19 @@ VIEW(bytevector)
 VIEW(closure)
 VIEW(condition)
 VIEW(cell)
+/*
+ * What a datum is made of: the two parts of a pair, the items of a vector, or
+ * nothing.  Who follows them must expect circles.
+ */
+struct items {
+  value *at;
+  size_t count;
+};
+static inline struct items items_of(value v) {
+  if (is_pair(v)) return (struct items){&pair(v)->car, 2};
+  if (!has_type(v, TYPE_VECTOR)) return (struct items){NULL, 0};
+  return (struct items){vector(v)->items, vector(v)->length};
+}
 static inline bool is_symbol(value v) { return has_type(v, TYPE_SYMBOL); }
 static inline bool is_string(value v) { return has_type(v, TYPE_STRING); }
 static inline enum type type_of(value v) {
@@ -360,6 +373,8 @@ _Noreturn void fail_in(const struct primitive *self, const char *message,
 
 /* Sets of types, such as an argument must belong to. */
 #define SET(type) (1u << (type))
+#define SEQUENCES                                                              \
+  (SET(TYPE_STRING) | SET(TYPE_VECTOR) | SET(TYPE_BYTEVECTOR))
 #define PROCEDURES (SET(TYPE_CLOSURE) | SET(TYPE_PRIMITIVE))
 #define INTEGERS (SET(TYPE_FIXNUM) | SET(TYPE_BIGNUM))
 #define NUMBERS (INTEGERS | SET(TYPE_FLONUM))

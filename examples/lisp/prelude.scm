@@ -478,6 +478,9 @@
   (for-each (lambda (entry) (f (car entry) (cdr entry)))
             (hash-table->alist table)))
 
+(define (hash-table-clear! table)
+  (hash-table-walk table (lambda (key datum) (hash-table-delete! table key))))
+
 (define (hash-table-fold table f result)
   (hash-table-walk table (lambda (key datum)
                            (set! result (f key datum result))))

@@ -20,39 +20,27 @@ struct printer {
 #define OPEN_NODE fixnum(-1) /* being walked */
 #define SEEN_NODE fixnum(-2) /* walked, once */
 
-static bool is_container(value v) {
-  return is_pair(v) || (has_type(v, TYPE_VECTOR) && vector(v)->length > 0);
-}
+static bool is_container(value v) { return items_of(v).count > 0; }
 
 /* Does a walk of at most *budget steps see all of it? */
 static bool is_small_tree(value v, int *budget) {
-  while (is_pair(v)) {
-    if (--*budget < 0 || !is_small_tree(car(v), budget)) return false;
-    v = cdr(v);
-  }
-  if (has_type(v, TYPE_VECTOR))
-    for (size_t i = 0; i < vector(v)->length; i++)
-      if (--*budget < 0 || !is_small_tree(vector(v)->items[i], budget))
-        return false;
+  struct items items = items_of(v);
+  for (size_t i = 0; i < items.count; i++)
+    if (--*budget < 0 || !is_small_tree(items.at[i], budget)) return false;
   return true;
 }
 
 /* Mark with TRUE what is reached from inside itself, or twice. */
 static void find_labels(struct printer *p, value v) {
   machine_poll();
-  if (!is_container(v)) return;
+  struct items items = items_of(v);
+  if (items.count == 0) return;
   value state = hash_get(p->labels, v, FALSE);
   if (state == OPEN_NODE || (state == SEEN_NODE && p->style == WRITE_SHARED))
     hash_put(p->labels, v, TRUE);
   if (state != FALSE) return;
   hash_put(p->labels, v, OPEN_NODE);
-  if (is_pair(v)) {
-    find_labels(p, car(v));
-    find_labels(p, cdr(v));
-  } else {
-    for (size_t i = 0; i < vector(v)->length; i++)
-      find_labels(p, vector(v)->items[i]);
-  }
+  for (size_t i = 0; i < items.count; i++) find_labels(p, items.at[i]);
   if (hash_get(p->labels, v, FALSE) == OPEN_NODE)
     hash_put(p->labels, v, SEEN_NODE);
 }

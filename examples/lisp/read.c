@@ -257,14 +257,11 @@ static value read_quotation(struct reader *r, const char *name) {
 static value replace(value v, value placeholder, value datum, value seen) {
   machine_poll();
   if (v == placeholder) return datum;
-  bool is_vector = has_type(v, TYPE_VECTOR);
-  if ((!is_pair(v) && !is_vector) || hash_get(seen, v, FALSE) != FALSE)
-    return v;
+  struct items items = items_of(v);
+  if (items.count == 0 || hash_get(seen, v, FALSE) != FALSE) return v;
   hash_put(seen, v, TRUE);
-  size_t count = is_vector ? vector(v)->length : 2;
-  value *items = is_vector ? vector(v)->items : &pair(v)->car;
-  for (size_t i = 0; i < count; i++)
-    items[i] = replace(items[i], placeholder, datum, seen);
+  for (size_t i = 0; i < items.count; i++)
+    items.at[i] = replace(items.at[i], placeholder, datum, seen);
   return v;
 }
 
