@@ -74,9 +74,14 @@ static value finish(mpz_t z) {
   return (value)b;
 }
 
+static void square_root(mpz_ptr z, mpz_srcptr x, mpz_srcptr unused) {
+  (void)unused;
+  mpz_sqrt(z, x);
+}
+
 value big_arithmetic(enum big_operation operation, value a, value b) {
   static void (*const operations[])(mpz_ptr, mpz_srcptr, mpz_srcptr) = {
-      mpz_add, mpz_sub, mpz_mul, mpz_tdiv_q, mpz_tdiv_r};
+      mpz_add, mpz_sub, mpz_mul, mpz_tdiv_q, mpz_tdiv_r, square_root};
   OPERAND(x, a);
   OPERAND(y, b);
   if (operation == BIG_MUL && mpz_size(x) + mpz_size(y) > digits_max())
@@ -87,22 +92,12 @@ value big_arithmetic(enum big_operation operation, value a, value b) {
   return finish(z);
 }
 
-value big_square_root(value a) {
-  OPERAND(x, a);
-  mpz_t z;
-  mpz_init(z);
-  mpz_sqrt(z, x);
-  return finish(z);
-}
-
 int big_compare(value a, value b) {
   OPERAND(x, a);
   OPERAND(y, b);
   int order = mpz_cmp(x, y);
   return (order > 0) - (order < 0);
 }
-
-int big_sign(value a) { return mpz_sgn(((struct bignum *)a)->z); }
 
 /* To the nearest, where GMP would cut off. */
 double big_to_double(value a) {
@@ -137,8 +132,5 @@ value big_format(value a, unsigned radix) {
 
 size_t big_hash(value a) {
   OPERAND(x, a);
-  size_t hash = (size_t)mpz_sgn(x);
-  for (size_t i = 0; i < mpz_size(x); i++)
-    hash = hash * 31 ^ mpz_getlimbn(x, (mp_size_t)i);
-  return hash;
+  return mpz_fdiv_ui(x, ((size_t)1 << 61) - 1); /* which is prime */
 }

@@ -16,16 +16,9 @@ value big_arithmetic(enum big_operation operation, value a, value b) {
   overflow();
 }
 
-value big_square_root(value a) {
-  (void)a;
-  overflow();
-}
-
 int big_compare(value a, value b) {
   return ((intptr_t)a > (intptr_t)b) - ((intptr_t)a < (intptr_t)b);
 }
-
-int big_sign(value a) { return big_compare(a, fixnum(0)); }
 
 double big_to_double(value a) { return (double)fixnum_value(a); }
 

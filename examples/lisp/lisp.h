@@ -477,15 +477,13 @@ value number_format(value v, unsigned radix);
 
 /* bignum_gmp.c or bignum_none.c: operands are fixnums or bignums. */
 void bignum_init(void);
-enum big_operation { BIG_ADD, BIG_SUB, BIG_MUL, BIG_QUO, BIG_REM };
+enum big_operation { BIG_ADD, BIG_SUB, BIG_MUL, BIG_QUO, BIG_REM, BIG_ROOT };
 value big_arithmetic(enum big_operation operation, value a, value b);
 int big_compare(value a, value b);
-int big_sign(value a);
 double big_to_double(value a);
 value big_from_double(double number);
 value big_parse(const char *text, unsigned radix);
 value big_format(value a, unsigned radix);
-value big_square_root(value a); /* rounded down */
 size_t big_hash(value a);
 
 /* ------------------------------------------------------------ read, print */

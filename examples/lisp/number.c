@@ -48,7 +48,7 @@ ARITHMETIC(mul, *, BIG_MUL)
 static int sign(value v) {
   if (is_flonum(v)) return (flonum_value(v) > 0) - (flonum_value(v) < 0);
   return is_fixnum(v) ? (fixnum_value(v) > 0) - (fixnum_value(v) < 0)
-                      : big_sign(v);
+                      : big_compare(v, fixnum(0));
 }
 
 static value negated(value v) { return number_sub(fixnum(0), v); }
@@ -253,7 +253,7 @@ PRIMITIVE(square, "square n") { return number_mul(a[0], a[0]); }
 
 /* Rounded down. */
 static value square_root(value v) {
-  if (!is_fixnum(v)) return big_square_root(v);
+  if (!is_fixnum(v)) return big_arithmetic(BIG_ROOT, v, v);
   intptr_t n = fixnum_value(v), root = (intptr_t)sqrt((double)n);
   while (root * root > n) root--;
   while ((root + 1) * (root + 1) <= n) root++;

@@ -112,48 +112,34 @@ PRIMITIVE(get_variables, "get-environment-variables") {
 
 /* ----------------------------------------------------------- the clock, gc */
 
-int64_t clock_ns(void) {
+static int64_t clock_read(clockid_t clock) {
   struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
+  clock_gettime(clock, &now);
   return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
+
+int64_t clock_ns(void) { return clock_read(CLOCK_MONOTONIC); }
 
 PRIMITIVE(current_jiffy, "current-jiffy") { return fixnum(clock_ns()); }
 
 PRIMITIVE(jiffies, "jiffies-per-second") { return fixnum(1000000000); }
 
 PRIMITIVE(current_second, "current-second") {
-  struct timespec now;
-  clock_gettime(CLOCK_REALTIME, &now);
-  return flonum((double)now.tv_sec + (double)now.tv_nsec * 1e-9);
+  return flonum((double)clock_read(CLOCK_REALTIME) / 1e9);
 }
 
 COMMAND(collect, "gc") { gc_collect(); }
 
-#define STATISTIC(field)                                                       \
-  { #field, offsetof(struct gc_stats, field) }
-
-/* An association list with the names of struct gc_stats. */
+/* The library's own JSON, as an association list. */
 PRIMITIVE(statistics, "gc-stats") {
-  static const struct {
-    const char *name;
-    size_t offset;
-  } fields[] = {STATISTIC(allocated_bytes),  STATISTIC(freed_bytes),
-                STATISTIC(live_bytes),       STATISTIC(heap_bytes),
-                STATISTIC(peak_heap_bytes),  STATISTIC(metadata_bytes),
-                STATISTIC(heap_limit_bytes), STATISTIC(next_gc_bytes),
-                STATISTIC(returned_bytes),   STATISTIC(collections),
-                STATISTIC(pause_total_ns),   STATISTIC(pause_max_ns),
-                STATISTIC(pause_last_ns),    STATISTIC(mark_total_ns),
-                STATISTIC(root_bytes),       STATISTIC(marked_objects)};
-  struct gc_stats stats;
-  gc_get_stats(&stats);
-  value list = NIL;
-  for (size_t i = sizeof fields / sizeof fields[0]; i > 0; i--) {
-    uint64_t count;
-    memcpy(&count, (const char *)&stats + fields[i - 1].offset, sizeof count);
-    if (count > FIXNUM_MAX) count = FIXNUM_MAX; /* never, or without a limit */
-    list = cons(cons(sym(fields[i - 1].name), fixnum((intptr_t)count)), list);
+  static const char punctuation[] = "{\":,} \n";
+  char json[2048], *rest;
+  gc_stats_json(json, sizeof json);
+  struct list_builder list = {NIL, NIL};
+  for (const char *name = strtok_r(json, punctuation, &rest); name;
+       name = strtok_r(NULL, punctuation, &rest)) {
+    value count = number_parse(strtok_r(NULL, punctuation, &rest), 10);
+    list_add(&list, cons(sym(name), count));
   }
-  return list;
+  return list.first;
 }

@@ -47,22 +47,22 @@ PRIMITIVE(digit_value, "digit-value c") {
       0x1040, 0x17e0, 0x1810, 0x1946, 0x19d0, 0xa620, 0xff10, 0x104a0};
   for (size_t i = 0; i < sizeof zeros / sizeof zeros[0]; i++)
     if (character_code(a[0]) - zeros[i] < 10)
-      return fixnum((intptr_t)(character_code(a[0]) - zeros[i]));
+      return fixnum_from_size(character_code(a[0]) - zeros[i]);
   return FALSE;
 }
 
-enum { ALPHABETIC, NUMERIC, WHITESPACE, UPPER, LOWER };
+enum { UPPER, LOWER, WHITESPACE, ALPHABETIC };
 
-PRIMITIVE(char_is, "char-alphabetic? c", "char-numeric? c",
-          "char-whitespace? c", "char-upper-case? c", "char-lower-case? c") {
+PRIMITIVE(char_is, "char-upper-case? c", "char-lower-case? c",
+          "char-whitespace? c", "char-alphabetic? c", "char-numeric? c") {
   wint_t c = (wint_t)character_code(a[0]);
-  bool is_digit = digit_value(a, n, self) != FALSE;
   switch (self->variant) {
-    case ALPHABETIC: return boolean(iswalpha(c) && !is_digit);
-    case NUMERIC: return boolean(is_digit);
-    case WHITESPACE: return boolean(iswspace(c) || c == 0xa0 || c == 0x202f);
     case UPPER: return boolean(iswupper(c));
-    default: return boolean(iswlower(c));
+    case LOWER: return boolean(iswlower(c));
+    case WHITESPACE: return boolean(iswspace(c) || c == 0xa0 || c == 0x202f);
+    case ALPHABETIC:
+      return boolean(iswalpha(c) && digit_value(a, n, self) == FALSE);
+    default: return boolean(digit_value(a, n, self) != FALSE);
   }
 }
 
