@@ -529,9 +529,10 @@ void port_write(value p, uint32_t code);
 void port_write_text(value p, const char *text);
 void port_flush(value p);
 void port_close(value p);
-value current_output(void);
-value current_input(void);
-value current_error(void);
+value current_port(int fd); /* in place of a file: 0, 1 or 2 */
+static inline value current_input(void) { return current_port(0); }
+static inline value current_output(void) { return current_port(1); }
+static inline value current_error(void) { return current_port(2); }
 void ports_init(void);
 /* The port at a[at], or the current one; it must be such a port, and open. */
 value port_argument(const value *a, size_t n, size_t at, unsigned direction);

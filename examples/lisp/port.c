@@ -14,7 +14,7 @@
 
 enum { BUFFER_BYTES = 8192 };
 
-static value standard_input, standard_output, standard_error; /* parameters */
+static value standard_ports[3]; /* parameters */
 
 _Noreturn static void file_error(const char *message, value name) {
   value reason = text(strerror(errno));
@@ -163,36 +163,29 @@ void port_close(value v) {
 
 /* ------------------------------------------------------------- those in use */
 
-static value current(value parameter) {
-  value p = parameter_get(parameter);
+value current_port(int fd) {
+  value p = parameter_get(standard_ports[fd]);
   if (!has_type(p, TYPE_PORT)) fail1("the current port is none", p);
   return p;
 }
 
-value current_input(void) { return current(standard_input); }
-value current_output(void) { return current(standard_output); }
-value current_error(void) { return current(standard_error); }
-
-static value standard_port(const char *name, int fd, unsigned direction) {
+static void standard_port(int fd, const char *name, unsigned direction) {
   value p = port_make(fd, direction, text(name));
-  value parameter = parameter_make(name, p, FALSE);
-  symbol(sym(name))->global = parameter;
-  return parameter;
+  standard_ports[fd] = parameter_make(name, p, FALSE);
+  symbol(sym(name))->global = standard_ports[fd];
 }
 
 /* At exit; the port may not be what the program made current. */
 static void flush_standard_output(void) {
-  struct port *p = port(car(primitive(standard_output)->data));
+  struct port *p = port(car(primitive(standard_ports[1])->data));
   if (p->end && write(p->fd, p->data, p->end) < 0) p->end = 0;
 }
 
 void ports_init(void) {
   unsigned lines = isatty(1) ? PORT_LINES : 0;
-  standard_input = standard_port("current-input-port", 0, PORT_INPUT);
-  standard_output =
-      standard_port("current-output-port", 1, PORT_OUTPUT | lines);
-  standard_error =
-      standard_port("current-error-port", 2, PORT_OUTPUT | PORT_LINES);
+  standard_port(0, "current-input-port", PORT_INPUT);
+  standard_port(1, "current-output-port", PORT_OUTPUT | lines);
+  standard_port(2, "current-error-port", PORT_OUTPUT | PORT_LINES);
   atexit(flush_standard_output);
 }
 
@@ -200,7 +193,7 @@ void ports_init(void) {
 
 value port_argument(const value *a, size_t n, size_t at, unsigned direction) {
   bool input = direction & PORT_INPUT;
-  value p = n > at ? a[at] : input ? current_input() : current_output();
+  value p = n > at ? a[at] : current_port(input ? 0 : 1);
   if (!has_type(p, TYPE_PORT) || !(port(p)->direction & direction))
     fail1(input ? "not an input port" : "not an output port", p);
   if (!port(p)->open) fail1("the port is closed", p);
@@ -259,15 +252,10 @@ PRIMITIVE(read_bytevector, "read-bytevector! b|okk") {
   struct range r = range_of(a, n, 2, bytevector(a[0])->length);
   size_t start = r.start;
   check_mutable(a[0]);
-  while (r.start < r.end && (p->start < p->end || refill(p))) {
-    size_t part = p->end - p->start;
-    if (part > r.end - r.start) part = r.end - r.start;
-    memcpy(bytevector(a[0])->bytes + r.start, p->data + p->start, part);
-    p->start += part;
-    r.start += part;
-  }
-  return start == r.start && r.end > start ? END_OF_FILE
-                                           : fixnum_from_size(r.start - start);
+  while (r.start < r.end && (p->start < p->end || refill(p)))
+    bytevector(a[0])->bytes[r.start++] = p->data[p->start++];
+  if (r.start == start && r.end > start) return END_OF_FILE;
+  return fixnum_from_size(r.start - start);
 }
 
 COMMAND(write_char, "write-char c|o", "newline |o") {
@@ -306,29 +294,27 @@ PRIMITIVE(open_file, "open-input-file s", "open-output-file s",
   return port_open(utf8_from_string(a[0], NULL), direction | binary);
 }
 
-PRIMITIVE(open_input, "open-input-string s", "open-input-bytevector b") {
-  bool is_text = is_string(a[0]);
-  size_t length = bytevector(a[0])->length;
-  const void *bytes = is_text ? (void *)utf8_from_string(a[0], &length)
-                              : bytevector(a[0])->bytes;
-  return port_open_string(bytes, length,
-                          PORT_INPUT | (is_text ? 0 : PORT_BINARY));
+/* Of the second name in a list, for bytes rather than text. */
+static unsigned binary(const struct primitive *self) {
+  return self->variant ? PORT_BINARY : 0;
 }
 
-static unsigned output(const struct primitive *self) {
-  return self->variant ? PORT_OUTPUT | PORT_BINARY : PORT_OUTPUT;
+PRIMITIVE(open_input, "open-input-string s", "open-input-bytevector b") {
+  size_t length = bytevector(a[0])->length;
+  const void *bytes = bytevector(a[0])->bytes;
+  if (is_string(a[0])) bytes = utf8_from_string(a[0], &length);
+  return port_open_string(bytes, length, PORT_INPUT | binary(self));
 }
 
 PRIMITIVE(open_output, "open-output-string", "open-output-bytevector") {
-  return port_make(-1, output(self), FALSE);
+  return port_make(-1, PORT_OUTPUT | binary(self), FALSE);
 }
 
 PRIMITIVE(get_output, "get-output-string o", "get-output-bytevector o") {
   struct port *p = port(a[0]);
-  if (p->fd >= 0 || !p->data || p->direction != output(self))
+  if (p->fd >= 0 || !p->data || p->direction != (PORT_OUTPUT | binary(self)))
     fail1("not such a port in memory", a[0]);
-  return p->direction & PORT_BINARY ? make_bytes(p->data, p->end)
-                                    : port_take_string(a[0]);
+  return self->variant ? make_bytes(p->data, p->end) : port_take_string(a[0]);
 }
 
 PRIMITIVE(is_port, "input-port? a", "output-port? a", "binary-port? a",
@@ -340,8 +326,7 @@ PRIMITIVE(is_port, "input-port? a", "output-port? a", "binary-port? a",
 }
 
 PRIMITIVE(is_open, "input-port-open? o", "output-port-open? o") {
-  bool fits = port(a[0])->direction >> self->variant & 1;
-  return boolean(port(a[0])->open && fits);
+  return boolean(port(a[0])->open && is_port(a, n, self) == TRUE);
 }
 
 PRIMITIVE(end_of_file, "eof-object") { return END_OF_FILE; }
