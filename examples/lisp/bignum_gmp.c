@@ -29,17 +29,13 @@ static size_t digits_max(void) {
   return vm.steps ? (size_t)1 << 12 : (size_t)1 << 24;
 }
 
-static void *gmp_reallocate(void *block, size_t old_size, size_t size) {
-  (void)old_size;
+static void *gmp_reallocate(void *block, size_t old UNUSED, size_t size) {
   void *moved = gc_realloc(block, size);
   if (!moved) fail_memory();
   return moved;
 }
 
-static void gmp_free(void *block, size_t size) {
-  (void)size;
-  gc_free(block);
-}
+static void gmp_free(void *block, size_t size UNUSED) { gc_free(block); }
 
 void bignum_init(void) {
   mp_set_memory_functions(allocate, gmp_reallocate, gmp_free);
@@ -74,8 +70,7 @@ static value finish(mpz_t z) {
   return (value)b;
 }
 
-static void square_root(mpz_ptr z, mpz_srcptr x, mpz_srcptr unused) {
-  (void)unused;
+static void square_root(mpz_ptr z, mpz_srcptr x, mpz_srcptr y UNUSED) {
   mpz_sqrt(z, x);
 }
 

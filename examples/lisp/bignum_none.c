@@ -11,8 +11,8 @@ _Noreturn static void overflow(void) {
 
 void bignum_init(void) {}
 
-value big_arithmetic(enum big_operation operation, value a, value b) {
-  (void)operation, (void)a, (void)b;
+value big_arithmetic(enum big_operation operation UNUSED, value a UNUSED,
+                     value b UNUSED) {
   overflow();
 }
 
@@ -22,19 +22,12 @@ int big_compare(value a, value b) {
 
 double big_to_double(value a) { return (double)fixnum_value(a); }
 
-value big_from_double(double number) {
-  (void)number;
+value big_from_double(double number UNUSED) { overflow(); }
+
+value big_parse(const char *digits UNUSED, unsigned radix UNUSED) {
   overflow();
 }
 
-value big_parse(const char *digits, unsigned radix) {
-  (void)digits, (void)radix;
-  overflow();
-}
-
-value big_format(value a, unsigned radix) {
-  (void)a, (void)radix;
-  overflow();
-}
+value big_format(value a UNUSED, unsigned radix UNUSED) { overflow(); }
 
 size_t big_hash(value a) { return a; }

@@ -105,12 +105,10 @@ static void print_character(struct printer *p, uint32_t code) {
 }
 
 static const char *special_name(value v) {
-  return v == TRUE          ? "#t"
-         : v == FALSE       ? "#f"
-         : v == NIL         ? "()"
-         : v == END_OF_FILE ? "#<eof>"
-         : v == UNSPECIFIED ? "#<unspecified>"
-                            : "#<unbound>";
+  static const char *const names[] = {
+      "#f", "#t", "()", "#<unspecified>", "#<eof>", "#<unbound>"};
+  _Static_assert(UNBOUND >> 4 == 5, "the values are numbered from FALSE");
+  return names[v >> 4];
 }
 
 static void print_datum(struct printer *p, value v);
@@ -133,17 +131,13 @@ static void print_record(struct printer *p, value v) {
 
 /* What has no text that can be read: its kind and, where it has one, a name. */
 static void print_named(struct printer *p, value v) {
-  static const char *const kinds[] = {[TYPE_CLOSURE] = "procedure",
-                                      [TYPE_PRIMITIVE] = "procedure",
-                                      [TYPE_RECORD_TYPE] = "record-type",
-                                      [TYPE_CONDITION] = "error",
-                                      [TYPE_PORT] = "port",
-                                      [TYPE_VALUES] = "values",
-                                      [TYPE_HASH_TABLE] = "hash-table",
-                                      [TYPE_ENVIRONMENT] = "environment",
-                                      [TYPE_SYNTAX] = "syntax",
-                                      [TYPE_VARIABLE] = "variable",
-                                      [TYPE_GUARD] = "guard"};
+  static const char *const kinds[] = {
+      "procedure", "procedure", "record-type", "record",      "values",
+      "port",      "error",     "hash-table",  "environment", "alias",
+      "syntax",    "variable",  "guard"};
+  _Static_assert(
+      sizeof kinds == (TYPE_GUARD + 1 - TYPE_CLOSURE) * sizeof *kinds,
+      "a kind for each type");
   enum type type = type_of(v);
   value name = type == TYPE_CLOSURE       ? closure(v)->code->name
                : type == TYPE_PRIMITIVE   ? text(primitive(v)->name)
@@ -152,7 +146,7 @@ static void print_named(struct printer *p, value v) {
                : type == TYPE_PORT        ? port(v)->name
                                           : FALSE;
   port_write_text(p->port, "#<");
-  port_write_text(p->port, kinds[type]);
+  port_write_text(p->port, kinds[type - TYPE_CLOSURE]);
   if (is_symbol(name) || is_string(name)) {
     port_write(p->port, ' ');
     print(name, p->port, DISPLAY);
@@ -183,16 +177,13 @@ static bool print_label(struct printer *p, value v) {
 }
 
 static const char *quotation_mark(value v) {
-  static const struct {
-    const char *name;
-    const char *mark;
-  } quotations[] = {{"quote", "'"},
-                    {"quasiquote", "`"},
-                    {"unquote", ","},
-                    {"unquote-splicing", ",@"}};
-  if (!is_pair(cdr(v)) || cddr(v) != NIL || !is_symbol(car(v))) return NULL;
+  static const char *const marks[][2] = {{"quote", "'"},
+                                         {"quasiquote", "`"},
+                                         {"unquote", ","},
+                                         {"unquote-splicing", ",@"}};
+  if (!is_symbol(car(v)) || !is_pair(cdr(v)) || cddr(v) != NIL) return NULL;
   for (size_t i = 0; i < 4; i++)
-    if (car(v) == sym(quotations[i].name)) return quotations[i].mark;
+    if (car(v) == sym(marks[i][0])) return marks[i][1];
   return NULL;
 }
 
@@ -268,27 +259,25 @@ value print_to_string(value v, enum print_style style) {
 
 /* file:line: message: irritants, then the expression, if it is short. */
 void condition_print(value object, value port) {
+  struct condition other = {.message = text("uncaught exception"),
+                            .irritants = cons(object, NIL),
+                            .where = FALSE};
   struct condition *c =
-      has_type(object, TYPE_CONDITION) ? condition(object) : NULL;
-  value place = c ? location(c->where) : FALSE;
+      has_type(object, TYPE_CONDITION) ? condition(object) : &other;
+  value place = location(c->where);
   if (place != FALSE) {
     print(car(place), port, DISPLAY);
     port_write(port, ':');
     print(cdr(place), port, DISPLAY);
     port_write_text(port, ": ");
   }
-  if (c)
-    print(c->message, port, DISPLAY);
-  else
-    port_write_text(port, "uncaught exception");
-  value irritants = c ? c->irritants : cons(object, NIL);
-  for (const char *before = ": "; is_pair(irritants); before = " ") {
-    port_write_text(port, before);
-    print(car(irritants), port, WRITE);
-    irritants = cdr(irritants);
+  print(c->message, port, DISPLAY);
+  for (value i = c->irritants; is_pair(i); i = cdr(i)) {
+    port_write_text(port, i == c->irritants ? ": " : " ");
+    print(car(i), port, WRITE);
   }
   port_write(port, '\n');
-  if (!c || c->where == FALSE) return;
+  if (c->where == FALSE) return;
   value source = print_to_string(c->where, WRITE);
   if (string(source)->length > 300) return;
   port_write_text(port, "  in ");

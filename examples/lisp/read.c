@@ -19,7 +19,7 @@ struct reader {
 };
 
 /* What may come in place of a datum: the end of the file; CLOSE or DOT. */
-enum place { TOP, IN_LIST, INSIDE };
+enum place { TOP, INSIDE, IN_VECTOR, IN_LIST };
 #define CLOSE (END_OF_FILE ^ 0x100)
 #define DOT (END_OF_FILE ^ 0x200)
 
@@ -212,37 +212,31 @@ static value read_character(struct reader *r) {
 
 /* --------------------------------------------------------------- compound */
 
-static value read_list(struct reader *r) {
+/* What follows the opening parenthesis; dots have a meaning IN_LIST only. */
+static value read_items(struct reader *r, enum place place) {
   uintptr_t line = port(r->port)->line;
-  value first = read_next(r, IN_LIST);
+  value first = read_next(r, IN_VECTOR);
   if (first == CLOSE) return NIL;
-  if (first == DOT) read_error(r, "read: misplaced dot");
   value list = located_cons(r, line, first);
   for (value last = list;; last = cdr(last)) {
-    value item = read_next(r, IN_LIST);
+    value item = read_next(r, place);
     if (item == CLOSE) return list;
     if (item == DOT) {
       pair(last)->cdr = read_next(r, INSIDE);
-      if (read_next(r, IN_LIST) == CLOSE) return list;
+      if (read_next(r, IN_VECTOR) == CLOSE) return list;
       read_error(r, "read: more than one datum after a dot");
     }
     pair(last)->cdr = cons(item, NIL);
   }
 }
 
-/* A constant of the type, with the items up to the closing parenthesis. */
+/* A vector or bytevector, which is a constant. */
 static value read_sequence(struct reader *r, enum type type) {
-  struct list_builder items = {NIL, NIL};
-  for (;;) {
-    value item = read_next(r, IN_LIST);
-    if (item == CLOSE) break;
-    if (item == DOT) read_error(r, "read: misplaced dot");
-    if (type == TYPE_BYTEVECTOR && (!is_fixnum(item) || item > fixnum(255)))
+  value items = read_items(r, IN_VECTOR);
+  for (value l = items; type == TYPE_BYTEVECTOR && l != NIL; l = cdr(l))
+    if (!is_fixnum(car(l)) || car(l) > fixnum(255))
       read_error(r, "read: bytevector item is not a byte");
-    list_add(&items, item);
-  }
-  size_t length = (size_t)list_length(items.first);
-  value v = sequence_from_list(type, items.first, length);
+  value v = sequence_from_list(type, items, (size_t)list_length(items));
   vector(v)->head.flags = FLAG_LITERAL;
   return v;
 }
@@ -330,7 +324,7 @@ static value read_next(struct reader *r, enum place place) {
   if (c >= 128 || !strchr("()'`,\"#", (int)c)) return read_atom(r, place);
   port_read(r->port);
   switch (c) {
-    case '(': return read_list(r);
+    case '(': return read_items(r, IN_LIST);
     case '\'': return read_quotation(r, "quote");
     case '`': return read_quotation(r, "quasiquote");
     case '"': return read_string(r);
@@ -340,7 +334,7 @@ static value read_next(struct reader *r, enum place place) {
       port_read(r->port);
       return read_quotation(r, "unquote-splicing");
     default:
-      if (place == IN_LIST) return CLOSE;
+      if (place >= IN_VECTOR) return CLOSE;
       read_error(r, "read: closing parenthesis without an opening one");
   }
 }
