@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * hash.c: equality and hash tables (SRFI 69, of which prelude.scm has what can
+ * hash.c: equality, order and hash tables (SRFI 69, of which prelude.scm has what can
  * be said in Scheme).  The collector does not move blocks, so an address is as
  * good a hash as any.
  */
@@ -65,6 +65,31 @@ bool is_equal(value a, value b) {
   if (items_of(a).count == 0) return are_same_atoms(a, b);
   struct comparison c = {100000, FALSE};
   return compare(&c, a, b);
+}
+
+/* -------------------------------------------------------------------- order */
+
+static int compare_strings(const struct string *s, const struct string *t) {
+  for (size_t i = 0; i < s->length && i < t->length; i++)
+    if (s->chars[i] != t->chars[i]) return s->chars[i] < t->chars[i] ? -1 : 1;
+  return (s->length > t->length) - (s->length < t->length);
+}
+
+/* Of two numbers, characters or strings. */
+static int order_of(value a, value b) {
+  if (is_string(a)) return compare_strings(string(a), string(b));
+  return is_character(a) ? (a > b) - (a < b) : number_compare(a, b);
+}
+
+PRIMITIVE(are_ordered, "< nn*", "= nn*", "<= nn*", "> nn*", ">= nn*",
+          "char<? cc*", "char=? cc*", "char<=? cc*", "char>? cc*",
+          "char>=? cc*", "string<? ss*", "string=? ss*", "string<=? ss*",
+          "string>? ss*", "string>=? ss*") {
+  static const unsigned accepted[] = {1, 2, 3, 4, 6}; /* less, equal, greater */
+  for (size_t i = 0; i + 1 < n; i++)
+    if (!(accepted[self->variant % 5] >> (order_of(a[i], a[i + 1]) + 1) & 1))
+      return FALSE;
+  return TRUE;
 }
 
 /* ------------------------------------------------------------------ hashing */
@@ -183,15 +208,13 @@ value hash_get(value v, value key, value missing) {
 void hash_put(value v, value key, value datum) {
   struct table *t = table(v);
   size_t hash = hash_of(t, key);
-  struct entry **link = find(t, key, hash);
-  if (*link) {
-    (*link)->datum = datum;
-    return;
+  struct entry **link = find(t, key, hash), *e = *link;
+  if (!e) {
+    *link = e = allocate(sizeof *e);
+    *e = (struct entry){key, datum, NULL, hash};
+    if (++t->count > t->size) grow(t);
   }
-  struct entry *e = allocate(sizeof *e);
-  *e = (struct entry){key, datum, NULL, hash};
-  *link = e;
-  if (++t->count > t->size) grow(t);
+  e->datum = datum;
 }
 
 value hash_to_alist(value v) {

@@ -353,15 +353,6 @@ struct family {
   }                                                                            \
   static void do_##id(ARGUMENTS)
 
-/*
- * For comparisons, declared in the order < = <= > >= : is it so, where the
- * order of two is -1, 0, 1, or 2 if there is none?
- */
-static inline bool is_order(const struct primitive *self, int order) {
-  static const unsigned accepted[] = {1, 2, 3, 4, 6};
-  return accepted[self->variant % 5] >> (order + 1) & 1;
-}
-
 void primitives_init(void);
 struct primitive *primitive_make(const char *name, const char *signature,
                                  primitive_function *call, value data);
@@ -470,6 +461,7 @@ extern char *stack_base;
 /* ---------------------------------------------------------------- numbers */
 
 double number_to_double(value v);
+int number_compare(value a, value b); /* -1, 0, 1; 2: NaN has no order */
 value exact_from_double(double d); /* which has no fraction */
 value number_divide(value a, value b);
 value number_parse(const char *text, unsigned radix); /* FALSE: no number */

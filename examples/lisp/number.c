@@ -7,6 +7,7 @@
  */
 #include "lisp.h"
 
+#include <float.h>
 #include <math.h>
 
 static bool is_number(value v) { return type_fits(v, NUMBERS); }
@@ -26,8 +27,6 @@ value exact_from_double(double d) {
 
 static value inexact(value v) { return flonum(number_to_double(v)); }
 
-static int number_compare(value a, value b);
-
 /* --------------------------------------------------------------- arithmetic */
 
 #define ARITHMETIC(name, operator, big)                                        \
@@ -45,11 +44,7 @@ ARITHMETIC(add, +, BIG_ADD)
 ARITHMETIC(sub, -, BIG_SUB)
 ARITHMETIC(mul, *, BIG_MUL)
 
-static int sign(value v) {
-  if (is_flonum(v)) return (flonum_value(v) > 0) - (flonum_value(v) < 0);
-  return is_fixnum(v) ? (fixnum_value(v) > 0) - (fixnum_value(v) < 0)
-                      : big_compare(v, fixnum(0));
-}
+static int sign(value v) { return number_compare(v, fixnum(0)); }
 
 static value negated(value v) { return number_sub(fixnum(0), v); }
 
@@ -58,56 +53,47 @@ static value absolute(value v) {
   return sign(v) < 0 ? negated(v) : v;
 }
 
-static void check_division(value a, value b) {
+/* The quotient, rounded towards zero, or what then remains. */
+static value divide(enum big_operation part, value a, value b) {
   if (!is_integer(a) || !is_integer(b))
     fail("integer division of what is no integer", list2(a, b));
   if (sign(b) == 0) fail1("division by zero", a);
-}
-
-/* Rounded towards zero. */
-static value number_quotient(value a, value b) {
-  check_division(a, b);
+  bool is_quotient = part == BIG_QUO;
   if (are_fixnums(a, b)) {
-    if (b == fixnum(-1)) return negated(a); /* which may not fit */
-    return fixnum(fixnum_value(a) / fixnum_value(b));
+    intptr_t x = fixnum_value(a), y = fixnum_value(b);
+    if (is_quotient && y == -1) return negated(a); /* which may not fit */
+    return fixnum(is_quotient ? x / y : x % y);
   }
-  if (is_flonum(a) || is_flonum(b))
-    return flonum(trunc(number_to_double(a) / number_to_double(b)));
-  return big_arithmetic(BIG_QUO, a, b);
+  if (!is_flonum(a) && !is_flonum(b)) return big_arithmetic(part, a, b);
+  double x = number_to_double(a), y = number_to_double(b);
+  return flonum(is_quotient ? trunc(x / y) : fmod(x, y));
 }
 
-/* What then remains; it has the sign of a. */
-static value number_remainder(value a, value b) {
-  check_division(a, b);
-  if (are_fixnums(a, b)) return fixnum(fixnum_value(a) % fixnum_value(b));
-  if (is_flonum(a) || is_flonum(b))
-    return flonum(fmod(number_to_double(a), number_to_double(b)));
-  return big_arithmetic(BIG_REM, a, b);
-}
+static value quotient(value a, value b) { return divide(BIG_QUO, a, b); }
+static value remainder_of(value a, value b) { return divide(BIG_REM, a, b); }
 
 static value modulo(value a, value b) {
-  value remainder = number_remainder(a, b);
+  value remainder = remainder_of(a, b);
   bool crossed = sign(remainder) * sign(b) < 0;
   return crossed ? number_add(remainder, b) : remainder;
 }
 
 static value floor_quotient(value a, value b) {
-  value quotient = number_quotient(a, b);
-  bool crossed = sign(number_remainder(a, b)) * sign(b) < 0;
-  return number_sub(quotient, fixnum(crossed));
+  value rounded = quotient(a, b);
+  bool crossed = sign(remainder_of(a, b)) * sign(b) < 0;
+  return number_sub(rounded, fixnum(crossed));
 }
 
 value number_divide(value a, value b) {
   bool exact = !is_flonum(a) && !is_flonum(b);
-  if (exact && number_remainder(a, b) == fixnum(0))
-    return number_quotient(a, b);
+  if (exact && remainder_of(a, b) == fixnum(0)) return quotient(a, b);
   return flonum(number_to_double(a) / number_to_double(b));
 }
 
 /* Euclid, for fixnums and integral doubles as for bignums. */
 static value gcd(value a, value b) {
   while (sign(b) != 0) {
-    value rest = number_remainder(a, b);
+    value rest = remainder_of(a, b);
     a = b;
     b = rest;
   }
@@ -116,7 +102,7 @@ static value gcd(value a, value b) {
 
 static value lcm(value a, value b) {
   if (sign(a) == 0 || sign(b) == 0) return fixnum(0);
-  return absolute(number_mul(number_quotient(a, gcd(a, b)), b));
+  return absolute(number_mul(quotient(a, gcd(a, b)), b));
 }
 
 static value power(value base, value exponent) {
@@ -127,7 +113,7 @@ static value power(value base, value exponent) {
   if (number_compare(exponent, fixnum(1 << 30)) > 0) {
     if (number_compare(absolute(base), fixnum(1)) > 0)
       fail1("expt: too large", exponent);
-    exponent = number_add(number_remainder(exponent, fixnum(2)), fixnum(2));
+    exponent = number_add(remainder_of(exponent, fixnum(2)), fixnum(2));
   }
   value result = fixnum(1);
   for (intptr_t n = fixnum_value(exponent);; base = number_mul(base, base)) {
@@ -138,20 +124,20 @@ static value power(value base, value exponent) {
 
 /* --------------------------------------------------------------- comparison */
 
-static int compare_doubles(double a, double b) {
+static int compare_doubles(long double a, long double b) {
   return isnan(a) || isnan(b) ? 2 : (a > b) - (a < b);
 }
 
 /* Exactly, even where the integer has more digits than a double. */
 static int compare_mixed(value integer, double d) {
-  bool small = is_fixnum(integer) && fabs(d) < 0x1p53;
-  if (small || !isfinite(d))
-    return compare_doubles(number_to_double(integer), d);
+  _Static_assert(LDBL_MANT_DIG >= 62, "a long double holds a fixnum");
+  if (is_fixnum(integer)) return compare_doubles(fixnum_value(integer), d);
+  if (!isfinite(d)) return compare_doubles(0, d);
   int order = big_compare(integer, exact_from_double(trunc(d)));
   return order ? order : compare_doubles(0, d - trunc(d));
 }
 
-static int number_compare(value a, value b) {
+int number_compare(value a, value b) {
   if (are_fixnums(a, b))
     return ((intptr_t)a > (intptr_t)b) - ((intptr_t)a < (intptr_t)b);
   if (is_flonum(a) && is_flonum(b))
@@ -181,11 +167,9 @@ PRIMITIVE(fold, "* n*", "/ nn*", "lcm n*", "+ n*", "- nn*", "gcd n*", "max nn*",
           "truncate-remainder nn", "modulo nn", "floor-remainder nn",
           "floor-quotient nn", "expt nn") {
   static operation *const operations[] = {
-      number_mul,      number_divide,    lcm,
-      number_add,      number_sub,       gcd,
-      larger,          smaller,          number_quotient,
-      number_quotient, number_remainder, number_remainder,
-      modulo,          modulo,           floor_quotient,
+      number_mul,   number_divide, lcm,     number_add, number_sub,
+      gcd,          larger,        smaller, quotient,   quotient,
+      remainder_of, remainder_of,  modulo,  modulo,     floor_quotient,
       power,
   };
   bool is_lone = n < 2 && self->variant < 6;
@@ -195,18 +179,12 @@ PRIMITIVE(fold, "* n*", "/ nn*", "lcm n*", "+ n*", "- nn*", "gcd n*", "max nn*",
   return result;
 }
 
-PRIMITIVE(are_ordered, "< nn*", "= nn*", "<= nn*", "> nn*", ">= nn*") {
-  for (size_t i = 0; i + 1 < n; i++)
-    if (!is_order(self, number_compare(a[i], a[i + 1]))) return FALSE;
-  return TRUE;
-}
-
 PRIMITIVE(has_sign, "negative? n", "zero? n", "positive? n") {
-  return boolean(number_compare(a[0], fixnum(0)) == (int)self->variant - 1);
+  return boolean(sign(a[0]) == (int)self->variant - 1);
 }
 
 PRIMITIVE(has_parity, "even? n", "odd? n") {
-  bool is_odd = sign(number_remainder(a[0], fixnum(2))) != 0;
+  bool is_odd = sign(remainder_of(a[0], fixnum(2))) != 0;
   return boolean(is_odd == self->variant);
 }
 

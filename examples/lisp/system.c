@@ -6,6 +6,7 @@
 #include "lisp.h"
 
 #include <libgen.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -16,7 +17,7 @@ extern char **environ;
 
 /* -------------------------------------------------------------- evaluation */
 
-static value load_directory = FALSE; /* of the file being loaded */
+static const char *load_directory; /* of the file being loaded, or NULL */
 
 static value load_port(value p) {
   for (value d = read_datum(p); d != END_OF_FILE; d = read_datum(p))
@@ -26,22 +27,21 @@ static value load_port(value p) {
 
 /* A relative path is looked for beside the file being loaded first. */
 static value port_open_near(value path) {
-  char *name = utf8_from_string(path, NULL);
-  if (load_directory != FALSE && name[0] != '/') {
-    value parts[] = {load_directory, text("/"), path};
-    value near = apply(symbol(sym("string-append"))->builtin, 3, parts);
-    char *near_name = utf8_from_string(near, NULL);
-    if (access(near_name, R_OK) == 0) name = near_name;
+  char near[PATH_MAX];
+  const char *name = utf8_from_string(path, NULL);
+  if (load_directory && name[0] != '/') {
+    snprintf(near, sizeof near, "%s/%s", load_directory, name);
+    if (access(near, R_OK) == 0) name = near;
   }
   return port_open(name, PORT_INPUT);
 }
 
 value load_file(value path) {
-  value outer = load_directory;
+  const char *outer = load_directory;
   value p = port_open_near(path);
   vm.steps = vm.steps_wanted;
   stack_limit_set(false);
-  load_directory = text(dirname(utf8_from_string(port(p)->name, NULL)));
+  load_directory = dirname(utf8_from_string(port(p)->name, NULL));
   load_port(p);
   port_close(p);
   load_directory = outer;
@@ -138,8 +138,9 @@ PRIMITIVE(statistics, "gc-stats") {
   struct list_builder list = {NIL, NIL};
   for (const char *name = strtok_r(json, punctuation, &rest); name;
        name = strtok_r(NULL, punctuation, &rest)) {
-    value count = number_parse(strtok_r(NULL, punctuation, &rest), 10);
-    list_add(&list, cons(sym(name), count));
+    long count = strtol(strtok_r(NULL, punctuation, &rest), NULL, 10);
+    if (count > FIXNUM_MAX) count = FIXNUM_MAX; /* where there is no limit */
+    list_add(&list, cons(sym(name), fixnum(count)));
   }
   return list.first;
 }

@@ -77,27 +77,5 @@ PRIMITIVE(integer_to_char, "integer->char k") {
   return character(code);
 }
 
-/* --------------------------------------------------------------- comparison */
-
-static int compare_strings(const struct string *s, const struct string *t) {
-  for (size_t i = 0; i < s->length && i < t->length; i++)
-    if (s->chars[i] != t->chars[i]) return s->chars[i] < t->chars[i] ? -1 : 1;
-  return (s->length > t->length) - (s->length < t->length);
-}
-
-/* Of characters or strings. */
-static int compare(value a, value b) {
-  if (is_string(a)) return compare_strings(string(a), string(b));
-  return (a > b) - (a < b);
-}
-
-PRIMITIVE(are_ordered, "char<? cc*", "char=? cc*", "char<=? cc*", "char>? cc*",
-          "char>=? cc*", "string<? ss*", "string=? ss*", "string<=? ss*",
-          "string>? ss*", "string>=? ss*") {
-  for (size_t i = 0; i + 1 < n; i++)
-    if (!is_order(self, compare(a[i], a[i + 1]))) return FALSE;
-  return TRUE;
-}
-
 PRIMITIVE(string_to_symbol, "string->symbol s") { return intern(a[0]); }
 PRIMITIVE(symbol_to_string, "symbol->string y") { return symbol(a[0])->name; }

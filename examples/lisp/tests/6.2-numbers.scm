@@ -174,6 +174,14 @@
 (test '(0.5 1000 7.0 +inf.0 5 -500.0)
       (map string->number '("1/2" "#e1e3" "#i7" "1e400" "+5" "-.5e3")))
 (test #f (string->number "0x10" 16))
+
+;; order, exactly
+(test '(#t #t #f #t #t)
+      (list (< 0 1e300) (> 0 -1e300) (< 0 +nan.0) (< 0 +inf.0) (> big -inf.0)))
+(test '(#f #t #t #f)
+      (let ((n (+ (expt 2 60) 1)) (x (exact->inexact (expt 2 60))))
+        (list (= n x) (> n x) (< x n) (<= n x))))
+(test '(#f #t #t) (list (= 3 3.5) (< 3 3.5) (> -3 -3.5)))
 (test big (string->number (number->string big)))
 (test '(#t #t #t)
       (map (lambda (x) (= x (string->number (number->string x))))
