@@ -8,13 +8,13 @@
 
 /* ----------------------------------------------------------------- equality */
 
+static value flonum_bits(value v) { return flonum_fold(flonum_value(v)); }
+
 bool is_eqv(value a, value b) {
   if (a == b) return true;
   if (has_type(a, TYPE_BIGNUM))
     return has_type(b, TYPE_BIGNUM) && big_compare(a, b) == 0;
-  if (!is_flonum(a) || !is_flonum(b)) return false;
-  double x = flonum_value(a), y = flonum_value(b);
-  return memcmp(&x, &y, sizeof x) == 0;
+  return is_flonum(a) && is_flonum(b) && flonum_bits(a) == flonum_bits(b);
 }
 
 /*
@@ -101,11 +101,7 @@ static size_t mix(size_t hash, size_t word) {
 
 static size_t hash_eqv(value v) {
   if (has_type(v, TYPE_BIGNUM)) return mix(1, big_hash(v));
-  if (!is_flonum(v)) return mix(0, v);
-  double d = flonum_value(v);
-  uint64_t bits;
-  memcpy(&bits, &d, sizeof bits);
-  return mix(2, bits);
+  return mix(0, is_flonum(v) ? flonum_bits(v) : v);
 }
 
 /* A few items of a large datum tell enough. */

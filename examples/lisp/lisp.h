@@ -462,7 +462,7 @@ extern char *stack_base;
 
 double number_to_double(value v);
 int number_compare(value a, value b); /* -1, 0, 1; 2: NaN has no order */
-value exact_from_double(double d); /* which has no fraction */
+value number_exact(value v); /* FALSE: none is equal to it */
 value number_divide(value a, value b);
 value number_parse(const char *text, unsigned radix); /* FALSE: no number */
 value number_format(value v, unsigned radix);

@@ -155,14 +155,9 @@ PRIMITIVE(is_type, "pair? a", "null? a", "boolean? a", "symbol? a", "char? a",
   return boolean(type_of(a[0]) == types[self->variant]);
 }
 
-PRIMITIVE(is_procedure, "procedure? a") {
-  return boolean(type_fits(a[0], PROCEDURES));
-}
-
-PRIMITIVE(is_exact, "exact? n", "exact-integer? a") {
-  return boolean(type_fits(a[0], INTEGERS));
-}
-
-PRIMITIVE(is_number, "number? a", "complex? a", "real? a") {
-  return boolean(type_fits(a[0], NUMBERS));
+PRIMITIVE(is_kind, "procedure? a", "exact? n", "exact-integer? a", "number? a",
+          "complex? a", "real? a") {
+  static const uint32_t sets[] = {PROCEDURES, INTEGERS, INTEGERS,
+                                  NUMBERS,    NUMBERS,  NUMBERS};
+  return boolean(type_fits(a[0], sets[self->variant]));
 }

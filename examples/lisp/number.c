@@ -21,7 +21,10 @@ static bool is_integer(value v) {
   return !is_flonum(v) || trunc(flonum_value(v)) - flonum_value(v) == 0;
 }
 
-value exact_from_double(double d) {
+value number_exact(value v) {
+  if (!is_flonum(v)) return v;
+  double d = flonum_value(v);
+  if (!is_integer(v)) return FALSE;
   return fabs(d) < 0x1p61 ? fixnum((intptr_t)d) : big_from_double(d);
 }
 
@@ -133,7 +136,7 @@ static int compare_mixed(value integer, double d) {
   _Static_assert(LDBL_MANT_DIG >= 62, "a long double holds a fixnum");
   if (is_fixnum(integer)) return compare_doubles(fixnum_value(integer), d);
   if (!isfinite(d)) return compare_doubles(0, d);
-  int order = big_compare(integer, exact_from_double(trunc(d)));
+  int order = big_compare(integer, number_exact(flonum(trunc(d))));
   return order ? order : compare_doubles(0, d - trunc(d));
 }
 
@@ -218,9 +221,9 @@ PRIMITIVE(rounded, "floor n", "ceiling n", "truncate n",
 /* -------------------------------------------------------- other primitives */
 
 PRIMITIVE(to_exact, "exact n", "inexact->exact n") {
-  if (!is_flonum(a[0])) return a[0];
-  if (!is_integer(a[0])) fail1("exact: no exact number is equal to it", a[0]);
-  return exact_from_double(flonum_value(a[0]));
+  value exact = number_exact(a[0]);
+  if (exact == FALSE) fail1("exact: no exact number is equal to it", a[0]);
+  return exact;
 }
 
 PRIMITIVE(to_inexact, "inexact n", "exact->inexact n") { return inexact(a[0]); }

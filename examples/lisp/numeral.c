@@ -5,6 +5,7 @@
  */
 #include "lisp.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
@@ -12,27 +13,22 @@
 
 /* ------------------------------------------------------------------ parsing */
 
-static unsigned digit_of(char c) {
-  if (c >= '0' && c <= '9') return (unsigned)(c - '0');
-  c |= 32;
-  return c >= 'a' && c <= 'z' ? (unsigned)(c - 'a' + 10) : 99;
-}
-
 /* The integer that the whole text is, or FALSE. */
 static value integer_parse(const char *s, unsigned radix) {
   const char *digits = *s == '+' || *s == '-' ? s + 1 : s;
-  const char *end = digits;
-  while (digit_of(*end) < radix) end++;
-  if (end == digits || *end) return FALSE;
+  bool has_prefix = radix == 16 && strpbrk(s, "xX"); /* or blanks: not ours */
+  if (!isalnum((uint8_t)*digits) || has_prefix) return FALSE;
+  char *end;
   errno = 0;
-  long n = strtol(s, NULL, (int)radix);
+  long n = strtol(s, &end, (int)radix);
+  if (*end) return FALSE;
   if (!errno && fits_fixnum(n)) return fixnum(n);
   return big_parse(*s == '+' ? digits : s, radix);
 }
 
 /* There are no rationals, see number.c. */
 static value fraction_parse(const char *s, const char *slash, unsigned radix) {
-  if (digit_of(slash[1]) >= radix) return FALSE; /* or a sign */
+  if (!isalnum((uint8_t)slash[1])) return FALSE; /* but a sign */
   char *numerator = gc_strndup(s, (size_t)(slash - s));
   if (!numerator) fail_memory();
   value over = integer_parse(numerator, radix);
@@ -71,10 +67,7 @@ value number_parse(const char *s, unsigned radix) {
   }
   value v = real_parse(s, radix);
   if (v == FALSE || !exactness) return v;
-  if (exactness == 'i') return flonum(number_to_double(v));
-  double d = is_flonum(v) ? flonum_value(v) : 0;
-  if (!isfinite(d) || trunc(d) != d) return FALSE;
-  return is_flonum(v) ? exact_from_double(d) : v;
+  return exactness == 'e' ? number_exact(v) : flonum(number_to_double(v));
 }
 
 /* --------------------------------------------------------------- formatting */

@@ -49,7 +49,7 @@ value port_open(const char *path, unsigned direction) {
   return port_make(fd, direction, name);
 }
 
-static void port_write_bytes(value v, const char *bytes, size_t length);
+static void port_write_bytes(value v, const void *bytes, size_t length);
 
 value port_open_string(const void *bytes, size_t length, unsigned direction) {
   value p = port_make(-1, direction, FALSE);
@@ -122,7 +122,7 @@ void port_flush(value v) {
   }
 }
 
-static void port_write_bytes(value v, const char *bytes, size_t length) {
+static void port_write_bytes(value v, const void *bytes, size_t length) {
   struct port *p = port(v);
   if (length > p->size - p->end && p->fd >= 0) port_flush(v);
   if (length > p->size - p->end) {
@@ -202,6 +202,11 @@ value port_argument(const value *a, size_t n, size_t at, unsigned direction) {
   return p;
 }
 
+/* What the second name in a list is for: bytes. */
+static unsigned binary(const struct primitive *self) {
+  return self->variant ? PORT_BINARY : 0;
+}
+
 PRIMITIVE(read_char, "read-char |o", "peek-char |o") {
   value p = port_argument(a, n, 0, PORT_INPUT);
   uint32_t c = self->variant ? port_peek(p) : port_read(p);
@@ -213,25 +218,19 @@ PRIMITIVE(is_ready, "char-ready? |o", "u8-ready? |o") {
   return boolean(port(p)->direction & PORT_INPUT);
 }
 
-/* Up to the end of a line, or of the file, or that many characters. */
-static value read_text(value p, size_t limit, bool line) {
+/* Up to the end of a line, or that many characters, or the end of the file. */
+PRIMITIVE(read_text, "read-line |o", "read-string k|o") {
+  bool is_line = self->variant == 0;
+  value p = port_argument(a, n, self->variant, PORT_INPUT);
+  size_t left = is_line ? SIZE_MAX : size_argument(a[0]);
   value out = port_make(-1, PORT_OUTPUT, FALSE);
-  if (limit > 0 && port_peek(p) == NO_CHARACTER) return END_OF_FILE;
-  for (; limit > 0 && port_peek(p) != NO_CHARACTER; limit--) {
+  if (left > 0 && port_peek(p) == NO_CHARACTER) return END_OF_FILE;
+  for (; left > 0 && port_peek(p) != NO_CHARACTER; left--) {
     uint32_t c = port_read(p);
-    if (line && c == '\n') break;
+    if (is_line && c == '\n') break;
     port_write(out, c);
   }
   return port_take_string(out);
-}
-
-PRIMITIVE(read_line, "read-line |o") {
-  return read_text(port_argument(a, n, 0, PORT_INPUT), SIZE_MAX, true);
-}
-
-PRIMITIVE(read_string, "read-string k|o") {
-  value p = port_argument(a, n, 1, PORT_INPUT);
-  return read_text(p, size_argument(a[0]), false);
 }
 
 PRIMITIVE(read_primitive, "read |o") {
@@ -263,19 +262,15 @@ COMMAND(write_char, "write-char c|o", "newline |o") {
   port_write(p, self->variant ? '\n' : character_code(a[0]));
 }
 
-COMMAND(write_string, "write-string s|okk") {
-  value p = port_argument(a, n, 1, PORT_OUTPUT);
-  struct range r = range_of(a, n, 2, string(a[0])->length);
-  for (; r.start < r.end; r.start++)
-    port_write(p, string(a[0])->chars[r.start]);
-}
-
-/* (write-bytevector bytevector port start end) */
-COMMAND(write_bytevector, "write-bytevector b|okk") {
-  value p = port_argument(a, n, 1, PORT_OUTPUT | PORT_BINARY);
-  struct range r = range_of(a, n, 2, bytevector(a[0])->length);
-  const char *bytes = (const char *)bytevector(a[0])->bytes;
-  port_write_bytes(p, bytes + r.start, r.end - r.start);
+/* (write-string string port start end) */
+COMMAND(write_part, "write-string s|okk", "write-bytevector b|okk") {
+  value p = port_argument(a, n, 1, PORT_OUTPUT | binary(self));
+  struct range r = range_of(a, n, 2, vector(a[0])->length);
+  if (is_string(a[0]))
+    for (; r.start < r.end; r.start++)
+      port_write(p, string(a[0])->chars[r.start]);
+  else
+    port_write_bytes(p, bytevector(a[0])->bytes + r.start, r.end - r.start);
 }
 
 COMMAND(flush_output, "flush-output-port |o") {
@@ -292,11 +287,6 @@ PRIMITIVE(open_file, "open-input-file s", "open-output-file s",
   unsigned binary = self->variant < 2 ? 0 : PORT_BINARY;
   unsigned direction = self->variant % 2 ? PORT_OUTPUT : PORT_INPUT;
   return port_open(utf8_from_string(a[0], NULL), direction | binary);
-}
-
-/* Of the second name in a list, for bytes rather than text. */
-static unsigned binary(const struct primitive *self) {
-  return self->variant ? PORT_BINARY : 0;
 }
 
 PRIMITIVE(open_input, "open-input-string s", "open-input-bytevector b") {

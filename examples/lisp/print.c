@@ -8,17 +8,14 @@
 
 #include <stdio.h>
 
-/* One call of write; labels is FALSE or a table: datum -> state. */
+/* One call of write. */
 struct printer {
   value port;
   enum print_style style;
-  value labels;
+  value seen;   /* a table: datum -> is it being searched still? */
+  value labels; /* a table: datum -> its label, or TRUE before it has one */
   intptr_t next_label;
 };
-
-/* States of a datum in the table while it is searched: then TRUE or gone. */
-#define OPEN_NODE fixnum(-1) /* being walked */
-#define SEEN_NODE fixnum(-2) /* walked, once */
 
 static bool is_container(value v) { return items_of(v).count > 0; }
 
@@ -30,19 +27,18 @@ static bool is_small_tree(value v, int *budget) {
   return true;
 }
 
-/* Mark with TRUE what is reached from inside itself, or twice. */
+/* Give a label to what is reached from inside itself, or twice. */
 static void find_labels(struct printer *p, value v) {
   machine_poll();
   struct items items = items_of(v);
   if (items.count == 0) return;
-  value state = hash_get(p->labels, v, FALSE);
-  if (state == OPEN_NODE || (state == SEEN_NODE && p->style == WRITE_SHARED))
+  value state = hash_get(p->seen, v, UNBOUND);
+  if (state == TRUE || (state == FALSE && p->style == WRITE_SHARED))
     hash_put(p->labels, v, TRUE);
-  if (state != FALSE) return;
-  hash_put(p->labels, v, OPEN_NODE);
+  if (state != UNBOUND) return;
+  hash_put(p->seen, v, TRUE);
   for (size_t i = 0; i < items.count; i++) find_labels(p, items.at[i]);
-  if (hash_get(p->labels, v, FALSE) == OPEN_NODE)
-    hash_put(p->labels, v, SEEN_NODE);
+  hash_put(p->seen, v, FALSE);
 }
 
 /* -------------------------------------------------------------------- atoms */
@@ -156,11 +152,9 @@ static void print_named(struct printer *p, value v) {
 
 /* ---------------------------------------------------------------- compound */
 
-/* The state of a datum that is written more than once, else FALSE. */
+/* Of a datum that is written more than once, else FALSE. */
 static value label_of(struct printer *p, value v) {
-  if (p->labels == FALSE) return FALSE;
-  value state = hash_get(p->labels, v, FALSE);
-  return state == OPEN_NODE || state == SEEN_NODE ? FALSE : state;
+  return p->labels == FALSE ? FALSE : hash_get(p->labels, v, FALSE);
 }
 
 /* Write #n# and answer true where the datum was written before. */
@@ -220,7 +214,7 @@ static void print_items(struct printer *p, const char *open, value v) {
 
 static void print_datum(struct printer *p, value v) {
   machine_poll();
-  if (is_container(v) && print_label(p, v)) return;
+  if (p->labels != FALSE && print_label(p, v)) return;
   switch (type_of(v)) {
     case TYPE_FIXNUM:
     case TYPE_FLONUM:
@@ -241,10 +235,11 @@ static void print_datum(struct printer *p, value v) {
 }
 
 void print(value v, value port, enum print_style style) {
-  struct printer p = {port, style, FALSE, 0};
+  struct printer p = {port, style, FALSE, FALSE, 0};
   int budget = 2000;
   if (is_container(v) && style != WRITE_SIMPLE &&
       (style == WRITE_SHARED || !is_small_tree(v, &budget))) {
+    p.seen = hash_make(FALSE);
     p.labels = hash_make(FALSE);
     find_labels(&p, v);
   }

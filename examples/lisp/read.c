@@ -155,20 +155,6 @@ static value take_token(struct reader *r) {
   return s;
 }
 
-static value read_atom(struct reader *r, enum place place) {
-  bool barred = read_token(r);
-  value name = take_token(r);
-  const char *utf8 = barred ? "" : utf8_from_string(name, NULL);
-  if (strcmp(utf8, ".") == 0) {
-    if (place == IN_LIST) return DOT;
-    read_error(r, "read: misplaced dot");
-  }
-  value number = number_parse(utf8, 10);
-  if (number != FALSE) return number;
-  bool folds = port(r->port)->direction & PORT_FOLD_CASE && !barred;
-  return intern(folds ? fold_case(name) : name);
-}
-
 static value read_string(struct reader *r) {
   read_quoted(r, '"');
   value s = take_token(r);
@@ -196,8 +182,7 @@ static value read_character(struct reader *r) {
   uint32_t first = port_read(r->port);
   if (first == NO_CHARACTER) read_error(r, "read: end of file in a character");
   port_write(r->token, first);
-  while (!is_delimiter(port_peek(r->port)))
-    port_write(r->token, port_read(r->port));
+  read_token(r);
   value token = take_token(r);
   if (string(token)->length == 1) return character(first);
   char *name = utf8_from_string(token, NULL), *end;
@@ -280,34 +265,48 @@ static value read_label(struct reader *r) {
   return replace(datum, placeholder, datum, hash_make(FALSE));
 }
 
-/* A token such as #t, #true, #e1.5, #xff, #u8(, #!eof, after the #. */
-static value read_hash_token(struct reader *r, enum place place) {
-  struct port *p = port(r->port);
-  uintptr_t line = p->line;
-  port_write(r->token, '#');
-  read_token(r);
-  char *utf8 = utf8_from_string(take_token(r), NULL);
-  if (strcmp(utf8, "#t") == 0 || strcmp(utf8, "#true") == 0) return TRUE;
-  if (strcmp(utf8, "#f") == 0 || strcmp(utf8, "#false") == 0) return FALSE;
-  if (strcmp(utf8, "#!eof") == 0) return END_OF_FILE;
-  if (strcmp(utf8, "#u8") == 0 && port_read(r->port) == '(')
+/* A token such as #t, #true, #u8(, #!eof. */
+static value read_special(struct reader *r, const char *token,
+                          enum place place) {
+  unsigned *direction = &port(r->port)->direction;
+  if (strcmp(token, "#t") == 0 || strcmp(token, "#true") == 0) return TRUE;
+  if (strcmp(token, "#f") == 0 || strcmp(token, "#false") == 0) return FALSE;
+  if (strcmp(token, "#!eof") == 0) return END_OF_FILE;
+  if (strcmp(token, "#u8") == 0 && port_read(r->port) == '(')
     return read_sequence(r, TYPE_BYTEVECTOR);
-  value number = number_parse(utf8, 10);
-  if (number != FALSE) return number;
-  if (utf8[1] != '!') read_error(r, "read: bad syntax after #");
-  if (strcmp(utf8, "#!fold-case") == 0)
-    p->direction |= PORT_FOLD_CASE;
-  else if (strcmp(utf8, "#!no-fold-case") == 0)
-    p->direction &= ~(unsigned)PORT_FOLD_CASE;
-  else if (line == 1) /* #!/usr/bin/... */
+  if (token[1] != '!') read_error(r, "read: bad syntax after #");
+  if (strcmp(token, "#!fold-case") == 0)
+    *direction |= PORT_FOLD_CASE;
+  else if (strcmp(token, "#!no-fold-case") == 0)
+    *direction &= ~(unsigned)PORT_FOLD_CASE;
+  else if (port(r->port)->line == 1) /* #!/usr/bin/... */
     skip_line(r);
   return read_next(r, place);
+}
+
+/* A number, a symbol, a dot, or what begins with # in the token already. */
+static value read_atom(struct reader *r, enum place place) {
+  bool barred = read_token(r);
+  value name = take_token(r);
+  const char *utf8 = barred ? "" : utf8_from_string(name, NULL);
+  if (strcmp(utf8, ".") == 0) {
+    if (place == IN_LIST) return DOT;
+    read_error(r, "read: misplaced dot");
+  }
+  value number = number_parse(utf8, 10);
+  if (number != FALSE) return number;
+  if (utf8[0] == '#') return read_special(r, utf8, place);
+  bool folds = port(r->port)->direction & PORT_FOLD_CASE && !barred;
+  return intern(folds ? fold_case(name) : name);
 }
 
 static value read_hash(struct reader *r, enum place place) {
   uint32_t c = port_peek(r->port);
   if (c >= '0' && c <= '9') return read_label(r);
-  if (c >= 128 || !strchr("(\\|;", (int)c)) return read_hash_token(r, place);
+  if (c >= 128 || !strchr("(\\|;", (int)c)) {
+    port_write(r->token, '#');
+    return read_atom(r, place);
+  }
   port_read(r->port);
   if (c == '(') return read_sequence(r, TYPE_VECTOR);
   if (c == '\\') return read_character(r);

@@ -12,13 +12,14 @@ PRIMITIVE(record_type, "%record-type yl") {
   return make_cell(TYPE_RECORD_TYPE, a[0], a[1]);
 }
 
-/* A procedure of that name with argc arguments, for records of that type. */
-static struct primitive *procedure(value type, value name, size_t argc,
-                                   primitive_function *call) {
+/* A procedure of that name, with argc arguments. */
+static value procedure(value name, size_t argc, primitive_function *call,
+                       value data, size_t variant) {
   struct primitive *p = primitive_make(
-      utf8_from_string(symbol(name)->name, NULL), "a*", call, type);
+      utf8_from_string(symbol(name)->name, NULL), "a*", call, data);
   p->min = p->max = (uint32_t)argc;
-  return p;
+  p->variant = variant;
+  return (value)p;
 }
 
 /* The place of a field in the record. */
@@ -44,10 +45,9 @@ PRIMITIVE(record_constructor, "%record-constructor tly") {
   struct list_builder indices = {NIL, NIL};
   for (value f = a[1]; f != NIL; f = cdr(f))
     list_add(&indices, fixnum_from_size(field_index(a[0], car(f))));
-  struct primitive *p = procedure(cons(a[0], indices.first), a[2],
-                                  list_argument(self, a[1]), construct);
-  p->variant = 1 + (size_t)list_length(cell(a[0])->second);
-  return (value)p;
+  size_t items = 1 + (size_t)list_length(cell(a[0])->second);
+  return procedure(a[2], list_argument(self, a[1]), construct,
+                   cons(a[0], indices.first), items);
 }
 
 static bool is_instance(value v, value type) {
@@ -57,7 +57,7 @@ static bool is_instance(value v, value type) {
 FUNCTION(is_record) { return boolean(is_instance(a[0], self->data)); }
 
 PRIMITIVE(record_predicate, "%record-predicate ty") {
-  return (value)procedure(a[0], a[1], 1, is_record);
+  return procedure(a[1], 1, is_record, a[0], 0);
 }
 
 /* Get a field, or set it to a second argument. */
@@ -77,8 +77,6 @@ FUNCTION(access) {
 
 /* (%record-accessor type field name arguments) */
 PRIMITIVE(record_accessor, "%record-accessor tyyk") {
-  struct primitive *p =
-      procedure(a[0], a[2], (size_t)fixnum_value(a[3]), access);
-  p->variant = field_index(a[0], a[1]);
-  return (value)p;
+  size_t argc = (size_t)fixnum_value(a[3]);
+  return procedure(a[2], argc, access, a[0], field_index(a[0], a[1]));
 }

@@ -183,6 +183,15 @@
       (let ((x (list 1)))
         (written (lambda (p) (write-simple (list x x) p)))))
 (test #t (let ((x (read-from "#0=(a . #0#)"))) (eq? x (cdr x))))
+
+;; what is not a datum
+(for-each (lambda (text) (test-error (read-from text)))
+          '("( . a)" "(a . )" "(a . b c)" "(a . b . c)" "#(1 . 2)" "#u8(1 . 2)"
+            "#u8(256)" "#u8 (1)" "." ")" "(a" "#(1" "#a" "#" "#5#" "#0=#0#"
+            "\"a" "|a" "#|a" "#\\foo" "\"\\q\"" "\"\\xg;\""))
+(test '(#t #f #\( #u8(1 2) 255 ||)
+      (map read-from '("#true" "#false" "#\\(" "#u8(1 2)" "#xff" "||")))
+(test 'b (read-from "\n#!unknown #|a|# #;(a) b"))
 (test '(1 1.5 -3 1e100)
       (map (lambda (x) (read-from (write-to-string x))) '(1 1.5 -3 1e100)))
 
