@@ -191,13 +191,10 @@ PRIMITIVE(has_parity, "even? n", "odd? n") {
   return boolean(is_odd == self->variant);
 }
 
-PRIMITIVE(is_whole, "integer? a") {
-  return boolean(is_number(a[0]) && is_integer(a[0]));
-}
-
-PRIMITIVE(is_finite, "finite? n", "rational? a") {
-  if (is_flonum(a[0])) return boolean(isfinite(flonum_value(a[0])));
-  return boolean(is_number(a[0]));
+PRIMITIVE(is_rational, "finite? n", "rational? a", "integer? a") {
+  if (!is_flonum(a[0])) return boolean(is_number(a[0]));
+  bool is_finite = isfinite(flonum_value(a[0]));
+  return boolean(self->variant < 2 ? is_finite : is_integer(a[0]));
 }
 
 PRIMITIVE(is_class, "nan? n", "infinite? n") {

@@ -418,23 +418,22 @@
 
 ;; --------------------------------------------------- hash tables (SRFI 69)
 
-;; Eq? and eqv? are #f to %hash-table, equal? and string=? #t.
+;; What %hash-table takes for an equivalence: #f is eqv?, #t equal?.
+(define %known-tables
+  (list (list eq? #f #f)
+        (list eqv? #f #f)
+        (list equal? #t #f)
+        (list string=? #t #f)
+        (list = = (lambda (x) (hash-by-identity (inexact x))))
+        (list string-ci=? string-ci=? string-ci-hash)))
+
 (define (make-hash-table . arguments)
-  (let ((same? (if (pair? arguments) (car arguments) equal?))
-        (hash (if (and (pair? arguments) (pair? (cdr arguments)))
-                  (cadr arguments)
-                  #f)))
-    (cond ((or (eq? same? eq?) (eq? same? eqv?))
-           (%hash-table #f #f))
-          ((or (eq? same? equal?) (eq? same? string=?))
-           (if (or (not hash) (eq? hash string-hash))
-               (%hash-table #t #f)
-               (%hash-table same? hash)))
-          (hash (%hash-table same? hash))
-          ((eq? same? =)
-           (%hash-table same? (lambda (x) (hash-by-identity (inexact x)))))
-          ((eq? same? string-ci=?) (%hash-table same? string-ci-hash))
-          (else (%hash-table same? #f)))))
+  (let* ((same? (if (pair? arguments) (car arguments) equal?))
+         (hash (and (pair? arguments) (pair? (cdr arguments)) (cadr arguments)))
+         (known (assv same? %known-tables)))
+    (if (and known (or (not hash) (eq? hash string-hash) (not (cadr known))))
+        (apply %hash-table (cdr known))
+        (%hash-table same? hash))))
 
 (define hash-table-count hash-table-size)
 

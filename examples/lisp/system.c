@@ -19,10 +19,9 @@ extern char **environ;
 
 static const char *load_directory; /* of the file being loaded, or NULL */
 
-static value load_port(value p) {
+static void load_port(value p) {
   for (value d = read_datum(p); d != END_OF_FILE; d = read_datum(p))
     eval_toplevel(d);
-  return UNSPECIFIED;
 }
 
 /* A relative path is looked for beside the file being loaded first. */
