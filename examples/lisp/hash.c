@@ -41,7 +41,7 @@ static bool is_known(struct comparison *c, value a, value b) {
 /* Of what has no items. */
 static bool are_same_atoms(value a, value b) {
   if (is_eqv(a, b)) return true;
-  return type_fits(a, SEQUENCES) && type_of(a) == type_of(b) &&
+  return type_fits(a, SEQUENCES) && has_type(b, type_of(a)) &&
          vector(a)->length == vector(b)->length &&
          memcmp(vector(a)->items, vector(b)->items, sequence_bytes(a)) == 0;
 }

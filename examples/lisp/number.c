@@ -203,16 +203,13 @@ PRIMITIVE(is_class, "nan? n", "infinite? n") {
   return boolean(fpclassify(d) == classes[self->variant]);
 }
 
-PRIMITIVE(of_double, "exp n", "sin n", "cos n", "tan n", "asin n", "acos n") {
-  static double (*const functions[])(double) = {exp, sin, cos, tan, asin, acos};
+PRIMITIVE(of_double, "floor n", "ceiling n", "truncate n", "round n", "exp n",
+          "sin n", "cos n", "tan n", "asin n", "acos n") {
+  static double (*const functions[])(double) = {
+      floor, ceil, trunc, rint /* to even */, exp, sin, cos, tan, asin, acos};
+  bool rounds = self->variant < 4;
+  if (rounds && !is_flonum(a[0])) return a[0];
   return flonum(functions[self->variant](number_to_double(a[0])));
-}
-
-PRIMITIVE(rounded, "floor n", "ceiling n", "truncate n",
-          "round n") { /* rint: to even, as the processor does */
-  static double (*const functions[])(double) = {floor, ceil, trunc, rint};
-  if (!is_flonum(a[0])) return a[0];
-  return flonum(functions[self->variant](flonum_value(a[0])));
 }
 
 /* -------------------------------------------------------- other primitives */

@@ -52,6 +52,7 @@ static value real_parse(const char *s, unsigned radix) {
 }
 
 value number_parse(const char *s, unsigned radix) {
+  if (radix == 10 && *s > '9') return FALSE; /* most symbols */
   char exactness = 0;
   for (; s[0] == '#' && s[1]; s += 2) {
     char mark = (char)(s[1] | 32);

@@ -36,9 +36,9 @@ static const struct letter {
 };
 
 static const struct letter *letter_find(char c) {
-  size_t i = 0;
-  while (letters[i].letter != c) i++;
-  return &letters[i];
+  const struct letter *l = letters;
+  while (l->letter != c) l++;
+  return l;
 }
 
 void fail_in(const struct primitive *self, const char *message,
@@ -51,11 +51,10 @@ void fail_in(const struct primitive *self, const char *message,
 _Noreturn static void type_error(const struct primitive *p, size_t index,
                                  value argument) {
   char message[80];
-  const char *noun = "";
-  for (size_t i = 0; i < sizeof letters / sizeof letters[0]; i++)
-    if (letters[i].set == p->accepts[index < 5 ? index : 5])
-      noun = letters[i].noun;
-  snprintf(message, sizeof message, "argument %zu is not %s", index + 1, noun);
+  const struct letter *l = letters;
+  while (l->set != p->accepts[index < 5 ? index : 5]) l++;
+  snprintf(message, sizeof message, "argument %zu is not %s", index + 1,
+           l->noun);
   fail_in(p, message, cons(argument, NIL));
 }
 

@@ -81,28 +81,26 @@ static uint32_t skip_blanks(struct reader *r) {
 }
 
 static void skip_block_comment(struct reader *r) {
-  unsigned depth = 1;
-  for (uint32_t last = 0, c; depth > 0; last = c) {
-    c = port_read(r->port);
+  for (unsigned depth = 1; depth > 0;) {
+    uint32_t c = port_read(r->port), next = port_peek(r->port);
     if (c == NO_CHARACTER)
       read_error(r, "read: end of file in a block comment");
-    bool ends = last == '|' && c == '#', begins = last == '#' && c == '|';
+    bool ends = c == '|' && next == '#', begins = c == '#' && next == '|';
     depth += begins - ends;
-    if (begins || ends) c = 0;
+    if (begins || ends) port_read(r->port);
   }
 }
 
 /* ------------------------------------------------------------------- tokens */
 
 static uint32_t read_hex_escape(struct reader *r) {
-  uint32_t code = 0;
-  for (;;) {
-    uint32_t c = port_read(r->port);
-    if (c == ';') return code;
+  uint32_t code = 0, c;
+  while ((c = port_read(r->port)) != ';') {
     if (c > 'f' || !isxdigit((int)c) || code > 0x10ffff)
       read_error(r, "read: bad \\x escape");
     code = code * 16 + (uint32_t)(c <= '9' ? c - '0' : (c | 32) - 'a' + 10);
   }
+  return code;
 }
 
 /* Read what follows a backslash in a string or |symbol|. */
