@@ -110,11 +110,9 @@ static bool is_same(size_t how, value a, value b) {
   return how == BY_EQV ? is_eqv(a, b) : is_equal(a, b);
 }
 
-/* The part of a list, or its entry; a third argument is the equivalence. */
-PRIMITIVE(find, "memq aa", "memv aa", "member aa|f", "assq aa", "assv aa",
-          "assoc aa|f") {
-  bool is_entry = self->variant >= 3;
-  size_t how = self->variant % 3;
+/* The part of a list, or the entry; a third argument is the equivalence. */
+static inline __attribute__((always_inline)) value find(
+    const value *a, size_t n, const struct primitive *self, bool is_entry) {
   value at = a[1];
   for (; is_pair(at); at = cdr(at)) {
     machine_poll(); /* the list may be a circle */
@@ -122,11 +120,20 @@ PRIMITIVE(find, "memq aa", "memv aa", "member aa|f", "assq aa", "assv aa",
     if (is_entry && !is_pair(item))
       fail_in(self, "not a pair", cons(item, NIL));
     value key = is_entry ? car(item) : item;
-    if (n == 3 ? apply2(a[2], a[0], key) != FALSE : is_same(how, a[0], key))
+    if (n == 3 ? apply2(a[2], a[0], key) != FALSE
+               : is_same(self->variant, a[0], key))
       return is_entry ? item : at;
   }
   if (at != NIL) list_argument(self, a[1]);
   return FALSE;
+}
+
+PRIMITIVE(find_tail, "memq aa", "memv aa", "member aa|f") {
+  return find(a, n, self, false);
+}
+
+PRIMITIVE(find_entry, "assq aa", "assv aa", "assoc aa|f") {
+  return find(a, n, self, true);
 }
 
 /* --------------------------------------------------------------- predicates */
