@@ -364,8 +364,7 @@ _Noreturn void fail_in(const struct primitive *self, const char *message,
 
 /* Sets of types, such as an argument must belong to. */
 #define SET(type) (1u << (type))
-#define SEQUENCES                                                              \
-  (SET(TYPE_STRING) | SET(TYPE_VECTOR) | SET(TYPE_BYTEVECTOR))
+#define SEQUENCES (SET(TYPE_STRING) | SET(TYPE_VECTOR) | SET(TYPE_BYTEVECTOR))
 #define PROCEDURES (SET(TYPE_CLOSURE) | SET(TYPE_PRIMITIVE))
 #define INTEGERS (SET(TYPE_FIXNUM) | SET(TYPE_BIGNUM))
 #define NUMBERS (INTEGERS | SET(TYPE_FLONUM))
@@ -462,7 +461,7 @@ extern char *stack_base;
 
 double number_to_double(value v);
 int number_compare(value a, value b); /* -1, 0, 1; 2: NaN has no order */
-value number_exact(value v); /* FALSE: none is equal to it */
+value number_exact(value v);          /* FALSE: none is equal to it */
 value number_divide(value a, value b);
 value number_parse(const char *text, unsigned radix); /* FALSE: no number */
 value number_format(value v, unsigned radix);
