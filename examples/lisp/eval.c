@@ -188,24 +188,21 @@ value make_closure(const struct code *code, size_t captured) {
   return (value)c;
 }
 
-static value closure_make(const struct node *n) {
-  return make_closure((const struct code *)n->datum, n->count);
-}
-
 static void closure_fill(value c, const struct node *n, value *frame) {
   for (size_t i = 0; i < n->count; i++)
     closure(c)->captured[i] = eval(n->kids[i], frame);
 }
 
 value run_lambda(const struct node *n, value *frame) {
-  value c = closure_make(n);
+  value c = make_closure((const struct code *)n->datum, n->count);
   closure_fill(c, n, frame);
   return c;
 }
 
 /* Of closures that may capture each other, each is made, then each filled. */
 value run_make(const struct node *n, value *frame) {
-  frame[n->slot] = closure_make(n->kids[1]);
+  const struct node *made = n->kids[1];
+  frame[n->slot] = make_closure((const struct code *)made->datum, made->count);
   return UNSPECIFIED;
 }
 

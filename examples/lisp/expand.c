@@ -50,23 +50,22 @@ struct stripping {
 
 static value strip_copy(struct stripping *s, value datum) {
   machine_poll();
-  bool is_vector = has_type(datum, TYPE_VECTOR);
   s->has_alias |= has_type(datum, TYPE_ALIAS);
-  if (!is_pair(datum) && !is_vector) return symbol_of(datum);
+  struct items from = items_of(datum);
+  if (from.count == 0) return symbol_of(datum);
   value copy = hash_get(s->copies, datum, 0);
   if (copy) return copy;
-  size_t count = is_vector ? vector(datum)->length : 2;
-  copy = is_vector ? make_sequence(TYPE_VECTOR, count) : cons(NIL, NIL);
+  copy =
+      is_pair(datum) ? cons(NIL, NIL) : make_sequence(TYPE_VECTOR, from.count);
   hash_put(s->copies, datum, copy);
-  const value *from = is_vector ? vector(datum)->items : &pair(datum)->car;
-  value *to = is_vector ? vector(copy)->items : &pair(copy)->car;
-  for (size_t i = 0; i < count; i++) to[i] = strip_copy(s, from[i]);
+  value *to = items_of(copy).at;
+  for (size_t i = 0; i < from.count; i++) to[i] = strip_copy(s, from.at[i]);
   return copy;
 }
 
 /* The datum with symbols for the aliases that macros inserted. */
 static value strip(value datum) {
-  if (!is_pair(datum) && !has_type(datum, TYPE_VECTOR)) return symbol_of(datum);
+  if (items_of(datum).count == 0) return symbol_of(datum);
   struct stripping s = {hash_make(FALSE), false};
   value copy = strip_copy(&s, datum);
   return s.has_alias ? copy : datum;
@@ -307,7 +306,7 @@ static struct node *expand_let(value form, struct scope *scope) {
   form_length(form, 3);
   value name = is_identifier(cadr(form)) ? cadr(form) : FALSE;
   value rest = name == FALSE ? cdr(form) : cddr(form);
-  struct list_builder names = {NIL, NIL}, inits = {NIL, NIL};
+  struct list_builder names = EMPTY(names), inits = EMPTY(inits);
   if (list_length(car(rest)) < 0)
     syntax_error("bad syntax: bindings are not a list", form);
   for (value b = car(rest); b != NIL; b = cdr(b)) {
@@ -364,7 +363,7 @@ static void define_syntax(value form, struct scope *scope) {
 /* Definitions inside bodies are seen by scan_form; here are the global ones. */
 static struct node *expand_define(value form, struct scope *scope) {
   if (scope) syntax_error("a definition where an expression is needed", form);
-  struct list_builder items = {NIL, NIL};
+  struct list_builder items = EMPTY(items);
   scan_define(form, scope_make(NULL), &items);
   value name = variable(car(car(items.first)))->name;
   symbol(name)->syntax = 0;
@@ -418,7 +417,7 @@ static struct node *expand_body(value forms, struct scope *outer) {
   if (list_length(forms) < 1)
     syntax_error("bad syntax: a body needs an expression", forms);
   struct scope *scope = scope_make(outer);
-  struct list_builder items = {NIL, NIL}, last = {NIL, NIL};
+  struct list_builder items = EMPTY(items), last = EMPTY(last);
   for (; forms != NIL; forms = cdr(forms)) scan_form(car(forms), scope, &items);
   size_t count = 0, at = 0;
   for (value i = items.first; i != NIL; i = cdr(i))

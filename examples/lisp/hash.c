@@ -107,24 +107,15 @@ static size_t hash_eqv(value v) {
 /* A few items of a large datum tell enough. */
 static size_t hash_equal(value v, int *budget) {
   size_t hash = 3;
-  for (; is_pair(v) && --*budget > 0; v = cdr(v))
-    hash = mix(hash, hash_equal(car(v), budget));
-  if (is_pair(v)) return hash;
-  switch (type_of(v)) {
-    case TYPE_STRING:
-      for (size_t i = 0; i < string(v)->length; i++)
-        hash = mix(hash, string(v)->chars[i]);
-      return hash;
-    case TYPE_BYTEVECTOR:
-      for (size_t i = 0; i < bytevector(v)->length; i++)
-        hash = mix(hash, bytevector(v)->bytes[i]);
-      return hash;
-    case TYPE_VECTOR:
-      for (size_t i = 0; i < vector(v)->length && --*budget > 0; i++)
-        hash = mix(hash, hash_equal(vector(v)->items[i], budget));
-      return hash;
-    default: return mix(hash, hash_eqv(v));
-  }
+  struct items items = items_of(v);
+  for (size_t i = 0; i < items.count && --*budget > 0; i++)
+    hash = mix(hash, hash_equal(items.at[i], budget));
+  if (items.count > 0) return hash;
+  if (!type_fits(v, SEQUENCES)) return mix(hash, hash_eqv(v));
+  bool is_wide = is_string(v);
+  for (size_t i = 0; i < vector(v)->length; i++)
+    hash = mix(hash, is_wide ? string(v)->chars[i] : bytevector(v)->bytes[i]);
+  return hash;
 }
 
 /* ------------------------------------------------------------------- tables */

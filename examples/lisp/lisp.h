@@ -283,23 +283,19 @@ char *utf8_from_string(value s, size_t *bytes);
 size_t utf8_encode(uint32_t code, char *out);
 size_t utf8_decode(const uint8_t *bytes, size_t length, uint32_t *code);
 
-/* A list being built at its end. */
+/* A list being built at its end: struct list_builder out = EMPTY(out) */
 struct list_builder {
   value first;
-  value last;
+  value *end; /* where what follows goes */
 };
+#define EMPTY(list) {NIL, &(list).first}
 static inline void list_add(struct list_builder *list, value item) {
-  value tail = cons(item, NIL);
-  if (list->first == NIL)
-    list->first = tail;
-  else
-    pair(list->last)->cdr = tail;
-  list->last = tail;
+  *list->end = cons(item, NIL);
+  list->end = &pair(*list->end)->cdr;
 }
 /* The finished list, with what follows its items. */
 static inline value list_end(struct list_builder *list, value tail) {
-  if (list->first == NIL) return tail;
-  pair(list->last)->cdr = tail;
+  *list->end = tail;
   return list->first;
 }
 

@@ -71,7 +71,7 @@ PRIMITIVE(length, "length a") {
 }
 
 PRIMITIVE(append, "append a*") {
-  struct list_builder out = {NIL, NIL};
+  struct list_builder out = EMPTY(out);
   for (size_t i = 0; i + 1 < n; i++) {
     list_argument(self, a[i]);
     for (value l = a[i]; l != NIL; l = cdr(l)) list_add(&out, car(l));
@@ -95,7 +95,7 @@ PRIMITIVE(list_tail, "list-tail ak", "list-ref ak") {
 }
 
 PRIMITIVE(list_copy, "list-copy a") {
-  struct list_builder out = {NIL, NIL};
+  struct list_builder out = EMPTY(out);
   value at = a[0];
   for (; is_pair(at); at = cdr(at)) list_add(&out, car(at));
   return list_end(&out, at);

@@ -195,7 +195,7 @@ static void repeat(struct matcher *m, value template, intptr_t depth,
 }
 
 static value instantiate_pair(struct matcher *m, value template) {
-  struct list_builder out = {NIL, NIL};
+  struct list_builder out = EMPTY(out);
   while (is_pair(template)) {
     value sub = car(template);
     intptr_t depth = 0;

@@ -42,7 +42,7 @@ FUNCTION(construct) {
 }
 
 PRIMITIVE(record_constructor, "%record-constructor tly") {
-  struct list_builder indices = {NIL, NIL};
+  struct list_builder indices = EMPTY(indices);
   for (value f = a[1]; f != NIL; f = cdr(f))
     list_add(&indices, fixnum_from_size(field_index(a[0], car(f))));
   size_t items = 1 + (size_t)list_length(cell(a[0])->second);

@@ -49,7 +49,7 @@ value load_file(value path) {
 
 PRIMITIVE(read_file, "%read-file s") {
   value p = port_open_near(a[0]);
-  struct list_builder data = {NIL, NIL};
+  struct list_builder data = EMPTY(data);
   for (value d = read_datum(p); d != END_OF_FILE; d = read_datum(p))
     list_add(&data, d);
   port_close(p);
@@ -134,7 +134,7 @@ PRIMITIVE(statistics, "gc-stats") {
   static const char punctuation[] = "{\":,} \n";
   char json[2048], *rest;
   gc_stats_json(json, sizeof json);
-  struct list_builder list = {NIL, NIL};
+  struct list_builder list = EMPTY(list);
   for (const char *name = strtok_r(json, punctuation, &rest); name;
        name = strtok_r(NULL, punctuation, &rest)) {
     long count = strtol(strtok_r(NULL, punctuation, &rest), NULL, 10);
