@@ -233,6 +233,10 @@ size_t gl_mark_metadata_bytes(void);
    its cgroups. */
 unsigned gl_processors(void);
 
+/* The second by itself: list is /proc/self/cgroup, and mount where cgroups are
+   seen, /sys/fs/cgroup.  UINT32_MAX where there is no limit. */
+unsigned gl_processors_by_cgroups(const char *list, const char *mount);
+
 /* --------------------------------------------------------------------- pace */
 
 struct gl_cycle;

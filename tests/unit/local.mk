@@ -14,6 +14,7 @@ unit_tests = \
   tests/unit/limits \
   tests/unit/model \
   tests/unit/os \
+  tests/unit/processors \
   tests/unit/runs \
   tests/unit/tags \
   tests/unit/threads
@@ -63,6 +64,10 @@ tests_unit_model_LDADD = $(unit_ldadd)
 tests_unit_os_SOURCES = tests/unit/os.c
 tests_unit_os_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_os_LDADD = $(unit_ldadd)
+
+tests_unit_processors_SOURCES = tests/unit/processors.c
+tests_unit_processors_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_processors_LDADD = $(unit_ldadd)
 
 tests_unit_runs_SOURCES = tests/unit/runs.c
 tests_unit_runs_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
