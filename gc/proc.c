@@ -20,15 +20,20 @@ size_t gl_proc_count_threads(void) {
              : 0;
 }
 
-/* A file of a thread under /proc, as text; false where it cannot be read. */
-static bool proc_read_file(pid_t tid, const char *name, char *buffer,
-                           size_t size) {
+/* A file of a thread under /proc. */
+static int proc_open(pid_t tid, const char *name) {
   char path[64];
   struct gl_text text = {path, sizeof path, 0};
   gl_text_string(&text, "/proc/self/task/");
   gl_text_number(&text, (uint64_t)tid);
   gl_text_string(&text, name);
-  int fd = open(path, O_RDONLY | O_CLOEXEC);
+  return open(path, O_RDONLY | O_CLOEXEC);
+}
+
+/* The beginning of one, as text; false where it cannot be read. */
+static bool proc_read_file(pid_t tid, const char *name, char *buffer,
+                           size_t size) {
+  int fd = proc_open(tid, name);
   if (fd < 0) return false;
   ssize_t n = read(fd, buffer, size - 1);
   close(fd);
@@ -39,22 +44,49 @@ static bool proc_read_file(pid_t tid, const char *name, char *buffer,
 
 bool gl_proc_is_dead(pid_t pid, pid_t tid) {
   char buffer[512];
-  if (syscall(SYS_tgkill, pid, tid, 0) != 0 && errno == ESRCH)
-    return true;
+  if (syscall(SYS_tgkill, pid, tid, 0) != 0 && errno == ESRCH) return true;
   if (!proc_read_file(tid, "/stat", buffer, sizeof buffer)) return false;
   const char *end = strrchr(buffer, ')'); /* of the name */
   if (end == NULL || end[1] != ' ') return false;
   return end[2] == 'Z' || end[2] == 'X' || end[2] == 'x';
 }
 
-/* The set of signals in a line of /proc/.../status, or 0. */
-static uint64_t proc_parse_signals(const char *status, const char *name) {
-  const char *at = strstr(status, name);
-  uint64_t mask = 0;
-  if (at == NULL) return 0;
-  for (at += strlen(name); *at >= '0'; at++)
-    mask = mask << 4 | (uint64_t)(*at <= '9' ? *at - '0' : *at - 'a' + 10);
-  return mask;
+/* Two lines of /proc/.../status. */
+struct proc_signals {
+  uint64_t pending, blocked;
+};
+
+static void proc_parse_line(const char *line, struct proc_signals *signals) {
+  uint64_t set = 0;
+  uint64_t *which = strncmp(line, "SigPnd:\t", 8) == 0   ? &signals->pending
+                    : strncmp(line, "SigBlk:\t", 8) == 0 ? &signals->blocked
+                                                         : NULL;
+  if (which == NULL) return;
+  for (const char *at = line + 8; *at >= '0'; at++)
+    set = set << 4 | (uint64_t)(*at <= '9' ? *at - '0' : *at - 'a' + 10);
+  *which = set;
+}
+
+/* Line by line: one of them lists the groups of the user, which may be
+   thousands. */
+static bool proc_read_signals(pid_t tid, struct proc_signals *signals) {
+  char buffer[1024], line[40];
+  size_t length = 0;
+  int fd = proc_open(tid, "/status");
+  *signals = (struct proc_signals){0, 0};
+  if (fd < 0) return false;
+  for (ssize_t n; (n = read(fd, buffer, sizeof buffer)) > 0;) {
+    for (ssize_t i = 0; i < n; i++) {
+      bool ends = buffer[i] == '\n';
+      if (length < sizeof line) line[length++] = ends ? '\0' : buffer[i];
+      if (!ends) continue;
+      line[sizeof line - 1] = '\0';
+      proc_parse_line(line, signals);
+      length = 0;
+    }
+  }
+  close(fd);
+  return true;
 }
 
 /* Whether the thread is in sigwait or one of its kin. */
@@ -65,13 +97,12 @@ static bool proc_is_in_sigwait(pid_t tid) {
 }
 
 enum gl_proc_signal gl_proc_find_signal(pid_t tid, int signal) {
-  char buffer[4096];
   uint64_t bit = (uint64_t)1 << (signal - 1);
-  if (!proc_read_file(tid, "/status", buffer, sizeof buffer))
-    return GL_PROC_ON_THE_WAY;
-  if ((proc_parse_signals(buffer, "\nSigBlk:\t") & bit) != 0)
-    return GL_PROC_HELD_BACK;
-  if ((proc_parse_signals(buffer, "\nSigPnd:\t") & bit) != 0)
-    return GL_PROC_ON_THE_WAY;
+  struct proc_signals signals;
+  if (!proc_read_signals(tid, &signals)) return GL_PROC_ON_THE_WAY;
+  bool blocked = (signals.blocked & bit) != 0;
+  if ((signals.pending & bit) != 0)
+    return blocked ? GL_PROC_HELD_BACK : GL_PROC_ON_THE_WAY;
+  if (blocked) return GL_PROC_BLOCKED;
   return proc_is_in_sigwait(tid) ? GL_PROC_HELD_BACK : GL_PROC_TAKEN;
 }

@@ -53,6 +53,10 @@
 #define THREADS_PATIENCE_NS ((uint64_t)5000000)
 #define THREADS_REPORT_NS ((uint64_t)1000000000)
 
+/* How often a signal is sent that finds the queue full: until some were taken. */
+#define THREADS_SEND_TRIES 20
+#define THREADS_SEND_WAIT_NS ((uint64_t)100000)
+
 /* How long a thread that is not in any listing, or a count that is not to be
    believed, holds a stop up. */
 #define THREADS_COUNT_WAIT_NS ((uint64_t)50000)
@@ -64,9 +68,11 @@ static struct {
   uint32_t expected;
   uint32_t number; /* of stops so far */
   size_t count;    /* threads found by the last stop, the caller too */
+  bool queue_full; /* for good, it seems; in this stop */
   int signal;
   bool ready;
-  bool reported; /* a thread that does not stop, in this stop */
+  bool reported;     /* a thread that does not stop, in this stop */
+  uint64_t again_ns; /* of waiting, until signals are sent again */
   pid_t pid;
   pid_t fork_tid;         /* the thread that forks */
   pthread_key_t key;      /* its destructor tells of the end of a thread */
@@ -228,20 +234,31 @@ static bool threads_is_alone(void) {
   return gl_proc_count_threads() == 1 + gl_markers_helpers();
 }
 
-static bool threads_send(const struct gl_thread *thread) {
-  for (;;) {
+static bool threads_is_held_back(enum gl_proc_signal signal) {
+  return signal == GL_PROC_HELD_BACK || signal == GL_PROC_BLOCKED;
+}
+
+/* Stop a thread that holds the signal back.  False where it may not be
+   traced. */
+static bool threads_trace(struct gl_thread *thread) {
+  thread->held_back = true;
+  return gl_tracer_add(thread, world.number, &world.answers, world.signal);
+}
+
+/* Where the queue of signals is full, tracing stops the thread: others may have
+   filled the queue, or the system allows for none.  False where the thread has
+   ended. */
+static bool threads_send(struct gl_thread *thread) {
+  for (int tries = 0;; tries++) {
     if (syscall(SYS_tgkill, world.pid, thread->tid, world.signal) == 0)
       return true;
     if (errno != EAGAIN) return false;
-    /* The queue of signals is full: some are about to be taken. */
-    gl_futex_wait(&world.answers, world.answers, 100000);
+    world.queue_full |= tries == THREADS_SEND_TRIES;
+    if (world.queue_full) break;
+    gl_futex_wait(&world.answers, world.answers, THREADS_SEND_WAIT_NS);
   }
-}
-
-/* Stop a thread that holds the signal back. */
-static void threads_trace(struct gl_thread *thread) {
-  thread->held_back = true;
-  gl_tracer_add(thread, world.number, &world.answers, world.signal);
+  threads_trace(thread);
+  return true;
 }
 
 /* One that held the signal back last time has one waiting already, and gets
@@ -250,7 +267,7 @@ static void threads_trace(struct gl_thread *thread) {
 static bool threads_ask_held_back(struct gl_thread *thread) {
   if (!thread->held_back) return false;
   thread->held_back =
-      gl_proc_find_signal(thread->tid, world.signal) == GL_PROC_HELD_BACK;
+      threads_is_held_back(gl_proc_find_signal(thread->tid, world.signal));
   if (thread->held_back) threads_trace(thread);
   return thread->held_back;
 }
@@ -337,6 +354,7 @@ static void threads_report(const struct gl_thread *thread, bool held_back) {
 
 struct threads_tardy {
   bool patient; /* look for the dead only */
+  bool again;   /* send the signal again */
   bool report;
 };
 
@@ -355,16 +373,24 @@ static void threads_look_at(struct gl_thread *thread, void *data) {
   }
   if (tardy->patient) return;
   enum gl_proc_signal signal = gl_proc_find_signal(thread->tid, world.signal);
-  if (signal == GL_PROC_HELD_BACK) threads_trace(thread);
+  bool held_back = threads_is_held_back(signal);
+  bool traced = held_back && threads_trace(thread);
+  /* One that may not be traced may let signals through for a moment only: there
+     must be one then. */
+  if (signal == GL_PROC_BLOCKED && !traced) threads_send(thread);
   /* Most often the thread is on its way out of the allocator; but the program
      may have eaten the signal, and a second one does no harm. */
-  if (signal == GL_PROC_TAKEN) threads_send(thread);
-  if (tardy->report) threads_report(thread, signal == GL_PROC_HELD_BACK);
+  if (signal == GL_PROC_TAKEN && tardy->again) threads_send(thread);
+  if (tardy->report) threads_report(thread, held_back);
 }
 
 static void threads_look_at_all(uint64_t waited_ns) {
   struct threads_tardy tardy = {.patient = waited_ns < THREADS_PATIENCE_NS};
   if (!tardy.patient) threads_retake_signal();
+  /* Ever more rarely, or a thread that waits for signals, and that nobody can
+     see wait, would be busy with ours. */
+  tardy.again = waited_ns >= world.again_ns;
+  if (!tardy.patient && tardy.again) world.again_ns = 2 * waited_ns;
   tardy.report = waited_ns > THREADS_REPORT_NS && !world.reported;
   world.reported |= tardy.report;
   gl_threads_each(threads_look_at, &tardy);
@@ -373,6 +399,7 @@ static void threads_look_at_all(uint64_t waited_ns) {
 /* Wait for the answers of all that were asked. */
 static void threads_await(void) {
   uint64_t start_ns = gl_os_now_ns(), wait_ns = THREADS_FIRST_WAIT_NS;
+  world.again_ns = 0;
   for (;;) {
     uint32_t answers = __atomic_load_n(&world.answers, __ATOMIC_SEQ_CST);
     if (answers >= __atomic_load_n(&world.expected, __ATOMIC_SEQ_CST)) return;
@@ -421,7 +448,7 @@ bool gl_threads_stop(void) {
   world.self->seen = world.number;
   world.answers = world.expected = 0;
   world.count = 1;
-  world.reported = false;
+  world.reported = world.queue_full = false;
   threads_retake_signal();
   gl_stacks_begin();
   __atomic_store_n(&world.stopping, world.number, __ATOMIC_SEQ_CST);

@@ -89,7 +89,8 @@ bool gl_proc_is_dead(pid_t pid, pid_t tid);
 enum gl_proc_signal {
   GL_PROC_TAKEN, /* by the handler, or by the program */
   GL_PROC_ON_THE_WAY,
-  GL_PROC_HELD_BACK
+  GL_PROC_HELD_BACK, /* it waits there */
+  GL_PROC_BLOCKED    /* it would be held back, but none waits there */
 };
 
 enum gl_proc_signal gl_proc_find_signal(pid_t tid, int signal);

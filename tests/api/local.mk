@@ -17,6 +17,7 @@ api_tests = \
   tests/api/oom \
   tests/api/seeing \
   tests/api/shapes \
+  tests/api/tardy \
   tests/api/ulimit
 
 check_PROGRAMS += $(api_tests)
@@ -48,6 +49,10 @@ tests_api_seeing_LDADD = $(api_ldadd)
 tests_api_shapes_SOURCES = tests/api/shapes.c
 tests_api_shapes_CFLAGS = $(api_cflags)
 tests_api_shapes_LDADD = $(api_ldadd)
+
+tests_api_tardy_SOURCES = tests/api/tardy.c
+tests_api_tardy_CFLAGS = $(api_cflags)
+tests_api_tardy_LDADD = $(api_ldadd)
 
 tests_api_ulimit_SOURCES = tests/api/ulimit.c
 tests_api_ulimit_CFLAGS = $(api_cflags)
