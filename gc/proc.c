@@ -96,6 +96,30 @@ static bool proc_is_in_sigwait(pid_t tid) {
          strtol(buffer, NULL, 10) == SYS_rt_sigtimedwait;
 }
 
+/* Flags of a task (linux/sched.h): a worker of io_uring; from Linux 6.4 on, any
+   thread that the kernel has made in a process. */
+#define PROC_IO_WORKER 0x10u
+#define PROC_USER_WORKER 0x4000u
+
+/* In the line of numbers the flags are behind the name, the state and five
+   others.  The same bits have meant something else, so the mask of signals has
+   to be that of such a thread too: all that there are but two, which even it
+   cannot hold back. */
+bool gl_proc_is_kernels(pid_t tid) {
+  const uint64_t two = (uint64_t)1 << (SIGKILL - 1) | (uint64_t)1
+                                                          << (SIGSTOP - 1);
+  char buffer[512];
+  struct proc_signals signals;
+  if (!proc_read_file(tid, "/stat", buffer, sizeof buffer)) return false;
+  const char *at = strrchr(buffer, ')');
+  for (int i = 0; at != NULL && i < 7; i++) at = strchr(at + 1, ' ');
+  if (at == NULL) return false;
+  unsigned long flags = strtoul(at, NULL, 10);
+  return (flags & (PROC_IO_WORKER | PROC_USER_WORKER)) != 0 &&
+         proc_read_signals(tid, &signals) &&
+         (signals.blocked | two) == UINT64_MAX;
+}
+
 enum gl_proc_signal gl_proc_find_signal(pid_t tid, int signal) {
   uint64_t bit = (uint64_t)1 << (signal - 1);
   struct proc_signals signals;

@@ -16,7 +16,8 @@
  * Does a listing have all threads?  Not where one ends meanwhile: the kernel
  * may then end the listing there, or pass over another.  So the last word has
  * the number of threads that the kernel counts: when it is that of those who
- * have answered, there are no others.
+ * have answered, there are no others.  (It counts its own threads in the process
+ * as well, as for io_uring, and those come and go by themselves.)
  *
  * A thread that holds the signal back is stopped by tracing (tracer.c) after a
  * while.  It need not be a strange one: the C library holds all signals back
@@ -68,6 +69,7 @@ static struct {
   uint32_t expected;
   uint32_t number; /* of stops so far */
   size_t count;    /* threads found by the last stop, the caller too */
+  size_t kernels;  /* listed last, but the kernel's own */
   bool queue_full; /* for good, it seems; in this stop */
   int signal;
   bool ready;
@@ -281,7 +283,9 @@ static int threads_ask(pid_t tid) {
   bool known = thread->seen == world.number;
   thread->seen = world.number;
   world.count += !known;
-  if (known || thread == world.self) return 0;
+  if (thread->kernels && !known) thread->kernels = gl_proc_is_kernels(tid);
+  world.kernels += thread->kernels;
+  if (known || thread == world.self || thread->kernels) return 0;
   /* Another may have its number by now. */
   if (thread->dead) thread->dead = gl_proc_is_dead(world.pid, tid);
   if (thread->dead) return 0;
@@ -320,6 +324,7 @@ static int threads_ask_listed(const char *entries, long bytes) {
 /* List the threads and ask all new ones.  Returns how many, or -1. */
 static int threads_ask_all(void) {
   int asked = 0;
+  world.kernels = 0;
   int fd = open("/proc/self/task", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (fd < 0) return -1;
   for (;;) {
@@ -359,19 +364,18 @@ struct threads_tardy {
 };
 
 static bool threads_has_answered(const struct gl_thread *thread) {
-  return thread->signalled != world.number || thread->dead ||
+  return thread->signalled != world.number || thread->dead || thread->kernels ||
          __atomic_load_n(&thread->acked, __ATOMIC_ACQUIRE) == world.number;
 }
 
 static void threads_look_at(struct gl_thread *thread, void *data) {
   const struct threads_tardy *tardy = data;
   if (threads_has_answered(thread)) return;
-  if (gl_proc_is_dead(world.pid, thread->tid)) {
-    thread->dead = true;
+  thread->dead = gl_proc_is_dead(world.pid, thread->tid);
+  thread->kernels = !tardy->patient && gl_proc_is_kernels(thread->tid);
+  if (thread->dead || thread->kernels)
     __atomic_sub_fetch(&world.expected, 1, __ATOMIC_SEQ_CST);
-    return;
-  }
-  if (tardy->patient) return;
+  if (thread->dead || thread->kernels || tardy->patient) return;
   enum gl_proc_signal signal = gl_proc_find_signal(thread->tid, world.signal);
   bool held_back = threads_is_held_back(signal);
   bool traced = held_back && threads_trace(thread);
@@ -422,7 +426,7 @@ static void threads_forget_unseen(struct gl_thread *thread, void *data) {
    the kernel counts.  A main thread that has ended goes on to be counted. */
 static bool threads_have_all_answered(void) {
   const struct gl_thread *main = gl_threads_find(world.pid);
-  size_t stopped = world.answers + 1 + gl_markers_helpers();
+  size_t stopped = world.answers + 1 + gl_markers_helpers() + world.kernels;
   if (main != NULL && main->dead) stopped++;
   return gl_proc_count_threads() == stopped;
 }

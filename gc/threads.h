@@ -25,6 +25,7 @@ struct gl_thread {
   uint32_t seen;          /* the stop whose listing last found it */
   uint32_t signalled;     /* the stop that it was last asked for */
   bool dead;              /* a zombie, or on its way out: runs no more code */
+  bool kernels;           /* made by the kernel, for its own ends */
   bool held_back;         /* it blocked the signal when it was last asked */
   struct gl_cache *cache; /* its own, NULL for none */
   struct gl_thread *next_free;
@@ -80,6 +81,10 @@ size_t gl_proc_count_threads(void);
 
 /* Gone or a zombie: it runs no more code of the program. */
 bool gl_proc_is_dead(pid_t pid, pid_t tid);
+
+/* A thread that the kernel has made in the process, as for io_uring: it runs no
+   code of the program either, but it is listed and counted with the others. */
+bool gl_proc_is_kernels(pid_t tid);
 
 /*
  * What becomes of the signal at a thread.  While one is in sigwait the kernel

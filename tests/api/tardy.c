@@ -9,6 +9,7 @@
 #include <grp.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
+#include <linux/io_uring.h>
 #include <linux/seccomp.h>
 #include <pthread.h>
 #include <signal.h>
@@ -60,8 +61,7 @@ static bool (*const ways[])(void) = {refuse_ptrace, refuse_clone,
                                      refuse_by_user};
 #define WAYS ((int)(sizeof ways / sizeof *ways))
 
-/* ---------------------------------------------------------------- the thread
- */
+/* ---------------------------------------------------------------- the thread */
 
 enum { NOT_YET, HELD_BACK, COLLECTING, LET_THROUGH, FINISH }; /* in order */
 
@@ -183,8 +183,7 @@ static void expect_message(const char *before, const char *behind) {
   ck_assert_str_eq(text + digits, behind);
 }
 
-/* ------------------------------------------------------------ blocked signals
- */
+/* ------------------------------------------------------------ blocked signals */
 
 START_TEST(named_after_a_second_and_waited_for) {
   pthread_t thread = start(await_message);
@@ -245,8 +244,7 @@ START_TEST(debugged) {
 }
 END_TEST
 
-/* ------------------------------------------------------------ for moments only
- */
+/* ------------------------------------------------------------ for moments only */
 
 #define BLINKS 5
 
@@ -274,8 +272,7 @@ START_TEST(a_moment_is_enough) {
 }
 END_TEST
 
-/* -------------------------------------------------------------- cannot be told
- */
+/* -------------------------------------------------------------- cannot be told */
 
 static int caught_by_wait;
 
@@ -334,10 +331,10 @@ START_TEST(in_vfork) {
 }
 END_TEST
 
-/* ------------------------------------------------- what the kernel makes hard
- */
+/* ------------------------------------------------- what the kernel makes hard */
 
 #define MANY_GROUPS 5000
+#define BIG_STACK_BYTES ((size_t)256 << 20)
 
 /* The list of groups is in the file that tells which signals are held back. */
 START_TEST(user_in_many_groups) {
@@ -368,6 +365,45 @@ START_TEST(queue_of_signals_is_full) {
 }
 END_TEST
 
+/* The kernel's own threads in the process, here one that looks for requests of
+   io_uring, are listed with the others.  They take no signal, have no stack and
+   no thread-local storage of their own, and need not end with the thread that
+   has made them. */
+static int ring = -1;
+
+static void *make_ring(void *ignored) {
+  struct io_uring_params params = {.flags = IORING_SETUP_SQPOLL,
+                                   .sq_thread_idle = 1000};
+  ring = (int)syscall(SYS_io_uring_setup, 8, &params);
+  return ignored;
+}
+
+/* In a thread whose stack the C library does not keep. */
+static bool start_kernel_thread(void) {
+  pthread_t thread;
+  pthread_attr_t attributes;
+  expect(pthread_attr_init(&attributes) == 0);
+  expect(pthread_attr_setstacksize(&attributes, BIG_STACK_BYTES) == 0);
+  expect(pthread_create(&thread, &attributes, make_ring, NULL) == 0);
+  expect(pthread_join(thread, NULL) == 0);
+  return ring >= 0;
+}
+
+START_TEST(threads_of_the_kernel) {
+  if (!start_kernel_thread()) return;
+  pthread_t thread = start(wait_100_ms);
+  uint64_t start_ns = suite_now_ns();
+  for (int i = 0; i < 10; i++) gc_collect();
+  ck_assert_uint_lt(suite_now_ns() - start_ns, SECOND_NS);
+  if (_i < WAYS && !ways[_i]()) return;
+  collect_meanwhile();
+  ck_assert_str_eq(suite_caught(), "");
+  finish(thread);
+  close(ring);
+  for (int i = 0; i < 10; i++) gc_collect();
+}
+END_TEST
+
 int main(void) {
   TCase *tests = suite_begin("tardy");
   tcase_add_loop_test(tests, named_after_a_second_and_waited_for, 0, WAYS);
@@ -378,5 +414,6 @@ int main(void) {
   tcase_add_loop_test(tests, in_vfork, 0, 2);
   tcase_add_test(tests, user_in_many_groups);
   tcase_add_loop_test(tests, queue_of_signals_is_full, 0, 2);
+  tcase_add_loop_test(tests, threads_of_the_kernel, 0, WAYS + 1);
   return suite_end();
 }
