@@ -9,19 +9,20 @@
  * left to the allocators, an arena at a time, as they come to need the memory
  * (gl_arena_sweep).
  *
- * Two locks are held throughout: the dynamic linker's (no module comes or
- * goes) and the heap's (no arena or page run changes hands).  Both are taken
- * before the world is stopped, since a stopped thread may hold any lock there
- * is; from then on until the threads run again nothing here allocates, locks
- * or prints.
+ * Three locks are held throughout: the dynamic linker's (no module comes or
+ * goes), our own (nobody else stops the world), and the heap's (no arena or page
+ * run changes hands).  They are taken in this order, and before the world is
+ * stopped, since a stopped thread may hold any lock there is; from then on until
+ * the threads run again nothing here allocates, locks or prints.
  */
 #include <unistd.h>
 
 #include "../alloc/os.h"
 #include "mark.h"
 
-/* Held by whoever collects, outside of the two other locks: a fork takes it so
-   that the child does not inherit the dynamic linker's lock from us. */
+/* Held by whoever stops the world.  Whoever has it never waits for the dynamic
+   linker's lock: a thread that allocates in a callback of dl_iterate_phdr has
+   that one, and waits for this. */
 static pthread_mutex_t collect_mutex GL_DATA = PTHREAD_MUTEX_INITIALIZER;
 
 /* Whether this thread holds it: making a helper may allocate. */
@@ -44,7 +45,8 @@ void gl_collect_unlock(void) {
 
 struct collect_request {
   enum gl_cause cause;
-  size_t epoch;          /* collections when it was made */
+  size_t epoch; /* collections when it was made */
+  uintptr_t entry_sp;
   struct gl_entry entry; /* the program, where it called the library */
   struct gl_cycle *cycle;
 };
@@ -102,13 +104,13 @@ static void collect_settle(struct gl_cycle *cycle) {
   gl_stats_note(cycle);
 }
 
-/* The whole of it, with both locks held. */
-static bool collect_held(void *data) {
-  struct collect_request *request = data;
+/* The whole of it, with all locks held. */
+static bool collect_locked(const struct collect_request *request) {
   struct gl_cycle *cycle = request->cycle;
   /* Another thread may have collected while this one waited for the locks. */
   if (request->cause != GL_CAUSE_PROGRAM && gl_heap.epoch != request->epoch)
     return false;
+  if (!gl_modules_list()) return false;
   cycle->start_ns = gl_os_now_ns();
   cycle->start_cpu_ns = gl_os_cpu_ns();
   collect_stop(cycle);
@@ -126,25 +128,43 @@ static bool collect_held(void *data) {
 
 /* ------------------------------------------------------------ entry points */
 
-static GL_NOINLINE bool collect_cycle(enum gl_cause cause,
-                                      uintptr_t entry_sp) {
+/* With the dynamic linker's lock held: only now, since libunwind waits for it
+   with all signals held back, and another thread that collects has it. */
+static bool collect_held(void *data) {
+  struct collect_request *request = data;
+  gl_collect_lock();
+  collect_is_mine = true;
+  gl_stack_capture(&request->entry, request->entry_sp);
+  gl_heap_lock(NULL);
+  bool done = collect_locked(request);
+  gl_heap_unlock();
+  collect_is_mine = false;
+  if (done) gl_log_cycle(request->cycle);
+  gl_collect_unlock();
+  return done;
+}
+
+/* Not where the dynamic linker's lock is held: to make a thread takes another of
+   its locks, and a thread that unloads a library takes that one first. */
+static void collect_make_helpers(void) {
+  if (gl_modules_are_held()) return;
+  gl_collect_lock();
+  collect_is_mine = true;
+  gl_markers_prepare();
+  collect_is_mine = false;
+  gl_collect_unlock();
+}
+
+static GL_NOINLINE bool collect_cycle(enum gl_cause cause, uintptr_t entry_sp) {
   struct gl_cycle cycle = {.cause = cause};
   struct collect_request request = {
       .cause = cause,
       .epoch = __atomic_load_n(&gl_heap.epoch, __ATOMIC_RELAXED),
+      .entry_sp = entry_sp,
       .cycle = &cycle};
   if (gl_options.debug) gl_debug_check(entry_sp);
-  gl_collect_lock();
-  collect_is_mine = true;
-  /* Only now: libunwind waits for the dynamic linker's lock with all signals
-     held back, and another thread that collects has that lock. */
-  gl_stack_capture(&request.entry, entry_sp);
-  gl_markers_prepare();
-  bool done = gl_modules_hold(collect_held, &request);
-  collect_is_mine = false;
-  if (done) gl_log_cycle(&cycle);
-  gl_collect_unlock();
-  return done ||
+  collect_make_helpers();
+  return gl_modules_hold(collect_held, &request) ||
          request.epoch != __atomic_load_n(&gl_heap.epoch, __ATOMIC_RELAXED);
 }
 

@@ -7,8 +7,8 @@
  * every quick list forgotten, so that no fast path can succeed; the gate is
  * shut, so that slow paths wait before they touch anything; and the world runs
  * on, since a fork takes locks of the C library that a stopped thread may
- * hold.  The locks are taken in the order of a collection: collecting, dynamic
- * linker, heap.  The heap stays as it is until the gate opens, in the parent
+ * hold.  The locks are taken in the order of a collection: dynamic linker,
+ * collecting, heap.  The heap stays as it is until the gate opens, in the parent
  * and in the child.
  */
 #include <pthread.h>
@@ -21,8 +21,8 @@ static void fork_close_heap(void) {
 }
 
 static void fork_prepare(void) {
-  gl_collect_lock();
   gl_modules_before_fork();
+  gl_collect_lock();
   gl_heap_lock(NULL);
   gl_threads_before_fork();
   fork_close_heap();
@@ -31,8 +31,8 @@ static void fork_prepare(void) {
 static void fork_done(bool in_child) {
   gl_heap_open_gate();
   gl_heap_unlock();
-  gl_modules_after_fork(in_child);
   gl_collect_unlock();
+  gl_modules_after_fork(in_child);
 }
 
 static void fork_parent(void) { fork_done(false); }

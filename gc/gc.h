@@ -122,11 +122,17 @@ struct gl_modules {
 
 /*
  * Run body(data) with the list of modules held fixed: no module is loaded or
- * unloaded until it returns.  gl_modules is filled in.  Returns what body
- * returned, or false without calling it where there was no memory to list the
- * modules.
+ * unloaded until it returns.  Returns what body returned.
  */
 bool gl_modules_hold(bool (*body)(void *data), void *data);
+
+/* Fill gl_modules in, within gl_modules_hold; wants the heap lock.  False
+   without memory. */
+bool gl_modules_list(void);
+
+/* Whether the calling thread holds it fixed, or is in a callback of
+   dl_iterate_phdr; false where nobody knows. */
+bool gl_modules_are_held(void);
 
 extern struct gl_modules gl_modules;
 

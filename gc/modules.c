@@ -5,9 +5,9 @@
  *
  * The list is made anew for every collection, with the dynamic linker's lock
  * held until the collection is over: so a library can be neither loaded nor
- * unloaded between the listing and the scanning.  The lock comes first, the
- * heap lock second, and both before the world is stopped: a stopped thread can
- * hold neither.
+ * unloaded between the listing and the scanning.  It comes before all locks of
+ * our own, since a program that allocates in a callback of dl_iterate_phdr has
+ * it already.
  */
 #include <dlfcn.h>
 #include <link.h>
@@ -90,7 +90,7 @@ static int modules_list_one(struct dl_phdr_info *info, size_t size,
   return 0;
 }
 
-static bool modules_list(void) {
+bool gl_modules_list(void) {
   gl_modules.data.count = 0;
   gl_modules.tls_count = 0;
   if (dl_iterate_phdr(modules_list_one, NULL) != 0) return false;
@@ -103,9 +103,7 @@ static int modules_hold_first(struct dl_phdr_info *info, size_t size,
   (void)info;
   (void)size;
   struct modules_hold *hold = data;
-  gl_heap_lock(NULL);
-  hold->result = modules_list() && hold->body(hold->data);
-  gl_heap_unlock();
+  hold->result = hold->body(hold->data);
   return 1;
 }
 
@@ -166,6 +164,10 @@ void gl_modules_init(void) {
   dl_iterate_phdr(modules_search_held, &search);
   if (search.count == 1 && !modules_holds(search.found))
     modules_lock = search.found;
+}
+
+bool gl_modules_are_held(void) {
+  return modules_lock != NULL && modules_lock->__data.__owner == gettid();
 }
 
 void gl_modules_before_fork(void) {

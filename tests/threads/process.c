@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * process.c: stress of what a process does as a whole: fork, in any thread and
- * at any time, other ways to start a program, and loading and unloading a
- * library.
+ * at any time, other ways to start a program, loading and unloading a library,
+ * and allocating where libraries are listed.
  */
 #include "stress.h"
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <link.h>
 #include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -194,8 +195,45 @@ static void run_fork_load(void) {
          (unsigned long long)loads);
 }
 
+/* ------------------------------------------------------ dl_iterate_phdr */
+
+static uint64_t listings;
+
+/* The dynamic linker's lock is held, and a collection may begin here. */
+static int allocate_listed(struct dl_phdr_info *info, size_t size, void *data) {
+  uint64_t serial = *(uint64_t *)data;
+  (void)size;
+  stress_check_tree(stress_make_tree(4, serial), 4, serial);
+  if (stress_random() % 16 == 0) gc_collect();
+  return info->dlpi_phnum == 0;
+}
+
+static void list_often(size_t number) {
+  uint64_t serial = (uint64_t)number << 32;
+  while (!stress_is_done()) {
+    API_CHECK(dl_iterate_phdr(allocate_listed, &serial) == 0);
+    serial++;
+    __atomic_fetch_add(&listings, 1, __ATOMIC_RELAXED);
+  }
+}
+
+static void run_list(void) {
+  inherited = stress_make_tree(DEPTH, 77);
+  stress_start(2, list_often);
+  stress_start(1, fork_often);
+  stress_start(2, stress_allocate);
+  stress_collect_until_done();
+  stress_join();
+  printf("%llu listings, %llu forks\n", (unsigned long long)listings,
+         (unsigned long long)forks);
+}
+
 const struct stress_case stress_process[] = {
-    {"fork", run_fork},           {"fork-main", run_fork_main},
-    {"fork-load", run_fork_load}, {"spawn", run_spawn},
-    {"load", run_load},           {NULL, NULL},
+    {"fork", run_fork},
+    {"fork-main", run_fork_main},
+    {"fork-load", run_fork_load},
+    {"spawn", run_spawn},
+    {"load", run_load},
+    {"list", run_list},
+    {NULL, NULL},
 };
