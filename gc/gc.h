@@ -111,6 +111,7 @@ void gl_stack_write_trace(int fd, const uintptr_t *frames, size_t count);
 struct gl_tls_module {
   size_t id;
   size_t bytes;
+  size_t generation; /* when it got its id */
 };
 
 struct gl_modules {
@@ -152,6 +153,10 @@ bool gl_modules_find(const void *address, char *name, size_t size);
 
 /* Learn the C library's layout of a thread's descriptor. */
 void gl_tls_init(void);
+
+/* When the dynamic linker gave this number to a module, by its own count; 0 where
+   that is not known.  Within gl_modules_hold. */
+size_t gl_tls_generation(size_t module);
 
 /* Call scan for every range of thread-local storage and pthread keys of the
    thread whose thread pointer is tp; it is the caller or stopped. */

@@ -49,7 +49,8 @@ static bool modules_reserve_tls(void) {
 static bool modules_add_tls(size_t id, size_t bytes) {
   struct gl_modules *modules = &gl_modules;
   if (!modules_reserve_tls()) return false;
-  modules->tls[modules->tls_count++] = (struct gl_tls_module){id, bytes};
+  modules->tls[modules->tls_count++] = (struct gl_tls_module){
+      .id = id, .bytes = bytes, .generation = gl_tls_generation(id)};
   return true;
 }
 

@@ -10,6 +10,11 @@
  * large it is, glibc tells to debuggers in variables named _thread_db_*, and
  * they serve here as well.  Without them the keys of other threads are seen
  * only as far as they lie on that thread's stack mapping.
+ *
+ * A number of a module that was unloaded is given to another, and the entry of a
+ * thread that has not looked since leads to a block of the old module, which may
+ * be shorter.  The dynamic linker counts generations: an entry is out of date
+ * where the vector's is less than that of the module.
  */
 #include <dlfcn.h>
 #include <string.h>
@@ -22,6 +27,17 @@ struct tls_vector_entry {
   void *to_free;
 };
 
+/* glibc: struct dtv_slotinfo_list, the modules by number.  Debuggers need it too,
+   and are told its layout, which has always been this one. */
+struct tls_slots {
+  size_t count;
+  const struct tls_slots *next;
+  struct {
+    size_t generation;
+    const void *module;
+  } slots[];
+};
+
 /* A key's slot, and how many lie in a second-level block. */
 #define TLS_KEY_BYTES 16
 #define TLS_KEYS_PER_BLOCK 32
@@ -31,7 +47,8 @@ static struct {
   size_t keys_offset;      /* of its array of second-level blocks; 0: unknown */
   size_t key_blocks;
   size_t static_bytes; /* of static storage and the descriptor; 0: unknown */
-} tls_layout GL_DATA = {0, 0, 0, 0};
+  const struct tls_slots *const *slots; /* NULL: unknown */
+} tls_layout GL_DATA = {0, 0, 0, 0, NULL};
 
 /* No process loads so many modules: the vector is being replaced. */
 #define TLS_MODULES_MAX ((size_t)1 << 20)
@@ -43,14 +60,36 @@ static const uint32_t *tls_debugger_symbol(const char *name) {
 
 /* glibc's own allocator of thread stacks asks its dynamic linker so. */
 static void tls_init_static(void) {
-  void (*get_info)(size_t *bytes, size_t *alignment);
+  void (*get_info)(size_t * bytes, size_t * alignment);
   size_t alignment;
   *(void **)&get_info = dlsym(RTLD_DEFAULT, "_dl_get_tls_static_info");
   if (get_info != NULL) get_info(&tls_layout.static_bytes, &alignment);
 }
 
+/* Whether a field lies where we think it does. */
+static bool tls_is_at(const char *name, size_t offset) {
+  const uint32_t *field = tls_debugger_symbol(name);
+  return field != NULL && field[2] == offset;
+}
+
+static void tls_init_slots(void) {
+  const char *linker = dlsym(RTLD_DEFAULT, "_rtld_global");
+  const uint32_t *list =
+      tls_debugger_symbol("_thread_db_rtld_global__dl_tls_dtv_slotinfo_list");
+  const uint32_t *size = tls_debugger_symbol("_thread_db_sizeof_dtv_slotinfo");
+  if (linker == NULL || list == NULL || size == NULL) return;
+  const struct tls_slots *all = NULL;
+  if (*size == sizeof all->slots[0] &&
+      tls_is_at("_thread_db_dtv_slotinfo_gen", 0) &&
+      tls_is_at("_thread_db_dtv_slotinfo_list_len", 0) &&
+      tls_is_at("_thread_db_dtv_slotinfo_list_next", sizeof(size_t)) &&
+      tls_is_at("_thread_db_dtv_slotinfo_list_slotinfo", sizeof *all))
+    tls_layout.slots = (const void *)(linker + list[2]);
+}
+
 void gl_tls_init(void) {
   tls_init_static();
+  tls_init_slots();
   const uint32_t *size = tls_debugger_symbol("_thread_db_sizeof_pthread");
   const uint32_t *keys = tls_debugger_symbol("_thread_db_pthread_specific");
   if (size == NULL || *size > 16 * GL_PAGE_BYTES) return;
@@ -65,14 +104,26 @@ void gl_tls_init(void) {
 
 size_t gl_tls_descriptor_bytes(void) { return tls_layout.descriptor_bytes; }
 
+size_t gl_tls_generation(size_t module) {
+  if (tls_layout.slots == NULL) return 0;
+  const struct tls_slots *slots = *tls_layout.slots;
+  for (; slots != NULL; slots = slots->next) {
+    if (module < slots->count) return slots->slots[module].generation;
+    module -= slots->count;
+  }
+  return 0;
+}
+
 /* Local and dynamic blocks alike: every module the thread has a block for. */
 static void tls_scan_modules(const struct tls_vector_entry *vector,
                              gl_scan_range *scan, void *data) {
   size_t entries = (size_t)(uintptr_t)vector[-1].block;
+  size_t generation = (size_t)(uintptr_t)vector[0].block;
   if (entries > TLS_MODULES_MAX) return;
   for (size_t i = 0; i < gl_modules.tls_count; i++) {
     const struct gl_tls_module *module = &gl_modules.tls[i];
     if (module->id == 0 || module->id > entries) continue;
+    if (module->generation > generation) continue;
     const char *block = vector[module->id].block;
     if (block == NULL || block == (const char *)-1) continue;
     scan(block, block + module->bytes, data);

@@ -2,17 +2,22 @@
 # SPDX-License-Identifier: MIT
 #
 # dl.sh: builds copies of the liveness test's plugin, and runs the test that
-# loads and unloads them between collections.
+# loads and unloads them between collections.  Two of them have less, and much
+# more, thread-local storage than the others.
 # Flags are words to be split, hence: shellcheck disable=SC2086
 set -eu
 srcdir=${srcdir:-.}
 . "$srcdir/tests/library.sh"
 
 plugins=
-for i in 1 2 3 4 5; do
-  ${CC:-cc} -O2 -fPIC -shared -o "$work/plugin$i.so" \
+build() { # name, words of thread-local storage
+  ${CC:-cc} -O2 -fPIC -shared -DPLUGIN_TLS_WORDS="$2" -o "$work/$1.so" \
     "$srcdir/tests/live/plugin.c"
-  plugins="$plugins $work/plugin$i.so"
-done
+  plugins="$plugins $work/$1.so"
+}
+
+build short 30
+build long 8000000
+for i in 1 2 3 4 5; do build "plugin$i" 600; done
 ${CC:-cc} -O2 $cflags -o "$work/dl" "$srcdir/tests/api/dl.c" $libs
 GLEANER_CHECK=1 "$work/dl" $plugins

@@ -2,12 +2,14 @@
 /*
  * dl.c: libraries come and go between collections, and during them.  Each
  * argument is the path of a copy of the liveness test's plugin: it has data,
- * bss and thread-local storage, and knows nothing of the collector.
+ * bss and thread-local storage, and knows nothing of the collector.  The first
+ * has little thread-local storage, the second much.
  */
 #include "../api.h"
 
 #include <dlfcn.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 
 #define ROUNDS 60
@@ -81,6 +83,41 @@ static void test_rounds(char **paths, size_t count) {
   API_CHECK(stayed <= 3);
 }
 
+/* ------------------------------------------------ numbers are given again */
+
+static atomic_int step;
+
+static void *use_and_wait(void *library) {
+  *plugin_place(library, "tls") = 1;
+  atomic_store(&step, 1);
+  while (atomic_load(&step) == 1) sched_yield();
+  return NULL;
+}
+
+static size_t tls_number(void *library) {
+  size_t number = 0;
+  API_CHECK(dlinfo(library, RTLD_DI_TLS_MODID, &number) == 0);
+  return number;
+}
+
+/* A thread has storage of a library that is gone; the next one gets its number,
+   and has more. */
+static void test_numbers_again(const char *small, const char *large) {
+  pthread_t thread;
+  void *library = open_plugin(small);
+  size_t number = tls_number(library);
+  API_CHECK(pthread_create(&thread, NULL, use_and_wait, library) == 0);
+  while (atomic_load(&step) == 0) sched_yield();
+  API_CHECK(dlclose(library) == 0);
+  library = open_plugin(large);
+  bool again = tls_number(library) == number;
+  for (int i = 0; i < 3; i++) gc_collect();
+  atomic_store(&step, 2);
+  pthread_join(thread, NULL);
+  API_CHECK(dlclose(library) == 0);
+  printf("a number was%s given again\n", again ? "" : " not");
+}
+
 /* ------------------------------------------------- while a thread collects */
 
 static atomic_bool finished;
@@ -120,9 +157,11 @@ static void test_during_collections(void) {
 }
 
 int main(int argc, char **argv) {
-  API_CHECK(argc > 1);
-  all_paths = argv + 1;
-  path_count = (size_t)argc - 1;
+  API_CHECK(argc > 3);
+  gc_collect();
+  test_numbers_again(argv[1], argv[2]);
+  all_paths = argv + 3;
+  path_count = (size_t)argc - 3;
   test_rounds(all_paths, path_count);
   test_during_collections();
   API_CHECK(gc_heap_check());

@@ -6,16 +6,20 @@
 #include <stdint.h>
 #include <string.h>
 
+#ifndef PLUGIN_TLS_WORDS
+#define PLUGIN_TLS_WORDS 600
+#endif
+
 void *plugin_place(const char *name);
 
 static uintptr_t padding[1000] = {1};
 static uintptr_t in_data[4] = {2};
 static uintptr_t in_bss[5000];
-static _Thread_local uintptr_t in_tls[600];
+static _Thread_local uintptr_t in_tls[PLUGIN_TLS_WORDS];
 
 void *plugin_place(const char *name) {
   padding[0]++;
   if (strcmp(name, "data") == 0) return &in_data[3];
   if (strcmp(name, "bss") == 0) return &in_bss[4321];
-  return &in_tls[577];
+  return &in_tls[PLUGIN_TLS_WORDS - 23];
 }
