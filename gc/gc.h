@@ -163,9 +163,10 @@ size_t gl_tls_generation(size_t module);
 typedef void gl_scan_range(const void *low, const void *high, void *data);
 void gl_tls_scan(const void *tp, gl_scan_range *scan, void *data);
 
-/* Bytes of the thread descriptor above the thread pointer: where the stack of
-   a thread ends, if it was made by the C library. */
-size_t gl_tls_descriptor_bytes(void);
+/* Where the stack of a thread ends, if it was made by the C library: at what
+   gl_tls_scan scans, its static storage and the descriptor above that; or behind
+   both where they are not known. */
+uintptr_t gl_tls_stack_end(const void *tp);
 
 /* ------------------------------------------------------------------ threads */
 

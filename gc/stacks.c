@@ -6,8 +6,8 @@
  * that is:
  *
  *    the thread's own       for the main thread, up to where the program
- *                           started; for others, up to the descriptor that
- *                           the C library keeps at the top
+ *                           started; for others, up to the thread-local storage
+ *                           that the C library keeps at the top
  *    alternate signal stack its upper end, and then the stack beneath it, from
  *                           where the signal came
  *    a block of the heap    a coroutine's: the stack pointer itself is a root,
@@ -190,7 +190,7 @@ static void stacks_find_own(struct gl_thread *thread) {
   struct gl_range mapping = stacks_mapping(tp);
   thread->stack_tp = thread->tp;
   thread->stack_low = (uintptr_t)mapping.low;
-  uintptr_t high = tp + gl_tls_descriptor_bytes();
+  uintptr_t high = gl_tls_stack_end(thread->tp);
   if (high > (uintptr_t)mapping.high) high = (uintptr_t)mapping.high;
   thread->stack_high = high;
 }

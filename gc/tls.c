@@ -102,7 +102,20 @@ void gl_tls_init(void) {
     tls_layout.key_blocks = 0;
 }
 
-size_t gl_tls_descriptor_bytes(void) { return tls_layout.descriptor_bytes; }
+/* Static storage lies right below the thread pointer; 0 where its size is not
+   known. */
+static size_t tls_bytes_below(void) {
+  size_t above = tls_layout.descriptor_bytes;
+  return above != 0 && tls_layout.static_bytes > above
+             ? tls_layout.static_bytes - above
+             : 0;
+}
+
+uintptr_t gl_tls_stack_end(const void *tp) {
+  size_t below = tls_bytes_below();
+  return below != 0 ? (uintptr_t)tp - below
+                    : (uintptr_t)tp + tls_layout.descriptor_bytes;
+}
 
 size_t gl_tls_generation(size_t module) {
   if (tls_layout.slots == NULL) return 0;
@@ -114,8 +127,10 @@ size_t gl_tls_generation(size_t module) {
   return 0;
 }
 
-/* Local and dynamic blocks alike: every module the thread has a block for. */
-static void tls_scan_modules(const struct tls_vector_entry *vector,
+/* Every module that the thread has a block for, but for those that lie in the
+   static storage. */
+static void tls_scan_modules(const char *tp,
+                             const struct tls_vector_entry *vector,
                              gl_scan_range *scan, void *data) {
   size_t entries = (size_t)(uintptr_t)vector[-1].block;
   size_t generation = (size_t)(uintptr_t)vector[0].block;
@@ -126,6 +141,7 @@ static void tls_scan_modules(const struct tls_vector_entry *vector,
     if (module->generation > generation) continue;
     const char *block = vector[module->id].block;
     if (block == NULL || block == (const char *)-1) continue;
+    if ((size_t)(tp - block) <= tls_bytes_below()) continue;
     scan(block, block + module->bytes, data);
   }
 }
@@ -137,23 +153,18 @@ static void tls_scan_keys(const char *descriptor, gl_scan_range *scan,
     const char *block;
     memcpy(&block, descriptor + tls_layout.keys_offset + i * sizeof block,
            sizeof block);
-    if (block != NULL)
+    /* The first one lies in the descriptor itself. */
+    bool within = (size_t)(block - descriptor) < tls_layout.descriptor_bytes;
+    if (block != NULL && !within)
       scan(block, block + TLS_KEYS_PER_BLOCK * TLS_KEY_BYTES, data);
   }
 }
 
-/* Below the thread pointer lies the static storage of all modules; that of a
-   library loaded late may be there and not in the vector, which only
-   __tls_get_addr fills. */
-static void tls_scan_static(const char *tp, gl_scan_range *scan, void *data) {
-  size_t above = tls_layout.descriptor_bytes;
-  if (above != 0 && tls_layout.static_bytes > above)
-    scan(tp - (tls_layout.static_bytes - above), tp, data);
-}
-
 void gl_tls_scan(const void *tp, gl_scan_range *scan, void *data) {
-  tls_scan_static(tp, scan, data);
+  /* Of all modules: that of a library loaded late may be here and not in the
+     vector, which only __tls_get_addr fills. */
+  scan((const char *)tp - tls_bytes_below(), tp, data);
   const struct tls_vector_entry *vector = ((void *const *)tp)[1];
-  if (vector != NULL) tls_scan_modules(vector, scan, data);
+  if (vector != NULL) tls_scan_modules(tp, vector, scan, data);
   if (tls_layout.descriptor_bytes != 0) tls_scan_keys(tp, scan, data);
 }

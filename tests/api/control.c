@@ -117,6 +117,40 @@ START_TEST(thousands_of_ranges) {
 }
 END_TEST
 
+#define LOCAL_BYTES (4 * MIB)
+#define LOCAL_THREADS 3
+
+static _Thread_local volatile char thread_local_bytes[LOCAL_BYTES];
+static pthread_barrier_t barrier;
+
+static void *wait_twice(void *data) {
+  thread_local_bytes[0] = 1;
+  pthread_barrier_wait(&barrier);
+  pthread_barrier_wait(&barrier);
+  return data;
+}
+
+/* However a thread's storage may be found: below its pointer, by the vector, on
+   top of its stack. */
+START_TEST(thread_local_storage_is_scanned_once) {
+  pthread_t thread[LOCAL_THREADS];
+  gc_collect();
+  size_t alone = stats().root_bytes;
+  ck_assert_uint_ge(alone, LOCAL_BYTES);
+  ck_assert_uint_lt(alone, 2 * LOCAL_BYTES);
+  pthread_barrier_init(&barrier, NULL, LOCAL_THREADS + 1);
+  for (size_t i = 0; i < LOCAL_THREADS; i++)
+    ck_assert_int_eq(pthread_create(&thread[i], NULL, wait_twice, NULL), 0);
+  pthread_barrier_wait(&barrier);
+  gc_collect();
+  size_t more = stats().root_bytes - alone;
+  pthread_barrier_wait(&barrier);
+  for (size_t i = 0; i < LOCAL_THREADS; i++) pthread_join(thread[i], NULL);
+  ck_assert_uint_ge(more, LOCAL_THREADS * LOCAL_BYTES);
+  ck_assert_uint_lt(more, (LOCAL_THREADS + 1) * LOCAL_BYTES);
+}
+END_TEST
+
 /* ----------------------------------------------------- uncollectable blocks */
 
 static void make_uncollectable(void *data) {
@@ -493,6 +527,7 @@ int main(void) {
   TCase *tests = suite_begin("control");
   tcase_add_test(tests, added_twice_counts_twice);
   tcase_add_test(tests, ranges_are_exact);
+  tcase_add_test(tests, thread_local_storage_is_scanned_once);
   tcase_add_test(tests, ranges_that_are_wrong);
   tcase_add_test(tests, thousands_of_ranges);
   tcase_add_test(tests, uncollectable_until_freed);
