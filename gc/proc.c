@@ -20,6 +20,14 @@ size_t gl_proc_count_threads(void) {
              : 0;
 }
 
+bool gl_proc_is_foreign(pid_t pid) {
+  char link[32];
+  ssize_t n = readlink("/proc/self", link, sizeof link - 1);
+  if (n <= 0) return false;
+  link[n] = '\0';
+  return strtol(link, NULL, 10) != pid;
+}
+
 /* A file of a thread under /proc. */
 static int proc_open(pid_t tid, const char *name) {
   char path[64];

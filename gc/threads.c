@@ -73,8 +73,9 @@ static struct {
   bool queue_full; /* for good, it seems; in this stop */
   int signal;
   bool ready;
-  bool reported;     /* a thread that does not stop, in this stop */
-  uint64_t again_ns; /* of waiting, until signals are sent again */
+  bool proc_is_foreign; /* /proc tells of us by other numbers than ours */
+  bool reported;        /* a thread that does not stop, in this stop */
+  uint64_t again_ns;    /* of waiting, until signals are sent again */
   pid_t pid;
   pid_t fork_tid;         /* the thread that forks */
   pthread_key_t key;      /* its destructor tells of the end of a thread */
@@ -431,8 +432,26 @@ static bool threads_have_all_answered(void) {
   return gl_proc_count_threads() == stopped;
 }
 
+/* Threads that are listed by other numbers cannot be stopped. */
+static void threads_report_proc(void) {
+  static const char message[] =
+      "gleaner: /proc is that of another pid namespace: no collection while "
+      "there are threads\n";
+  char buffer[sizeof message];
+  static bool done GL_DATA;
+  struct gl_text text = {buffer, sizeof buffer, 0};
+  if (done) return;
+  done = true;
+  gl_text_string(&text, message);
+  gl_text_write(&text, STDERR_FILENO);
+}
+
 /* Where a thread is neither new nor stopped it is about to end. */
 static bool threads_stop_others(void) {
+  if (world.proc_is_foreign) {
+    threads_report_proc();
+    return false;
+  }
   for (int tries = 0; tries < THREADS_COUNT_TRIES; tries++) {
     int asked = threads_ask_all();
     if (asked < 0) return false;
@@ -551,6 +570,7 @@ bool gl_threads_adopt(void) {
 
 bool gl_threads_init(void) {
   world.pid = getpid();
+  world.proc_is_foreign = gl_proc_is_foreign(world.pid);
   gl_stacks_init();
   if (!threads_take_signal(gl_options.stop_signal)) return false;
   if (pthread_key_create(&world.key, threads_on_exit) != 0) return false;
@@ -574,6 +594,7 @@ void gl_threads_after_fork(void) {
   gl_markers_after_fork();
   gl_threads_each(threads_forget_other, self);
   world.pid = getpid();
+  world.proc_is_foreign = gl_proc_is_foreign(world.pid);
   if (self == NULL) return;
   struct gl_cache *cache = self->cache;
   self->cache = NULL; /* or it would be abandoned */

@@ -79,6 +79,10 @@ void gl_threads_each(void (*visit)(struct gl_thread *thread, void *data),
 /* How many threads the kernel counts, 0 where it does not tell. */
 size_t gl_proc_count_threads(void);
 
+/* Whether /proc is that of another pid namespace, where this process has another
+   number. */
+bool gl_proc_is_foreign(pid_t pid);
+
 /* Gone or a zombie: it runs no more code of the program. */
 bool gl_proc_is_dead(pid_t pid, pid_t tid);
 

@@ -12,6 +12,7 @@
 #include <linux/io_uring.h>
 #include <linux/seccomp.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stddef.h>
 #include <sys/prctl.h>
@@ -404,6 +405,46 @@ START_TEST(threads_of_the_kernel) {
 }
 END_TEST
 
+static uint64_t collections(void) {
+  struct gc_stats stats;
+  gc_get_stats(&stats);
+  return stats.collections;
+}
+
+/* Its threads are listed by numbers that mean nothing in there, or mean others.
+   They cannot be stopped, and must not be taken for stopped. */
+static void be_in_namespace(void) {
+  pthread_t thread = start(wait_100_ms);
+  uint64_t before = collections(), start_ns = suite_now_ns();
+  for (int i = 0; i < 3; i++) gc_collect();
+  expect(suite_now_ns() - start_ns < SECOND_NS);
+  expect(collections() == before);
+  const char *text = suite_caught();
+  expect(strncmp(text, "gleaner: /proc is", 17) == 0);
+  expect(strchr(text, '\n') == text + strlen(text) - 1);
+  expect(api_is_allocated(kept));
+  set_step(FINISH);
+  expect(pthread_join(thread, NULL) == 0);
+  gc_collect(); /* nobody has to be stopped any more */
+  expect(collections() == before + 1);
+}
+
+START_TEST(proc_of_another_namespace) {
+  int status;
+  if (unshare(CLONE_NEWPID) != 0 && unshare(CLONE_NEWUSER | CLONE_NEWPID) != 0)
+    return;
+  if (_i != 0) gc_collect(); /* or the library is first used in there */
+  pid_t child = fork();
+  ck_assert_int_ge(child, 0);
+  if (child == 0) {
+    be_in_namespace();
+    _exit(0);
+  }
+  ck_assert_int_eq(waitpid(child, &status, 0), child);
+  ck_assert_int_eq(status, 0);
+}
+END_TEST
+
 int main(void) {
   TCase *tests = suite_begin("tardy");
   tcase_add_loop_test(tests, named_after_a_second_and_waited_for, 0, WAYS);
@@ -415,5 +456,6 @@ int main(void) {
   tcase_add_test(tests, user_in_many_groups);
   tcase_add_loop_test(tests, queue_of_signals_is_full, 0, 2);
   tcase_add_loop_test(tests, threads_of_the_kernel, 0, WAYS + 1);
+  tcase_add_loop_test(tests, proc_of_another_namespace, 0, 2);
   return suite_end();
 }
