@@ -380,20 +380,21 @@ static void threads_look_at(struct gl_thread *thread, void *data) {
   enum gl_proc_signal signal = gl_proc_find_signal(thread->tid, world.signal);
   bool held_back = threads_is_held_back(signal);
   bool traced = held_back && threads_trace(thread);
-  /* One that may not be traced may let signals through for a moment only: there
-     must be one then. */
-  if (signal == GL_PROC_BLOCKED && !traced) threads_send(thread);
   /* Most often the thread is on its way out of the allocator; but the program
-     may have eaten the signal, and a second one does no harm. */
-  if (signal == GL_PROC_TAKEN && tardy->again) threads_send(thread);
+     may have eaten the signal, and a second one does no harm.  And one that may
+     not be traced may let signals through for a moment only: one must be there
+     then. */
+  bool lacks_one =
+      signal == GL_PROC_TAKEN || (signal == GL_PROC_BLOCKED && !traced);
+  if (lacks_one && tardy->again) threads_send(thread);
   if (tardy->report) threads_report(thread, held_back);
 }
 
 static void threads_look_at_all(uint64_t waited_ns) {
   struct threads_tardy tardy = {.patient = waited_ns < THREADS_PATIENCE_NS};
   if (!tardy.patient) threads_retake_signal();
-  /* Ever more rarely, or a thread that waits for signals, and that nobody can
-     see wait, would be busy with ours. */
+  /* Ever more rarely, or a thread that takes signals otherwise than by handlers
+     would be busy with ours. */
   tardy.again = waited_ns >= world.again_ns;
   if (!tardy.patient && tardy.again) world.again_ns = 2 * waited_ns;
   tardy.report = waited_ns > THREADS_REPORT_NS && !world.reported;

@@ -11,6 +11,7 @@
 #include <linux/filter.h>
 #include <linux/io_uring.h>
 #include <linux/seccomp.h>
+#include <poll.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -18,6 +19,7 @@
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
+#include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -297,6 +299,31 @@ START_TEST(waiting_for_signals) {
 }
 END_TEST
 
+/* The same by signalfd: nobody can see that it waits. */
+static void read_signals(void) {
+  struct signalfd_siginfo info;
+  sigset_t all;
+  sigfillset(&all);
+  int fd = signalfd(-1, &all, SFD_NONBLOCK | SFD_CLOEXEC);
+  expect(fd >= 0);
+  for (uint64_t end = suite_now_ns() + SECOND_NS / 3; suite_now_ns() < end;) {
+    struct pollfd poll_fd = {.fd = fd, .events = POLLIN};
+    if (poll(&poll_fd, 1, 20) > 0)
+      caught_by_wait += read(fd, &info, sizeof info) == sizeof info;
+  }
+  close(fd);
+}
+
+START_TEST(reading_signals) {
+  pthread_t thread = start(read_signals);
+  if (!ways[_i]()) return;
+  collect();
+  ck_assert_int_le(caught_by_wait, 12);
+  ck_assert_str_eq(suite_caught(), "");
+  finish(thread);
+}
+END_TEST
+
 static bool vforks_held_back;
 
 /* Its child has its memory: the kernel lets it do nothing until then, neither
@@ -452,6 +479,7 @@ int main(void) {
   tcase_add_test(tests, debugged);
   tcase_add_loop_test(tests, a_moment_is_enough, 0, WAYS);
   tcase_add_loop_test(tests, waiting_for_signals, 0, WAYS);
+  tcase_add_loop_test(tests, reading_signals, 0, WAYS);
   tcase_add_loop_test(tests, in_vfork, 0, 2);
   tcase_add_test(tests, user_in_many_groups);
   tcase_add_loop_test(tests, queue_of_signals_is_full, 0, 2);
