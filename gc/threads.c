@@ -16,8 +16,8 @@
  * Does a listing have all threads?  Not where one ends meanwhile: the kernel
  * may then end the listing there, or pass over another.  So the last word has
  * the number of threads that the kernel counts: when it is that of those who
- * have answered, there are no others.  (It counts its own threads in the process
- * as well, as for io_uring, and those come and go by themselves.)
+ * have answered, there are no others.  (It counts its own threads in the
+ * process as well, as for io_uring, and those come and go by themselves.)
  *
  * A thread that holds the signal back is stopped by tracing (tracer.c) after a
  * while.  It need not be a strange one: the C library holds all signals back
@@ -54,7 +54,8 @@
 #define THREADS_PATIENCE_NS ((uint64_t)5000000)
 #define THREADS_REPORT_NS ((uint64_t)1000000000)
 
-/* How often a signal is sent that finds the queue full: until some were taken. */
+/* How often a signal is sent that finds the queue full, until some were
+   taken. */
 #define THREADS_SEND_TRIES 20
 #define THREADS_SEND_WAIT_NS ((uint64_t)100000)
 

@@ -11,10 +11,10 @@
  * they serve here as well.  Without them the keys of other threads are seen
  * only as far as they lie on that thread's stack mapping.
  *
- * A number of a module that was unloaded is given to another, and the entry of a
- * thread that has not looked since leads to a block of the old module, which may
- * be shorter.  The dynamic linker counts generations: an entry is out of date
- * where the vector's is less than that of the module.
+ * The number of a module that was unloaded is given to another, and the entry
+ * of a thread that has not looked since leads to a block of the old module,
+ * which may be shorter.  The dynamic linker counts generations: an entry is out
+ * of date where the vector's is less than that of the module.
  */
 #include <dlfcn.h>
 #include <string.h>
@@ -27,8 +27,8 @@ struct tls_vector_entry {
   void *to_free;
 };
 
-/* glibc: struct dtv_slotinfo_list, the modules by number.  Debuggers need it too,
-   and are told its layout, which has always been this one. */
+/* glibc: struct dtv_slotinfo_list, the modules by number.  Debuggers need it
+   too, and are told its layout, which has always been this one. */
 struct tls_slots {
   size_t count;
   const struct tls_slots *next;
