@@ -137,7 +137,7 @@ bool gl_modules_are_held(void);
 
 extern struct gl_modules gl_modules;
 
-/* Find the dynamic linker's lock; hold it across a fork. */
+/* Find the dynamic linker's lock, for which it waits; hold it across a fork. */
 void gl_modules_init(void);
 void gl_modules_before_fork(void);
 void gl_modules_after_fork(bool in_child);

@@ -128,6 +128,13 @@ bool gl_modules_hold(bool (*body)(void *data), void *data) {
  */
 static pthread_mutex_t *modules_lock GL_DATA = NULL;
 
+/* The same while a fork holds it: it may be found meanwhile. */
+static pthread_mutex_t *modules_fork_lock GL_DATA = NULL;
+
+static pthread_mutex_t *modules_known_lock(void) {
+  return __atomic_load_n(&modules_lock, __ATOMIC_RELAXED);
+}
+
 struct modules_search {
   const char *low, *high;
   pthread_mutex_t *found; /* the first one held by this thread */
@@ -164,22 +171,28 @@ void gl_modules_init(void) {
   struct modules_search search = {.low = data, .high = data + symbol->st_size};
   dl_iterate_phdr(modules_search_held, &search);
   if (search.count == 1 && !modules_holds(search.found))
-    modules_lock = search.found;
+    __atomic_store_n(&modules_lock, search.found, __ATOMIC_RELAXED);
 }
 
 bool gl_modules_are_held(void) {
-  return modules_lock != NULL && modules_lock->__data.__owner == gettid();
+  const pthread_mutex_t *lock = modules_known_lock();
+  return lock != NULL && lock->__data.__owner == gettid();
 }
 
 void gl_modules_before_fork(void) {
-  if (modules_lock != NULL) pthread_mutex_lock(modules_lock);
+  pthread_mutex_t *lock = modules_known_lock();
+  if (lock == NULL) return;
+  pthread_mutex_lock(lock);
+  modules_fork_lock = lock;
 }
 
 void gl_modules_after_fork(bool in_child) {
-  if (modules_lock == NULL) return;
+  pthread_mutex_t *lock = modules_fork_lock;
+  if (lock == NULL) return;
   /* The child's only thread has another number than the one that locked. */
-  if (in_child) modules_lock->__data.__owner = gettid();
-  pthread_mutex_unlock(modules_lock);
+  if (in_child) lock->__data.__owner = gettid();
+  modules_fork_lock = NULL;
+  pthread_mutex_unlock(lock);
 }
 
 /* --------------------------------------------------------- naming an address */

@@ -13,7 +13,7 @@ static struct {
   pthread_mutex_t mutex; /* recursive: setting up may allocate */
   bool running;
   bool ready;
-  int32_t disabled;      /* depth of gc_disable, under the heap lock */
+  int32_t disabled; /* depth of gc_disable, under the heap lock */
 } setup GL_DATA = {.mutex = PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP};
 
 bool gl_is_collecting(void) {
@@ -30,7 +30,6 @@ static void setup_limit(size_t bytes) {
 static bool setup_collector(void) {
   if (!gl_mark_init() || !gl_modules_reserve()) return false;
   gl_tls_init();
-  gl_modules_init();
   gl_pace_init();
   return gl_threads_init() && gl_fork_init();
 }
@@ -49,15 +48,18 @@ static bool setup_run(void) {
 
 static GL_COLD bool setup_once(void) {
   int cancel_state = gl_cancel_forbid();
+  bool done = false;
   pthread_mutex_lock(&setup.mutex);
   if (!setup.ready && !setup.running) {
     setup.running = true;
-    bool done = setup_run();
+    done = setup_run();
     setup.running = false;
     __atomic_store_n(&setup.ready, done, __ATOMIC_RELEASE);
   }
   bool ready = setup.ready;
   pthread_mutex_unlock(&setup.mutex);
+  /* Waits for a lock that another thread may have as it waits for the mutex. */
+  if (done && !gl_options.lean) gl_modules_init();
   gl_cancel_restore(cancel_state);
   if (!ready) errno = ENOMEM;
   return ready;

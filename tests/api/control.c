@@ -5,7 +5,10 @@
  */
 #include "suite.h"
 
+#include <link.h>
 #include <pthread.h>
+#include <sched.h>
+#include <unistd.h>
 
 #define MIB ((size_t)1 << 20)
 
@@ -14,6 +17,38 @@ static struct gc_stats stats(void) {
   gc_get_stats(&stats);
   return stats;
 }
+
+/* ---------------------------------------------------------------- first use */
+
+static int listing; /* 1: a thread lists libraries; 2: the library is used */
+
+static int allocate_listed(struct dl_phdr_info *info, size_t size, void *data) {
+  (void)info;
+  (void)size;
+  (void)data;
+  __atomic_store_n(&listing, 1, __ATOMIC_SEQ_CST);
+  while (__atomic_load_n(&listing, __ATOMIC_SEQ_CST) == 1) sched_yield();
+  usleep(10000);
+  expect(gc_malloc(10) != NULL);
+  return 1;
+}
+
+static void *list(void *data) {
+  dl_iterate_phdr(allocate_listed, NULL);
+  return data;
+}
+
+/* Two threads at once, and one has the dynamic linker's lock. */
+START_TEST(first_use_while_libraries_are_listed) {
+  pthread_t thread;
+  ck_assert_int_eq(pthread_create(&thread, NULL, list, NULL), 0);
+  while (__atomic_load_n(&listing, __ATOMIC_SEQ_CST) == 0) sched_yield();
+  __atomic_store_n(&listing, 2, __ATOMIC_SEQ_CST);
+  ck_assert_ptr_nonnull(gc_malloc(10));
+  pthread_join(thread, NULL);
+  gc_collect();
+}
+END_TEST
 
 /* -------------------------------------------------------------------- roots */
 
@@ -527,6 +562,7 @@ END_TEST
 int main(void) {
   TCase *tests = suite_begin("control");
   tcase_add_test(tests, added_twice_counts_twice);
+  tcase_add_test(tests, first_use_while_libraries_are_listed);
   tcase_add_test(tests, ranges_are_exact);
   tcase_add_test(tests, thread_local_storage_is_scanned_once);
   tcase_add_test(tests, ranges_that_are_wrong);
