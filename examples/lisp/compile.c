@@ -17,8 +17,9 @@ static struct lambda *lambda_of(const struct node *n) {
   return (struct lambda *)n->datum;
 }
 
-static struct variable **variables_of(const struct node *letrec) {
-  return (struct variable **)letrec->datum;
+/* A letrec's. */
+static struct variable **variables_of(const struct node *n) {
+  return (struct variable **)n->datum;
 }
 
 /* The lambda, if it takes the arguments of the call just so. */

@@ -413,8 +413,6 @@ CALL_RUNNERS(2)
 CALL_RUNNERS(3)
 CALL_RUNNERS(4)
 CALL_RUNNERS(5)
-CALL_LARGE(_any, n->count - 1)
-RUNNER(call_any, call(n, frame, n->count - 1, LOCAL_PROCEDURE, large_any))
 RUNNER(tail_any, call_other(n, frame, LOCAL_PROCEDURE, true))
 
 #define CALL_ROW(argc)                                                         \
@@ -426,7 +424,7 @@ RUNNER(tail_any, call_other(n, frame, LOCAL_PROCEDURE, true))
 node_run *call_runner(size_t argc, bool tail, bool global) {
   static node_run *const runs[][4] = {CALL_ROW(0), CALL_ROW(1), CALL_ROW(2),
                                       CALL_ROW(3), CALL_ROW(4), CALL_ROW(5)};
-  if (argc > 5) return tail ? run_tail_any : run_call_any;
+  if (argc > 5) return tail ? run_tail_any : call_redefined;
   return runs[argc][2 * global + tail];
 }
 

@@ -17,12 +17,6 @@ intptr_t list_length(value list) {
   return list == NIL ? length : -1;
 }
 
-static value list_reverse(value list) {
-  value out = NIL;
-  for (; is_pair(list); list = cdr(list)) out = cons(car(list), out);
-  return out;
-}
-
 size_t list_argument(const struct primitive *self, value list) {
   intptr_t length = list_length(list);
   if (UNLIKELY(length < 0)) fail_in(self, "not a list", cons(list, NIL));
@@ -80,8 +74,10 @@ PRIMITIVE(append, "append a*") {
 }
 
 PRIMITIVE(reverse, "reverse a") {
+  value out = NIL;
   list_argument(self, a[0]);
-  return list_reverse(a[0]);
+  for (value l = a[0]; l != NIL; l = cdr(l)) out = cons(car(l), out);
+  return out;
 }
 
 PRIMITIVE(list_tail, "list-tail ak", "list-ref ak") {

@@ -10,8 +10,6 @@
 #include <float.h>
 #include <math.h>
 
-static bool is_number(value v) { return type_fits(v, NUMBERS); }
-
 double number_to_double(value v) {
   if (is_flonum(v)) return flonum_value(v);
   return is_fixnum(v) ? (double)fixnum_value(v) : big_to_double(v);
@@ -192,7 +190,7 @@ PRIMITIVE(has_parity, "even? n", "odd? n") {
 }
 
 PRIMITIVE(is_rational, "finite? n", "rational? a", "integer? a") {
-  if (!is_flonum(a[0])) return boolean(is_number(a[0]));
+  if (!is_flonum(a[0])) return boolean(type_fits(a[0], NUMBERS));
   bool is_finite = isfinite(flonum_value(a[0]));
   return boolean(self->variant < 2 ? is_finite : is_integer(a[0]));
 }

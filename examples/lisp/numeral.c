@@ -53,18 +53,14 @@ static value real_parse(const char *s, unsigned radix) {
 
 value number_parse(const char *s, unsigned radix) {
   if (radix == 10 && *s > '9') return FALSE; /* most symbols */
+  static const char marks[] = "eibodx";
+  static const uint8_t radices[] = {0, 0, 2, 8, 10, 16};
   char exactness = 0;
   for (; s[0] == '#' && s[1]; s += 2) {
-    char mark = (char)(s[1] | 32);
-    switch (mark) {
-      case 'e':
-      case 'i': exactness = mark; break;
-      case 'x': radix = 16; break;
-      case 'd': radix = 10; break;
-      case 'o': radix = 8; break;
-      case 'b': radix = 2; break;
-      default: return FALSE;
-    }
+    const char *mark = strchr(marks, s[1] | 32);
+    if (!mark) return FALSE;
+    if (!radices[mark - marks]) exactness = *mark;
+    if (radices[mark - marks]) radix = radices[mark - marks];
   }
   value v = real_parse(s, radix);
   if (v == FALSE || !exactness) return v;

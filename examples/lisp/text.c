@@ -51,19 +51,14 @@ PRIMITIVE(digit_value, "digit-value c") {
   return FALSE;
 }
 
-enum { UPPER, LOWER, WHITESPACE, ALPHABETIC };
-
 PRIMITIVE(char_is, "char-upper-case? c", "char-lower-case? c",
           "char-whitespace? c", "char-alphabetic? c", "char-numeric? c") {
+  static int (*const is[])(wint_t) = {iswupper, iswlower, iswspace, iswalpha};
   wint_t c = (wint_t)character_code(a[0]);
-  switch (self->variant) {
-    case UPPER: return boolean(iswupper(c));
-    case LOWER: return boolean(iswlower(c));
-    case WHITESPACE: return boolean(iswspace(c) || c == 0xa0 || c == 0x202f);
-    case ALPHABETIC:
-      return boolean(iswalpha(c) && digit_value(a, n, self) == FALSE);
-    default: return boolean(digit_value(a, n, self) != FALSE);
-  }
+  if (c == 0xa0 || c == 0x202f) c = ' '; /* blanks that do not break a line */
+  bool is_digit = digit_value(a, n, self) != FALSE;
+  if (self->variant == 4) return boolean(is_digit);
+  return boolean(!is_digit && is[self->variant](c));
 }
 
 PRIMITIVE(char_to_integer, "char->integer c") {
