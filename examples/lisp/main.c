@@ -4,6 +4,7 @@
  */
 #include "lisp.h"
 
+#include <getopt.h>
 #include <locale.h>
 #include <signal.h>
 #include <stdio.h>
@@ -33,30 +34,26 @@ static void mode_set(const char *mode) {
   setenv("GLEANER_MODE", mode, 1);
 }
 
-/* What follows name in an option that is spelled --name=value or --name. */
-static const char *option(const char *argument, const char *name) {
-  size_t length = strlen(name);
-  if (strncmp(argument, name, length) != 0) return NULL;
-  return argument[length] == '=' ? argument + length + 1 : NULL;
-}
+static const struct option options[] = {
+    {"heap-limit", required_argument, NULL, 'l'},
+    {"mode", required_argument, NULL, 'm'},
+    {"steps", required_argument, NULL, 's'},
+    {"gc-log", no_argument, NULL, 'g'},
+    {"version", no_argument, NULL, 'v'},
+    {"help", no_argument, NULL, 'h'},
+    {NULL, 0, NULL, 0},
+};
 
-static void option_take(const char *argument) {
-  const char *text;
-  if ((text = option(argument, "--heap-limit"))) {
-    setenv("GLEANER_HEAP_LIMIT", text, 1);
-  } else if ((text = option(argument, "--mode"))) {
-    mode_set(text);
-  } else if ((text = option(argument, "--steps"))) {
-    vm.steps_wanted = strtoul(text, NULL, 10);
-  } else if (strcmp(argument, "--gc-log") == 0) {
-    setenv("GLEANER_LOG", "1", 1);
-  } else if (strcmp(argument, "--version") == 0) {
-    printf("gleaner-lisp, on gleaner %s\n", gc_version());
-    exit(0);
-  } else {
-    bool help = strcmp(argument, "--help") == 0;
-    fputs(usage, help ? stdout : stderr);
-    exit(help ? 0 : 2);
+static void option_take(int option) {
+  switch (option) {
+    case 'l': setenv("GLEANER_HEAP_LIMIT", optarg, 1); return;
+    case 'm': mode_set(optarg); return;
+    case 's': vm.steps_wanted = strtoul(optarg, NULL, 10); return;
+    case 'g': setenv("GLEANER_LOG", "1", 1); return;
+    case 'v': printf("gleaner-lisp, on gleaner %s\n", gc_version()); exit(0);
+    default:
+      fputs(usage, option == 'h' ? stdout : stderr);
+      exit(option == 'h' ? 0 : 2);
   }
 }
 
@@ -86,10 +83,10 @@ static int run(int argc, char **argv) {
 }
 
 int main(int argc, char **argv) {
-  int first = 1;
-  for (; first < argc && strncmp(argv[first], "--", 2) == 0; first++)
-    option_take(argv[first]);
+  int option;
+  while ((option = getopt_long(argc, argv, "+", options, NULL)) != -1)
+    option_take(option);
   stack_start(__builtin_frame_address(0), argv);
   setlocale(LC_CTYPE, "C.UTF-8");
-  return run(argc - first, argv + first);
+  return run(argc - optind, argv + optind);
 }
