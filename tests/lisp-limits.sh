@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 #
-# lisp-limits.sh: what the Lisp promises about depth and memory.
+# lisp-limits.sh: what the Lisp promises about depth, memory and its own length.
 #
 #     LISP_SECONDS=60 tests/lisp-limits.sh    runs the last one for a minute
 set -euo pipefail
 
 lisp=$PWD/examples/lisp/gleaner-lisp
+source_dir=$(cd "${srcdir:-.}" && pwd)
 seconds=${LISP_SECONDS:-2}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -89,4 +90,10 @@ if [ "$status" -ne 124 ]; then
   failures=$((failures + 1))
 fi
 
-[ "$failures" -eq 0 ] && echo 'depth and memory as promised'
+lines=$("$source_dir/examples/lisp/count" | awk '/in all/ { print $1 }')
+if [ "$lines" -ge 5000 ]; then
+  echo "FAIL: $lines lines of code; an evening is 5,000"
+  failures=$((failures + 1))
+fi
+
+[ "$failures" -eq 0 ] && echo 'depth, memory and length as promised'

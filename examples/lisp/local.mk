@@ -63,4 +63,4 @@ dist_doc_DATA += doc/hosting.md
 bench-lisp: examples/lisp/gleaner-lisp
 	LISP=examples/lisp/gleaner-lisp $(srcdir)/examples/lisp/bench
 PHONY_TARGETS += bench-lisp
-EXTRA_DIST += examples/lisp/bench
+EXTRA_DIST += examples/lisp/bench examples/lisp/count
