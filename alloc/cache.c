@@ -174,12 +174,12 @@ static struct gl_quick *cache_refuse(const void *p, const char *fault) {
   return NULL;
 }
 
-struct gl_quick *gl_cache_next_sent(struct gl_quick *block) {
+GL_INLINE struct gl_quick *cache_next_sent(struct gl_quick *block) {
   /* Its owner may have freed it as well: then it is no block any more, and
      its link leads into a quick list. */
-  if (!gl_tags_is_block(gl_heap.tags, gl_granule_of(block)))
+  if (GL_UNLIKELY(!gl_tags_is_block(gl_heap.tags, gl_granule_of(block))))
     return cache_refuse(block, "freed twice, once by another thread");
-  if (!gl_cache_is_sent(block))
+  if (GL_UNLIKELY(!gl_cache_is_sent(block)))
     return cache_refuse(block, "freed by another thread, then written to or "
                                "freed by its own");
   block->seal = 0;
@@ -187,29 +187,42 @@ struct gl_quick *gl_cache_next_sent(struct gl_quick *block) {
   return next == NULL ? GL_CACHE_LAST : next;
 }
 
-void gl_cache_flush_outbox(struct gl_cache *cache) {
-  struct gl_cache *owner = cache->outbox.owner;
-  if (cache->outbox.count == 0) return;
-  struct gl_quick *head = __atomic_load_n(&owner->inbox, __ATOMIC_RELAXED);
+struct gl_quick *gl_cache_next_sent(struct gl_quick *block) {
+  return cache_next_sent(block);
+}
+
+static void cache_flush_chain(struct gl_cache *cache, unsigned i) {
+  struct gl_quick **inbox = &cache->outbox.owner->inbox[i];
+  struct gl_quick *head = __atomic_load_n(inbox, __ATOMIC_RELAXED);
   do {
-    cache_link(cache->outbox.last, head);
+    cache_link(cache->outbox.last[i], head);
     /* Release: the owner that takes the list reads the links in it. */
-  } while (!__atomic_compare_exchange_n(&owner->inbox, &head,
-                                        cache->outbox.first, true,
-                                        __ATOMIC_RELEASE, __ATOMIC_RELAXED));
-  memset(&cache->outbox, 0, sizeof cache->outbox);
+  } while (!__atomic_compare_exchange_n(inbox, &head, cache->outbox.first[i],
+                                        true, __ATOMIC_RELEASE,
+                                        __ATOMIC_RELAXED));
+  cache->outbox.first[i] = NULL;
+}
+
+void gl_cache_flush_outbox(struct gl_cache *cache) {
+  for (unsigned i = 0; i < GL_CHAINS; i++)
+    if (cache->outbox.first[i] != NULL) cache_flush_chain(cache, i);
+  cache->outbox.count = 0;
+}
+
+GL_INLINE void cache_gather(struct gl_cache *cache, struct gl_quick *sent) {
+  size_t count = cache->outbox.count++, i = count % GL_CHAINS;
+  cache_link(sent, cache->outbox.first[i]);
+  if (count < GL_CHAINS) cache->outbox.last[i] = sent;
+  cache->outbox.first[i] = sent;
+  if (count + 1 >= CACHE_OUTBOX_BLOCKS) gl_cache_flush_outbox(cache);
 }
 
 static enum gl_fault cache_send(struct gl_cache *cache, struct gl_cache *owner,
                                 char *p) {
-  struct gl_quick *sent = (struct gl_quick *)p;
   if (gl_cache_is_sent(p)) return GL_FAULT_TWICE;
   if (cache->outbox.owner != owner) gl_cache_flush_outbox(cache);
-  cache_link(sent, cache->outbox.first);
-  if (cache->outbox.count == 0) cache->outbox.last = sent;
   cache->outbox.owner = owner;
-  cache->outbox.first = sent;
-  if (++cache->outbox.count >= CACHE_OUTBOX_BLOCKS) gl_cache_flush_outbox(cache);
+  cache_gather(cache, (struct gl_quick *)p);
   return GL_FAULT_NONE;
 }
 
@@ -220,20 +233,29 @@ GL_RACES static bool cache_is_block(const char *p) {
   return gl_tags_is_block(gl_heap.tags, gl_granule_of(p));
 }
 
-/* Free a block of another thread's, or return false where the slow path must: to
-   wait at the gate, to sweep, to say what is wrong.  The cache is entered. */
-static bool cache_try_send(struct gl_cache *cache, char *p) {
-  size_t granule = gl_cache_granule(p);
-  if (granule >= gl_heap.extent_granules || cache == &gl_cache_none ||
-      gl_heap.slow_only || gl_heap.slow_free ||
+static GL_NOINLINE bool cache_try_send_slow(struct gl_cache *cache,
+                                            struct gl_cache *owner, char *p) {
+  if (owner == NULL || cache == &gl_cache_none || gl_heap.slow_only ||
+      gl_heap.slow_free ||
       __atomic_load_n(&gl_heap.gate, __ATOMIC_RELAXED) != 0)
     return false;
+  return cache_is_block(p) && cache_send(cache, owner, p) == GL_FAULT_NONE;
+}
+
+/* The gate is not looked at where the outbox has an owner: it is forgotten as
+   the gate is shut. */
+bool gl_cache_try_send(struct gl_cache *cache, char *p) {
   struct gl_arena *arena = gl_arena_of(p);
   struct gl_cache *owner = __atomic_load_n(&arena->owner, __ATOMIC_RELAXED);
-  if (owner == NULL || owner == cache || !gl_arena_is_swept(arena) ||
-      !cache_is_block(p))
+  if (GL_UNLIKELY(!gl_arena_is_swept(arena))) return false;
+  if (GL_LIKELY(owner != NULL && owner == cache->outbox.owner &&
+                !gl_heap.slow_only && cache_is_block(p) &&
+                !gl_cache_is_sent(p)))
+    cache_gather(cache, (struct gl_quick *)p);
+  else if (!cache_try_send_slow(cache, owner, p))
     return false;
-  return cache_send(cache, owner, p) == GL_FAULT_NONE;
+  gl_cache_leave(cache);
+  return true;
 }
 
 bool gl_cache_finish_free(struct gl_cache *cache, char *p,
@@ -243,8 +265,11 @@ bool gl_cache_finish_free(struct gl_cache *cache, char *p,
     gl_heap.on_leave(cache);
     return true;
   }
-  if (freed == GL_FREED_NOTHING)
-    done = cache_free_entered(cache, p) || cache_try_send(cache, p);
+  if (freed == GL_FREED_ELSEWHERE) {
+    if (gl_cache_try_send(cache, p)) return true;
+    done = false;
+  }
+  if (freed == GL_FREED_NOTHING) done = cache_free_entered(cache, p);
   gl_cache_leave(cache);
   if (cache->look_in_bytes < 0) gl_cache_look(cache);
   return done;
@@ -261,20 +286,56 @@ enum gl_fault gl_cache_free_slow(struct gl_cache *cache, struct gl_arena *arena,
 }
 
 /* One block from the inbox.  Its arena may be anybody's by now. */
-static void cache_take_in(struct gl_cache *cache, char *p) {
+static GL_NOINLINE void cache_take_in_slow(struct gl_cache *cache, char *p) {
   struct gl_arena *arena = gl_arena_of(p);
   if (!cache_free_entered(cache, p)) gl_cache_free_slow(cache, arena, p);
 }
 
+static void cache_take_in(struct gl_cache *cache, char *p) {
+  enum gl_freed freed = gl_cache_try_take_back(cache, p, gl_granule_of(p));
+  if (freed == GL_FREED_NOTHING || freed == GL_FREED_ELSEWHERE)
+    cache_take_in_slow(cache, p);
+}
+
+bool gl_cache_has_mail(const struct gl_cache *cache) {
+  for (unsigned i = 0; i < GL_CHAINS; i++)
+    if (__atomic_load_n(&cache->inbox[i], __ATOMIC_RELAXED) != NULL)
+      return true;
+  return false;
+}
+
+/* Another processor wrote to it last. */
+GL_INLINE void cache_fetch(const struct gl_quick *block) {
+  __builtin_prefetch(block, 1);
+  __builtin_prefetch(gl_tags_at((uintptr_t)block), 1);
+}
+
+/* Empty the inbox; returns how many chains there are. */
+static size_t cache_open_inbox(struct gl_cache *cache,
+                               struct gl_quick *chain[GL_CHAINS]) {
+  size_t count = 0;
+  for (unsigned i = 0; i < GL_CHAINS; i++) {
+    struct gl_quick **from = &cache->inbox[i];
+    if (__atomic_load_n(from, __ATOMIC_RELAXED) == NULL) continue;
+    /* Acquire: of the links. */
+    chain[count] = __atomic_exchange_n(from, NULL, __ATOMIC_ACQUIRE);
+    cache_fetch(chain[count++]);
+  }
+  return count;
+}
+
 void gl_cache_drain_inbox(struct gl_cache *cache) {
-  if (__atomic_load_n(&cache->inbox, __ATOMIC_RELAXED) == NULL) return;
-  struct gl_quick *block =
-      __atomic_exchange_n(&cache->inbox, NULL, __ATOMIC_ACQUIRE);
-  while (block != NULL && block != GL_CACHE_LAST) {
-    struct gl_quick *next = gl_cache_next_sent(block);
-    __builtin_prefetch(next, 1); /* another processor wrote to it last */
+  struct gl_quick *chain[GL_CHAINS];
+  size_t count = cache_open_inbox(cache, chain);
+  for (size_t i = 0; count > 0; i = i + 1 < count ? i + 1 : 0) {
+    struct gl_quick *block = chain[i], *next = cache_next_sent(block);
     if (next != NULL) cache_take_in(cache, (char *)block);
-    block = next;
+    if (next == NULL || next == GL_CACHE_LAST) {
+      chain[i] = chain[--count];
+      continue;
+    }
+    cache_fetch(next);
+    chain[i] = next;
   }
 }
 

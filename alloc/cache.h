@@ -171,9 +171,10 @@ GL_INLINE void gl_lane_push(struct gl_lane *lane, char *p, size_t size_class) {
 /* How far the fast path of gc_free came. */
 enum gl_freed {
   GL_FREED_DONE,
-  GL_FREED_NOTHING, /* not yet: the cache is still entered */
-  GL_FREED_LOOK,    /* freed, time for gl_cache_look; the cache is entered */
-  GL_FREED_ASKED    /* freed, and a stop was asked for: gl_heap.on_leave */
+  GL_FREED_NOTHING,   /* not yet: the cache is still entered */
+  GL_FREED_ELSEWHERE, /* the same, in an arena that is not the cache's */
+  GL_FREED_LOOK,      /* freed, time for gl_cache_look; the cache is entered */
+  GL_FREED_ASKED      /* freed, and a stop was asked for: gl_heap.on_leave */
 };
 
 /* The size in granules of a block of at most about a KiB, which ends in the line
@@ -189,20 +190,15 @@ GL_INLINE size_t gl_cache_small_size(const struct gl_tags *line,
   return granules <= GL_EXACT_CLASSES ? granules : 0;
 }
 
-/*
- * Free a small block of the calling thread's.  As in gl_cache_try_allocate
- * everything else is left to a call that is the last thing the caller does: with
- * the calls in here it saved six registers, a quarter of its instructions.
- */
-GL_INLINE enum gl_freed gl_cache_try_free(struct gl_cache *cache, char *p) {
-  gl_cache_enter(cache);
-  size_t granule = gl_cache_granule(p);
-  if (GL_UNLIKELY(granule >= gl_heap.extent_granules)) return GL_FREED_NOTHING;
+/* Free the small block at a granule, where it is the cache's and behind the
+   cursor. */
+GL_INLINE enum gl_freed gl_cache_try_take_back(struct gl_cache *cache, char *p,
+                                               size_t granule) {
   struct gl_arena *arena =
       &gl_heap.arenas[granule >> (GL_ARENA_SHIFT - GL_GRANULE_SHIFT)];
   struct gl_tags *line = gl_tags_at((uintptr_t)p);
-  if (GL_UNLIKELY(arena->owner != cache || (uintptr_t)p >= arena->bound))
-    return GL_FREED_NOTHING;
+  if (GL_UNLIKELY(arena->owner != cache)) return GL_FREED_ELSEWHERE;
+  if (GL_UNLIKELY((uintptr_t)p >= arena->bound)) return GL_FREED_NOTHING;
   uint64_t bit = gl_tags_bit(granule);
   if (GL_UNLIKELY((line->block & bit) == 0)) return GL_FREED_NOTHING;
   size_t granules = gl_cache_small_size(line, granule);
@@ -225,12 +221,31 @@ GL_INLINE enum gl_freed gl_cache_try_free(struct gl_cache *cache, char *p) {
     arena->free_granules += (uint32_t)granules;
     if (GL_UNLIKELY(gl_cache_count_freed(cache, bytes))) return GL_FREED_LOOK;
   }
+  return GL_FREED_DONE;
+}
+
+/*
+ * Free a small block of the calling thread's.  As in gl_cache_try_allocate
+ * everything else is left to a call that is the last thing the caller does: with
+ * the calls in here it saved six registers, a quarter of its instructions.
+ */
+GL_INLINE enum gl_freed gl_cache_try_free(struct gl_cache *cache, char *p) {
+  gl_cache_enter(cache);
+  size_t granule = gl_cache_granule(p);
+  if (GL_UNLIKELY(granule >= gl_heap.extent_granules)) return GL_FREED_NOTHING;
+  enum gl_freed freed = gl_cache_try_take_back(cache, p, granule);
+  if (GL_UNLIKELY(freed != GL_FREED_DONE)) return freed;
   return GL_UNLIKELY(gl_cache_is_asked_on_leaving(cache)) ? GL_FREED_ASKED
                                                           : GL_FREED_DONE;
 }
 
 /* What is left to do after gl_cache_try_free; true where the block is freed. */
 bool gl_cache_finish_free(struct gl_cache *cache, char *p, enum gl_freed freed);
+
+/* After GL_FREED_ELSEWHERE: send the block to its owner, and leave.  False where
+   the slow path must: to wait at the gate, to sweep, to say what is wrong; then
+   the cache is still entered. */
+bool gl_cache_try_send(struct gl_cache *cache, char *p);
 
 GL_INLINE bool gl_cache_free(struct gl_cache *cache, char *p) {
   enum gl_freed freed = gl_cache_try_free(cache, p);
@@ -271,6 +286,9 @@ struct gl_quick *gl_cache_next_sent(struct gl_quick *block);
 /* Send what was gathered for another cache, and take in what others sent. */
 void gl_cache_flush_outbox(struct gl_cache *cache);
 void gl_cache_drain_inbox(struct gl_cache *cache);
+
+/* Whether others sent something that was not taken in yet. */
+bool gl_cache_has_mail(const struct gl_cache *cache);
 
 /* Let the budget know what was allocated and freed. */
 void gl_cache_settle(struct gl_cache *cache);

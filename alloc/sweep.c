@@ -29,9 +29,11 @@ static void sweep_free_chain(struct gl_quick *block) {
 }
 
 static void sweep_free_sent(struct gl_cache *cache) {
-  sweep_free_chain(cache->inbox);
-  sweep_free_chain(cache->outbox.first);
-  cache->inbox = NULL;
+  for (unsigned i = 0; i < GL_CHAINS; i++) {
+    sweep_free_chain(cache->inbox[i]);
+    sweep_free_chain(cache->outbox.first[i]);
+  }
+  memset(cache->inbox, 0, sizeof cache->inbox);
   memset(&cache->outbox, 0, sizeof cache->outbox);
 }
 

@@ -110,7 +110,7 @@ size_t gl_cache_trim(struct gl_cache *cache, bool discard) {
 size_t gl_cache_trim_orphans(bool discard) {
   size_t pages = 0;
   for (struct gl_cache *c = gl_heap.caches; c != NULL; c = c->next)
-    if (!c->in_use && (discard || c->inbox != NULL))
+    if (!c->in_use && (discard || gl_cache_has_mail(c)))
       pages += gl_cache_trim(c, discard);
   return pages;
 }

@@ -211,6 +211,11 @@ struct gl_lane {
   enum gl_kind kind;
 };
 
+/* Blocks on their way from one cache to another: several chains of them.  A link
+   comes only with its block, out of another processor's cache; the owner follows
+   the chains in turn, and so waits for one block while it has others fetched. */
+#define GL_CHAINS 8u
+
 /*
  * A thread's own allocator.  Written by its thread while `busy`, and by the
  * thread that has stopped the world.
@@ -245,11 +250,11 @@ struct gl_cache {
   void *thread;               /* the collector's record of it; NULL: unused */
   struct {
     struct gl_cache *owner;
-    struct gl_quick *first, *last;
     size_t count;
+    struct gl_quick *first[GL_CHAINS], *last[GL_CHAINS];
   } outbox;                   /* frees gathered for one other cache */
   /* Written by other threads, and so in a cache line of its own. */
-  struct gl_quick *inbox      /* blocks freed by other threads, a stack */
+  struct gl_quick *inbox[GL_CHAINS] /* blocks freed by other threads, stacks */
       __attribute__((aligned(64)));
 };
 

@@ -142,6 +142,13 @@ static GL_NOINLINE void malloc_free_slow(void *block, enum gl_freed freed,
   errno = saved;
 }
 
+/* After gl_cache_try_free, where that was not all. */
+static GL_NOINLINE void malloc_finish_free(void *block, enum gl_freed freed,
+                                           uintptr_t entry_sp) {
+  if (freed != GL_FREED_ELSEWHERE || !gl_cache_try_send(gl_self, block))
+    malloc_free_slow(block, freed, entry_sp);
+}
+
 /* Move out of the bootstrap arena. */
 static void *malloc_move(const void *block, size_t size, uintptr_t entry_sp) {
   size_t old = bootstrap_size(block);
@@ -171,7 +178,7 @@ MALLOC_API void *malloc(size_t size) {
 MALLOC_API void free(void *block) {
   enum gl_freed freed = gl_cache_try_free(gl_self, block);
   if (GL_LIKELY(freed == GL_FREED_DONE)) return;
-  malloc_free_slow(block, freed, GL_ENTRY_SP());
+  malloc_finish_free(block, freed, GL_ENTRY_SP());
 }
 
 /* ------------------------------------------------------------- the others */

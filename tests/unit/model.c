@@ -384,7 +384,9 @@ static void check_accounts(void) {
     for (int kind = 0; kind < GL_KIND_COUNT; kind++)
       bytes +=
           (uint64_t)(cache->lane[kind].accounted - cache->lane[kind].hole.cur);
-    expected += sent_bytes(cache->inbox) + sent_bytes(cache->outbox.first);
+    for (unsigned chain = 0; chain < GL_CHAINS; chain++)
+      expected += sent_bytes(cache->inbox[chain]) +
+                  sent_bytes(cache->outbox.first[chain]);
   }
   expect(bytes == expected);
 }
