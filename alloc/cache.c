@@ -86,10 +86,21 @@ static void *cache_pop_medium(struct gl_cache *cache, size_t size,
   return p;
 }
 
+/* Whether the fast paths may be used: no debugging, no fork. */
+static bool cache_is_fast(const struct gl_cache *cache) {
+  return cache != &gl_cache_none && !gl_heap.slow_only &&
+         __atomic_load_n(&gl_heap.gate, __ATOMIC_RELAXED) == 0;
+}
+
 void *gl_cache_finish_allocate(struct gl_cache *cache, size_t size,
                                enum gl_kind kind, void *taken) {
+  bool small = size <= gl_heap.small_most;
+  enum gl_want want;
+  if (taken == NULL && small && cache_is_fast(cache))
+    taken = gl_cache_allocate_slow(cache, gl_small_granules[size], kind, &want);
   gl_cache_leave(cache);
-  if (size <= gl_heap.small_most) return taken;
+  if (cache->look_in_bytes < 0) gl_cache_look(cache);
+  if (small) return taken;
   if (size > GL_MEDIUM_MAX_BYTES - gl_heap.pad_bytes) return NULL;
   return cache_pop_medium(cache, size, kind);
 }
@@ -113,23 +124,25 @@ static void lane_unbump(struct gl_cache *cache, struct gl_lane *lane, char *p,
   cache->withdrawn_bytes += bytes;
 }
 
-/*
- * Free the block at p, or return false where the slow path must: not the
- * calling thread's, not swept, not a block, large.  The cache is entered.
- */
-static bool cache_free_entered(struct gl_cache *cache, char *p) {
-  size_t granule = gl_cache_granule(p);
-  if (granule >= gl_heap.extent_granules) return false;
-  struct gl_arena *arena = gl_arena_of(p);
-  if (arena->owner != cache || (uintptr_t)p >= arena->bound ||
-      !gl_tags_is_block(gl_heap.tags, granule))
-    return false;
-  struct gl_lane *lane = gl_lane_of(cache, arena);
+/* Free a block of the calling thread that no quick list may take: it lies
+   ahead of the cursor, where its tag is all that is needed. */
+static void cache_free_ahead(struct gl_cache *cache, struct gl_arena *arena,
+                             char *p) {
+  size_t granule = gl_granule_of(p);
   size_t granules = cache_tagged_size(granule);
+  gl_tags_set_free(gl_heap.tags, granule);
+  arena->free_granules += (uint32_t)granules;
+  gl_cache_count_freed(cache, granules << GL_GRANULE_SHIFT);
+}
+
+static void cache_free_behind(struct gl_cache *cache, struct gl_arena *arena,
+                              char *p) {
+  size_t granule = gl_granule_of(p), granules = cache_tagged_size(granule);
+  struct gl_lane *lane = gl_lane_of(cache, arena);
   if (p == lane->hole.cur && granule % GL_ARENA_GRANULES != 0) {
     gl_tags_clear(gl_heap.tags, granule);
     lane_unbump(cache, lane, p, granules << GL_GRANULE_SHIFT);
-    return true;
+    return;
   }
   gl_tags_set_free(gl_heap.tags, granule);
   /* One that was shrunk in place may have a size between two classes: its tag
@@ -138,18 +151,26 @@ static bool cache_free_entered(struct gl_cache *cache, char *p) {
     gl_lane_push(lane, p, gl_class_of(granules));
   arena->free_granules += (uint32_t)granules;
   gl_cache_count_freed(cache, granules << GL_GRANULE_SHIFT);
-  return true;
 }
 
-/* Free a block of the calling thread that no quick list may take: it lies
-   ahead of the cursor, where its tag is all that is needed. */
-static void cache_free_here(struct gl_cache *cache, struct gl_arena *arena,
-                            char *p) {
-  size_t granule = gl_granule_of(p);
-  size_t granules = cache_tagged_size(granule);
-  gl_tags_set_free(gl_heap.tags, granule);
-  arena->free_granules += (uint32_t)granules;
-  gl_cache_count_freed(cache, granules << GL_GRANULE_SHIFT);
+/*
+ * Free the block at p, or return false where the slow path must: not the
+ * calling thread's, not swept, not a block, large.  The cache is entered.
+ */
+static bool cache_free_entered(struct gl_cache *cache, char *p) {
+  size_t granule = gl_cache_granule(p);
+  if (granule >= gl_heap.extent_granules) return false;
+  struct gl_arena *arena = gl_arena_of(p);
+  if (arena->owner != cache || !gl_arena_is_swept(arena) ||
+      !gl_tags_is_block(gl_heap.tags, granule))
+    return false;
+  if ((uintptr_t)p < arena->bound)
+    cache_free_behind(cache, arena, p);
+  else if (cache_is_fast(cache) && !gl_heap.slow_free)
+    cache_free_ahead(cache, arena, p);
+  else
+    return false;
+  return true;
 }
 
 /* The seal of a block on its way to its owner, another one than in a quick list,
@@ -204,7 +225,7 @@ static void cache_flush_chain(struct gl_cache *cache, unsigned i) {
 }
 
 void gl_cache_flush_outbox(struct gl_cache *cache) {
-  for (unsigned i = 0; i < GL_CHAINS; i++)
+  for (unsigned i = GL_CHAINS; i-- > 0;)
     if (cache->outbox.first[i] != NULL) cache_flush_chain(cache, i);
   cache->outbox.count = 0;
 }
@@ -235,10 +256,7 @@ GL_RACES static bool cache_is_block(const char *p) {
 
 static GL_NOINLINE bool cache_try_send_slow(struct gl_cache *cache,
                                             struct gl_cache *owner, char *p) {
-  if (owner == NULL || cache == &gl_cache_none || gl_heap.slow_only ||
-      gl_heap.slow_free ||
-      __atomic_load_n(&gl_heap.gate, __ATOMIC_RELAXED) != 0)
-    return false;
+  if (owner == NULL || !cache_is_fast(cache) || gl_heap.slow_free) return false;
   return cache_is_block(p) && cache_send(cache, owner, p) == GL_FAULT_NONE;
 }
 
@@ -281,7 +299,7 @@ enum gl_fault gl_cache_free_slow(struct gl_cache *cache, struct gl_arena *arena,
   if (!cache_is_block(p)) return GL_FAULT_FREE;
   struct gl_cache *owner = arena->owner;
   if (owner != cache) return cache_send(cache, owner, p);
-  cache_free_here(cache, arena, p);
+  cache_free_ahead(cache, arena, p);
   return GL_FAULT_NONE;
 }
 
@@ -297,11 +315,10 @@ static void cache_take_in(struct gl_cache *cache, char *p) {
     cache_take_in_slow(cache, p);
 }
 
+/* A batch has a block in each chain or in the first ones, and the first is sent
+   last: see gl_cache_flush_outbox. */
 bool gl_cache_has_mail(const struct gl_cache *cache) {
-  for (unsigned i = 0; i < GL_CHAINS; i++)
-    if (__atomic_load_n(&cache->inbox[i], __ATOMIC_RELAXED) != NULL)
-      return true;
-  return false;
+  return __atomic_load_n(&cache->inbox[0], __ATOMIC_RELAXED) != NULL;
 }
 
 /* Another processor wrote to it last. */
@@ -326,6 +343,7 @@ static size_t cache_open_inbox(struct gl_cache *cache,
 
 void gl_cache_drain_inbox(struct gl_cache *cache) {
   struct gl_quick *chain[GL_CHAINS];
+  if (!gl_cache_has_mail(cache)) return;
   size_t count = cache_open_inbox(cache, chain);
   for (size_t i = 0; count > 0; i = i + 1 < count ? i + 1 : 0) {
     struct gl_quick *block = chain[i], *next = cache_next_sent(block);

@@ -4,7 +4,8 @@
  *
  * A small block's way, first to last: quick list of its size, the open hole,
  * the next hole of the current arena, the next pending arena, a bin, a rescan
- * of the lane's arenas where enough was freed, a fresh arena.  A medium block
+ * of the lane's arenas where enough was freed, a part of a longer block of the
+ * quick lists where there was a rescan before, a fresh arena.  A medium block
  * goes: quick list, bins, pending arenas (each emptied into the bins), a fresh
  * arena.
  *
@@ -98,10 +99,16 @@ static void lane_raise_bound(struct gl_arena *arena, const char *to) {
   arena->bound = (uintptr_t)to;
 }
 
-/* Put a free run into its bin, where it is long enough for one. */
+/* Put a free run into its bin, where it is long enough for one, or into the quick
+   list of its size. */
 static void lane_insert(struct gl_lane *lane, size_t start, size_t granules) {
-  if (granules < GL_BIN_MIN_GRANULES) return;
   char *p = gl_granule_address(start);
+  if (lane->splits && granules <= GL_EXACT_CLASSES) {
+    gl_arena_soil(gl_arena_of(p), p, p + (granules << GL_GRANULE_SHIFT));
+    gl_lane_push(lane, p, granules);
+    return;
+  }
+  if (granules < GL_BIN_MIN_GRANULES) return;
   gl_arena_soil(gl_arena_of(p), p, p + sizeof(struct gl_free_run));
   gl_bins_insert(lane, start, granules);
 }
@@ -284,7 +291,24 @@ static bool lane_rescan_is_due(const struct gl_cache *cache,
   return freed >= (int64_t)threshold;
 }
 
+/* The shortest block of the quick lists that holds granules and more becomes the
+   hole. */
+static bool lane_open_quick(struct gl_lane *lane, size_t granules) {
+  for (size_t size = granules + 1; size <= GL_EXACT_CLASSES; size++) {
+    struct gl_quick *block = lane->quick[size];
+    if (block == NULL || !gl_quick_is_sealed(block)) continue; /* told by pop */
+    lane->quick[size] = (struct gl_quick *)(block->link ^ gl_heap.secret);
+    size_t start = gl_granule_of(block);
+    lane_open(lane, start, start + size);
+    lane->rescanned_at += size << GL_GRANULE_SHIFT; /* as if it were reused */
+    return true;
+  }
+  return false;
+}
+
 void gl_lane_rescan(struct gl_cache *cache, struct gl_lane *lane) {
+  lane->splits = !gl_heap.slow_only && !gl_heap.slow_free &&
+                 lane < &cache->lane[GL_KIND_COUNT];
   gl_lane_close(cache, lane, false);
   memset(lane->quick, 0, sizeof lane->quick);
   gl_bins_reset(lane);
@@ -337,6 +361,7 @@ static bool lane_refill(struct gl_cache *cache, struct gl_lane *lane,
     if (!lane_rescan_is_due(cache, lane)) break;
     gl_lane_rescan(cache, lane);
   } while (true);
+  if (lane->splits && lane_open_quick(lane, granules)) return true;
   struct gl_arena *fresh = lane_grow(cache, lane, want);
   if (fresh == NULL) return false;
   lane_make_current(lane, fresh);

@@ -50,6 +50,7 @@ static void sweep_close_lanes(struct gl_cache *cache) {
     gl_bins_reset(lane);
     if (lane->arena != NULL) lane->arena->visited = true;
     lane->arena = NULL;
+    lane->splits = false;
     lane->rescanned_at = gl_cache_freed_bytes(cache) - cache->reused_bytes;
   }
   gl_cache_settle(cache);

@@ -191,7 +191,8 @@ struct gl_hole {
  * Equation: every granule of the lane's arenas is in exactly one of: an
  * allocated block; a quick list; a bin; the open hole; a free run in a pending
  * arena or ahead of the cursor; a sliver (a free run too small for the bins
- * that was passed over, found again by the next sweep or rescan).
+ * that was passed over, found again by the next sweep or rescan; there are none
+ * where the lane splits).
  */
 struct gl_lane {
   struct gl_hole hole;
@@ -209,6 +210,9 @@ struct gl_lane {
   size_t arena_count;
   uint64_t rescanned_at;     /* freed less reused bytes, at the last rescan */
   enum gl_kind kind;
+  bool splits;               /* small, and rescanned since the last collection:
+                                short free runs go to the quick lists too, whose
+                                blocks may be cut in two */
 };
 
 /* Blocks on their way from one cache to another: several chains of them.  A link

@@ -107,10 +107,13 @@ static GL_NOINLINE void *malloc_slow(size_t size, size_t align,
   return p;
 }
 
-/* After gl_cache_try_allocate, where that was not all. */
+/* After gl_cache_try_allocate, where that was not all.  It finds nothing where
+   blocks are not pointer-free. */
 static GL_NOINLINE void *malloc_finish(size_t size, void *p,
                                        uintptr_t entry_sp) {
-  p = gl_cache_finish_allocate(gl_self, size, GL_ATOMIC, p);
+  int saved = errno;
+  p = gl_cache_finish_allocate(gl_self, size, malloc_kind(entry_sp), p);
+  errno = saved;
   return p != NULL ? p : malloc_slow(size, 0, entry_sp);
 }
 
@@ -198,8 +201,9 @@ MALLOC_API void *calloc(size_t count, size_t size) {
     gl_lean_settle();
     return p;
   }
-  void *p = gl_cache_allocate(gl_self, bytes, GL_ATOMIC);
-  if (GL_UNLIKELY(p == NULL)) p = malloc_slow(bytes, 0, GL_ENTRY_SP());
+  void *p;
+  if (!gl_cache_try_allocate(gl_self, bytes, GL_ATOMIC, &p))
+    p = malloc_finish(bytes, p, GL_ENTRY_SP());
   return p == NULL ? NULL : memset(p, 0, bytes);
 }
 
