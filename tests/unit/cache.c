@@ -283,6 +283,42 @@ START_TEST(rescan_coalesces_what_was_freed) {
 }
 END_TEST
 
+/* A lane that had to rescan keeps short runs for blocks of their size, and cuts
+   longer ones before it grows. */
+START_TEST(short_runs_serve_after_a_rescan) {
+  cache_begin();
+  fill(1);
+  struct gl_lane *lane = &cache->lane[GL_SCANNED];
+  for (size_t i = 0; i < BLOCKS; i += 2) release(block[i]);
+  gl_cache_enter(cache);
+  gl_lane_rescan(cache, lane);
+  gl_cache_leave(cache);
+  ck_assert(lane->splits && lane->quick[BLOCK / GL_GRANULE_BYTES] == NULL);
+  char *long_one = allocate(2 * BLOCK); /* passes all, and is in a new arena */
+  ck_assert_uint_eq(lane->arena_count, 2);
+  ck_assert_ptr_nonnull(lane->quick[BLOCK / GL_GRANULE_BYTES]);
+  ck_assert(test_prove());
+  char *same = allocate(BLOCK);
+  ck_assert(same >= block[0] && same <= block[BLOCKS - 1]);
+  size_t shorter = BLOCK - GL_GRANULE_BYTES;
+  for (size_t i = 0; i < GL_ARENA_BYTES / shorter + BLOCKS / 4; i++)
+    allocate(shorter);
+  ck_assert_uint_eq(lane->arena_count, 2);
+  ck_assert(is_allocated(long_one) && test_prove());
+}
+END_TEST
+
+START_TEST(collected_lane_does_not_keep_short_runs) {
+  cache_begin();
+  fill(1);
+  kill_blocks(even_from_20);
+  struct gl_lane *lane = &cache->lane[GL_SCANNED];
+  allocate(2 * BLOCK);
+  ck_assert(!lane->splits && lane->quick[BLOCK / GL_GRANULE_BYTES] == NULL);
+  ck_assert(test_prove());
+}
+END_TEST
+
 /* ------------------------------------------------------------ medium blocks */
 
 START_TEST(medium_blocks_of_all_sizes) {
@@ -516,6 +552,8 @@ int main(void) {
   tcase_add_test(tests, hole_stops_at_the_arenas_end);
   tcase_add_test(tests, rescan_leaves_a_half_passed_arena_alone);
   tcase_add_test(tests, rescan_coalesces_what_was_freed);
+  tcase_add_test(tests, short_runs_serve_after_a_rescan);
+  tcase_add_test(tests, collected_lane_does_not_keep_short_runs);
   tcase_add_test(tests, medium_blocks_of_all_sizes);
   tcase_add_test(tests, medium_blocks_leave_the_hole_open);
   tcase_add_test(tests, classes_are_in_order);
