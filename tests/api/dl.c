@@ -124,11 +124,13 @@ static atomic_bool finished;
 static char **all_paths;
 static size_t path_count;
 
-/* Opens and closes libraries, and leaves thread-local storage in them. */
+/* Opens and closes libraries, and leaves an object in a place of each.  Every
+   second one, so that the other thread does not use the same place. */
 static void *load_and_unload(void *data) {
-  size_t at = *(const size_t *)data;
-  while (!atomic_load(&finished)) {
-    void *library = open_plugin(all_paths[at++ % path_count]);
+  size_t first = *(const size_t *)data;
+  for (size_t at = 0; !atomic_load(&finished); at++) {
+    size_t path = first + 2 * (at % (path_count / 2));
+    void *library = open_plugin(all_paths[path]);
     uintptr_t *place = plugin_place(library, places[at % PLACES]);
     void **object = gc_malloc(100);
     API_CHECK(object != NULL);
