@@ -25,7 +25,19 @@
    that one, and waits for this. */
 static pthread_mutex_t collect_mutex GL_DATA = PTHREAD_MUTEX_INITIALIZER;
 
-/* Whether this thread holds it: making a helper may allocate. */
+/*
+ * Whose turn it is to collect: held from before all other locks, and so across
+ * calls that wait for those of the C library and of libunwind, which other
+ * threads have as they wait for the dynamic linker's.  Who has that one already
+ * collects out of turn, and neither unwinds nor makes helpers.
+ */
+static pthread_mutex_t collect_turn GL_DATA = PTHREAD_MUTEX_INITIALIZER;
+
+/* A helper is being made: it can be neither asked nor stopped.  Under the
+   collecting mutex. */
+static bool collect_makes_helpers GL_DATA = false;
+
+/* Whether this thread collects: making a helper may allocate. */
 static __thread bool collect_is_mine __attribute__((tls_model("initial-exec")));
 
 /* Of the thread that holds it: whether it may be cancelled. */
@@ -43,10 +55,25 @@ void gl_collect_unlock(void) {
   gl_cancel_restore(state);
 }
 
+bool gl_collect_take_turn(void) {
+  if (gl_modules_are_held()) return false;
+  pthread_mutex_lock(&collect_turn);
+  return true;
+}
+
+void gl_collect_end_turn(bool taken) {
+  if (taken) pthread_mutex_unlock(&collect_turn);
+}
+
+/* Whose turn it was is not in the child. */
+void gl_collect_turn_after_fork(bool taken) {
+  if (!taken) pthread_mutex_init(&collect_turn, NULL);
+}
+
 struct collect_request {
   enum gl_cause cause;
   size_t epoch; /* collections when it was made */
-  uintptr_t entry_sp;
+  bool in_turn;
   struct gl_entry entry; /* the program, where it called the library */
   struct gl_cycle *cycle;
 };
@@ -128,31 +155,44 @@ static bool collect_locked(const struct collect_request *request) {
 
 /* ------------------------------------------------------------ entry points */
 
-/* With the dynamic linker's lock held: only now, since libunwind waits for it
-   with all signals held back, and another thread that collects has it. */
+static bool collect_can_stop(bool in_turn) {
+  return in_turn || !collect_makes_helpers;
+}
+
+/* With the dynamic linker's lock held. */
 static bool collect_held(void *data) {
   struct collect_request *request = data;
   gl_collect_lock();
-  collect_is_mine = true;
-  gl_stack_capture(&request->entry, request->entry_sp);
   gl_heap_lock(NULL);
-  bool done = collect_locked(request);
+  bool done = collect_can_stop(request->in_turn) && collect_locked(request);
   gl_heap_unlock();
-  collect_is_mine = false;
   if (done) gl_log_cycle(request->cycle);
   gl_collect_unlock();
   return done;
 }
 
-/* Not where the dynamic linker's lock is held: to make a thread takes another of
-   its locks, and a thread that unloads a library takes that one first. */
-static void collect_make_helpers(void) {
-  if (gl_modules_are_held()) return;
+static void collect_note_helpers(bool makes) {
   gl_collect_lock();
-  collect_is_mine = true;
-  gl_markers_prepare();
-  collect_is_mine = false;
+  collect_makes_helpers = makes;
   gl_collect_unlock();
+}
+
+/* What can only be done before the other locks are taken. */
+static void collect_ready(struct collect_request *request, uintptr_t entry_sp) {
+  if (!request->in_turn) {
+    gl_stack_capture_here(&request->entry);
+    return;
+  }
+  if (gl_markers_are_wanted()) {
+    collect_note_helpers(true);
+    gl_markers_prepare();
+    collect_note_helpers(false);
+  }
+  gl_stack_capture(&request->entry, entry_sp);
+}
+
+static bool collect_is_late(const struct collect_request *request) {
+  return request->epoch != __atomic_load_n(&gl_heap.epoch, __ATOMIC_RELAXED);
 }
 
 static GL_NOINLINE bool collect_cycle(enum gl_cause cause, uintptr_t entry_sp) {
@@ -160,12 +200,20 @@ static GL_NOINLINE bool collect_cycle(enum gl_cause cause, uintptr_t entry_sp) {
   struct collect_request request = {
       .cause = cause,
       .epoch = __atomic_load_n(&gl_heap.epoch, __ATOMIC_RELAXED),
-      .entry_sp = entry_sp,
       .cycle = &cycle};
   if (gl_options.debug) gl_debug_check(entry_sp);
-  collect_make_helpers();
-  return gl_modules_hold(collect_held, &request) ||
-         request.epoch != __atomic_load_n(&gl_heap.epoch, __ATOMIC_RELAXED);
+  int state = gl_cancel_forbid();
+  request.in_turn = gl_collect_take_turn();
+  collect_is_mine = true;
+  bool done = cause != GL_CAUSE_PROGRAM && collect_is_late(&request);
+  if (!done) {
+    collect_ready(&request, entry_sp);
+    done = gl_modules_hold(collect_held, &request) || collect_is_late(&request);
+  }
+  collect_is_mine = false;
+  gl_collect_end_turn(request.in_turn);
+  gl_cancel_restore(state);
+  return done;
 }
 
 bool gl_collect(enum gl_cause cause, uintptr_t entry_sp) {
@@ -176,14 +224,15 @@ bool gl_collect(enum gl_cause cause, uintptr_t entry_sp) {
 }
 
 bool gl_collect_stopped(void (*body)(void *data), void *data) {
-  /* Or a helper might be stopped that another thread is just making. */
   if (collect_is_mine) return false;
+  bool in_turn = gl_collect_take_turn();
   gl_collect_lock();
   gl_heap_lock(NULL);
-  bool stopped = gl_threads_stop();
+  bool stopped = collect_can_stop(in_turn) && gl_threads_stop();
   if (stopped) body(data);
   gl_threads_resume();
   gl_heap_unlock();
   gl_collect_unlock();
+  gl_collect_end_turn(in_turn);
   return stopped;
 }

@@ -7,7 +7,7 @@
  * every quick list forgotten, so that no fast path can succeed; the gate is
  * shut, so that slow paths wait before they touch anything; and the world runs
  * on, since a fork takes locks of the C library that a stopped thread may
- * hold.  The locks are taken in the order of a collection: dynamic linker,
+ * hold.  The locks are taken in the order of a collection: turn, dynamic linker,
  * collecting, heap.  The heap stays as it is until the gate opens, in the parent
  * and in the child.
  */
@@ -20,19 +20,26 @@ static void fork_close_heap(void) {
   gl_threads_resume();
 }
 
+static bool fork_in_turn GL_DATA = false; /* under the collecting mutex */
+
 static void fork_prepare(void) {
+  bool in_turn = gl_collect_take_turn();
   gl_modules_before_fork();
   gl_collect_lock();
+  fork_in_turn = in_turn;
   gl_heap_lock(NULL);
   gl_threads_before_fork();
   fork_close_heap();
 }
 
 static void fork_done(bool in_child) {
+  bool in_turn = fork_in_turn;
   gl_heap_open_gate();
   gl_heap_unlock();
   gl_collect_unlock();
   gl_modules_after_fork(in_child);
+  if (in_child) gl_collect_turn_after_fork(in_turn);
+  gl_collect_end_turn(in_turn);
 }
 
 static void fork_parent(void) { fork_done(false); }

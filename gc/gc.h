@@ -84,6 +84,10 @@ struct gl_entry {
  */
 void gl_stack_capture(struct gl_entry *entry, uintptr_t entry_sp);
 
+/* The same without libunwind, which takes locks: everything from the caller's
+   frame on. */
+void gl_stack_capture_here(struct gl_entry *entry);
+
 /*
  * Wipe the dead stack below the caller.  What the program and the collector
  * left there comes back to life where the next calls lay their frames over it
@@ -303,6 +307,12 @@ bool gl_collect(enum gl_cause cause, uintptr_t entry_sp);
 /* Run body with the world stopped, the heap lock held, and holes open.  False,
    without running it, where the world could not be stopped. */
 bool gl_collect_stopped(void (*body)(void *data), void *data);
+
+/* Wait for this thread's turn to collect, before any other lock.  False, without
+   waiting, where it has the dynamic linker's lock. */
+bool gl_collect_take_turn(void);
+void gl_collect_end_turn(bool taken);
+void gl_collect_turn_after_fork(bool taken);
 
 /* Keep collections from starting, across a fork. */
 void gl_collect_lock(void);

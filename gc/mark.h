@@ -173,7 +173,11 @@ void gl_markers_share(struct gl_marker *marker);
 /* All of a packet has been taken in. */
 void gl_markers_return(struct gl_packet *packet);
 
-/* Make the helpers that this marking wants, before any lock is taken;
+/* Whether there are fewer helpers than a marking wants. */
+bool gl_markers_are_wanted(void);
+
+/* Make the helpers that this marking wants, before any lock is taken but that
+   whose turn it is;
    wake them; let them work until all is marked; put them to sleep. */
 void gl_markers_prepare(void);
 void gl_markers_start(void);

@@ -480,13 +480,17 @@ static size_t markers_wanted(void) {
   return in_all - 1;
 }
 
+bool gl_markers_are_wanted(void) {
+  if (gl_heap_held_bytes() < MARKERS_MIN_BYTES) return false;
+  return !markers.asked || markers.count < markers.wanted;
+}
+
 void gl_markers_prepare(void) {
   if (!markers.asked) markers.wanted = markers_wanted();
   markers.asked = true;
-  if (gl_heap_held_bytes() < MARKERS_MIN_BYTES) return;
   if (markers.wanted > 0 && markers.pool == NULL)
     markers.pool = gl_os_map(MARKERS_POOL_PACKETS * sizeof *markers.pool);
-  if (markers.pool == NULL) return;
+  if (markers.pool == NULL) markers.wanted = 0;
   while (markers.count < markers.wanted)
     if (!markers_add_helper()) markers.wanted = markers.count;
 }

@@ -26,10 +26,11 @@
 #define STACK_WIPE_BYTES 5120
 
 /* No frame information: scan everything from here, registers included. */
-static void stack_capture_here(struct gl_entry *entry,
-                               const unw_context_t *context) {
-  const uintptr_t *words = (const uintptr_t *)context;
-  size_t count = sizeof *context / sizeof *words;
+GL_NOINLINE void gl_stack_capture_here(struct gl_entry *entry) {
+  unw_context_t context;
+  unw_getcontext(&context);
+  const uintptr_t *words = (const uintptr_t *)&context;
+  size_t count = sizeof context / sizeof *words;
   if (count > GL_REGISTERS_MAX) count = GL_REGISTERS_MAX;
   memcpy(entry->registers, words, count * sizeof *words);
   entry->register_count = count;
@@ -61,7 +62,7 @@ void gl_stack_capture(struct gl_entry *entry, uintptr_t entry_sp) {
     entry->sp = (uintptr_t)sp;
     return;
   }
-  stack_capture_here(entry, &context);
+  gl_stack_capture_here(entry);
 }
 
 GL_NOINLINE void gl_stack_wipe(void) {
