@@ -91,7 +91,7 @@ struct gl_arena *gl_arena_create(struct gl_cache *owner, struct gl_lane *lane) {
   arena->visited = false;
   arena->latch = 0;
   arena->idle_since = 0;
-  arena->hollow = false;
+  arena->hollow_granules = 0;
   gl_tags_set_free(gl_heap.tags, gl_arena_first_granule(arena));
   gl_arena_append(lane, arena);
   __atomic_store_n(&arena->owner, owner, __ATOMIC_RELEASE);
@@ -151,7 +151,9 @@ size_t gl_arena_next_run(struct gl_arena *arena, size_t from, size_t *end) {
 }
 
 bool gl_arena_is_idle(const struct gl_arena *arena) {
-  return arena->idle_since != 0 && !arena->hollow && !arena->visited &&
+  size_t more = arena->hollow_granules + (GL_PAGE_BYTES >> GL_GRANULE_SHIFT);
+  return arena->idle_since != 0 && arena->free_granules >= more &&
+         !arena->visited &&
          (uint8_t)(gl_heap.runs.tick - arena->idle_since) >= GL_GRACE_TICKS;
 }
 

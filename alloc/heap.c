@@ -20,7 +20,7 @@
 #define HEAP_MIN_BYTES (4 * GL_ARENA_BYTES)
 
 /* Huge pages are asked for above this. */
-#define HEAP_SMALL_BYTES ((size_t)64 << 20)
+#define HEAP_SMALL_BYTES ((size_t)4 << 20)
 
 static void heap_ignore_leave(struct gl_cache *cache) {
   cache->stop_wanted = 0;

@@ -213,7 +213,7 @@ static bool lane_next_hole(struct gl_lane *lane, size_t granules) {
 static void lane_sweep(struct gl_arena *arena) {
   gl_arena_sweep(arena);
   arena->idle_since = 0;
-  arena->hollow = false;
+  arena->hollow_granules = 0;
 }
 
 static void lane_make_current(struct gl_lane *lane, struct gl_arena *arena) {
@@ -239,6 +239,9 @@ static bool lane_is_overdrawn(struct gl_cache *cache) {
 /* Give back the free pages of some arenas that have been idle for a grace
    period.  A collection may come while the lock is waited for. */
 static void lane_discard_idle(struct gl_cache *cache) {
+  bool any = false;
+  for (int i = 0; i < GL_LANES; i++) any |= cache->lane[i].idle != NULL;
+  if (!any) return;
   gl_heap_lock(cache);
   for (int i = 0; i < GL_LANES; i++) {
     struct gl_lane *lane = &cache->lane[i];
@@ -248,7 +251,7 @@ static void lane_discard_idle(struct gl_cache *cache) {
       if (arena == lane->arena || !gl_arena_is_idle(arena)) continue;
       gl_arena_sweep(arena);
       gl_arena_discard(arena);
-      arena->hollow = true;
+      arena->hollow_granules = arena->free_granules;
     }
   }
   gl_heap_unlock();

@@ -109,7 +109,8 @@ struct gl_arena {
   uint8_t latch;           /* held by whoever sweeps it */
   uint8_t idle_since;      /* tick when it was first not opened between two
                               collections; 0 for not idle */
-  bool hollow;             /* its free pages were discarded, and not used since */
+  uint32_t hollow_granules; /* of the free ones, those whose pages were
+                               discarded, and not used since */
 } __attribute__((aligned(64)));
 
 _Static_assert(sizeof(struct gl_arena) == 64, "one cache line");

@@ -144,7 +144,7 @@ static int64_t pace_slack_bytes(void) {
 }
 
 size_t gl_pace_set_budget(void) {
-  int64_t budget = gl_is_collecting() ? pace_room_bytes() : INT64_MAX;
+  int64_t budget = gl_is_collecting() ? pace_room_bytes() : GL_BUDGET_UNLIMITED;
   __atomic_store_n(&gl_heap.slack_bytes, pace_slack_bytes(), __ATOMIC_RELAXED);
   __atomic_store_n(&gl_heap.budget_bytes, budget, __ATOMIC_RELAXED);
   return (size_t)budget;
