@@ -187,6 +187,7 @@ size_t gl_arena_discard(struct gl_arena *arena) {
     at = gl_tags_next_free(tags, end, last);
   }
   gl_heap.runs.returned_pages += pages;
+  arena->hollow_granules = arena->free_granules;
   return pages;
 }
 

@@ -51,7 +51,8 @@ GL_INLINE size_t gl_arena_end(const struct gl_arena *arena) {
 bool gl_arena_is_idle(const struct gl_arena *arena);
 
 /* Discard the whole pages within the free runs of a swept arena, none of which
-   is in a bin or open.  Returns how many pages it were. */
+   is in a bin or open, and note that it is hollow.  Returns how many pages it
+   were. */
 size_t gl_arena_discard(struct gl_arena *arena);
 
 /* True where no block of a swept arena is allocated. */

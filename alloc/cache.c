@@ -129,10 +129,7 @@ static void lane_unbump(struct gl_cache *cache, struct gl_lane *lane, char *p,
 static void cache_free_ahead(struct gl_cache *cache, struct gl_arena *arena,
                              char *p) {
   size_t granule = gl_granule_of(p);
-  size_t granules = cache_tagged_size(granule);
-  gl_tags_set_free(gl_heap.tags, granule);
-  arena->free_granules += (uint32_t)granules;
-  gl_cache_count_freed(cache, granules << GL_GRANULE_SHIFT);
+  gl_cache_free_tag(cache, arena, granule, cache_tagged_size(granule));
 }
 
 static void cache_free_behind(struct gl_cache *cache, struct gl_arena *arena,
@@ -144,13 +141,11 @@ static void cache_free_behind(struct gl_cache *cache, struct gl_arena *arena,
     lane_unbump(cache, lane, p, granules << GL_GRANULE_SHIFT);
     return;
   }
-  gl_tags_set_free(gl_heap.tags, granule);
+  gl_cache_free_tag(cache, arena, granule, granules);
   /* One that was shrunk in place may have a size between two classes: its tag
      is enough. */
   if (gl_class_granules(granules) == granules)
     gl_lane_push(lane, p, gl_class_of(granules));
-  arena->free_granules += (uint32_t)granules;
-  gl_cache_count_freed(cache, granules << GL_GRANULE_SHIFT);
 }
 
 /*
@@ -204,7 +199,7 @@ GL_INLINE struct gl_quick *cache_next_sent(struct gl_quick *block) {
     return cache_refuse(block, "freed by another thread, then written to or "
                                "freed by its own");
   block->seal = 0;
-  struct gl_quick *next = (struct gl_quick *)(block->link ^ gl_heap.secret);
+  struct gl_quick *next = gl_quick_next(block);
   return next == NULL ? GL_CACHE_LAST : next;
 }
 

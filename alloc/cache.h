@@ -57,6 +57,14 @@ GL_INLINE bool gl_cache_count_freed(struct gl_cache *cache, size_t bytes) {
   return cache->look_in_bytes < 0;
 }
 
+/* The block at a granule becomes free memory, in no list so far. */
+GL_INLINE void gl_cache_free_tag(struct gl_cache *owner, struct gl_arena *arena,
+                                 size_t granule, size_t granules) {
+  gl_tags_set_free(gl_heap.tags, granule);
+  arena->free_granules += (uint32_t)granules;
+  gl_cache_count_freed(owner, granules << GL_GRANULE_SHIFT);
+}
+
 GL_INLINE struct gl_lane *gl_lane_of(struct gl_cache *cache,
                                      const struct gl_arena *arena) {
   return (struct gl_lane *)((char *)cache + arena->lane_offset);
@@ -91,12 +99,16 @@ GL_INLINE bool gl_quick_is_sealed(const struct gl_quick *block) {
   return GL_LIKELY(block->seal == gl_quick_seal(block));
 }
 
+GL_INLINE struct gl_quick *gl_quick_next(const struct gl_quick *block) {
+  return (struct gl_quick *)(block->link ^ gl_heap.secret);
+}
+
 /* Take the head of a quick list, whose seal was looked at, and tag it as a white
    block. */
 GL_INLINE void gl_lane_pop(struct gl_cache *cache, struct gl_lane *lane,
                            struct gl_quick *block, size_t size_class,
                            size_t granules) {
-  lane->quick[size_class] = (struct gl_quick *)(block->link ^ gl_heap.secret);
+  lane->quick[size_class] = gl_quick_next(block);
   __asm__("" : "+r"(block)); /* what follows is not to need registers before */
   struct gl_tags *line = gl_tags_at((uintptr_t)block);
   uint64_t bit = gl_tags_bit((uintptr_t)block >> GL_GRANULE_SHIFT);

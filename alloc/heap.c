@@ -19,7 +19,9 @@
 #define HEAP_RESERVE_BYTES ((size_t)1 << 40)
 #define HEAP_MIN_BYTES (4 * GL_ARENA_BYTES)
 
-/* Huge pages are asked for above this. */
+/* Bytes of the heap beyond which huge pages are asked for.  With 64 MiB mixed
+   churn, strings and a random graph took a tenth longer, at 0 to 4 %
+   less memory; 8 and 16 MiB lay between. */
 #define HEAP_SMALL_BYTES ((size_t)4 << 20)
 
 static void heap_ignore_leave(struct gl_cache *cache) {

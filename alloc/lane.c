@@ -251,21 +251,28 @@ static void lane_discard_idle(struct gl_cache *cache) {
       if (arena == lane->arena || !gl_arena_is_idle(arena)) continue;
       gl_arena_sweep(arena);
       gl_arena_discard(arena);
-      arena->hollow_granules = arena->free_granules;
     }
   }
   gl_heap_unlock();
 }
 
-/* The next arena that is worth opening becomes the current one. */
-static bool lane_next_pending(struct gl_cache *cache, struct gl_lane *lane) {
-  if (lane->pending == NULL || lane_is_overdrawn(cache)) return false;
+/* The next pending arena that may have as much free, or NULL. */
+static struct gl_arena *lane_find_pending(struct gl_cache *cache,
+                                          struct gl_lane *lane,
+                                          size_t granules) {
+  if (lane->pending == NULL || lane_is_overdrawn(cache)) return NULL;
   lane_discard_idle(cache);
   struct gl_arena *arena = lane->pending;
-  while (arena != NULL &&
-         (arena->visited || arena->free_granules < LANE_MIN_FREE_GRANULES))
+  while (arena != NULL && (arena->visited || arena->free_granules < granules))
     arena = arena->next;
   lane->pending = arena != NULL ? arena->next : NULL;
+  return arena;
+}
+
+/* The next arena that is worth opening becomes the current one. */
+static bool lane_next_pending(struct gl_cache *cache, struct gl_lane *lane) {
+  struct gl_arena *arena =
+      lane_find_pending(cache, lane, LANE_MIN_FREE_GRANULES);
   if (arena == NULL) return false;
   lane_make_current(lane, arena);
   return true;
@@ -300,7 +307,7 @@ static bool lane_open_quick(struct gl_lane *lane, size_t granules) {
   for (size_t size = granules + 1; size <= GL_EXACT_CLASSES; size++) {
     struct gl_quick *block = lane->quick[size];
     if (block == NULL || !gl_quick_is_sealed(block)) continue; /* told by pop */
-    lane->quick[size] = (struct gl_quick *)(block->link ^ gl_heap.secret);
+    lane->quick[size] = gl_quick_next(block);
     size_t start = gl_granule_of(block);
     lane_open(lane, start, start + size);
     lane->rescanned_at += size << GL_GRANULE_SHIFT; /* as if it were reused */
@@ -422,12 +429,7 @@ static void lane_empty_into_bins(struct gl_lane *lane, struct gl_arena *arena) {
 /* Empty one more pending arena that may have room into the bins. */
 static bool lane_next_pending_medium(struct gl_cache *cache,
                                      struct gl_lane *lane, size_t granules) {
-  if (lane->pending == NULL || lane_is_overdrawn(cache)) return false;
-  lane_discard_idle(cache);
-  struct gl_arena *arena = lane->pending;
-  while (arena != NULL && (arena->visited || arena->free_granules < granules))
-    arena = arena->next;
-  lane->pending = arena != NULL ? arena->next : NULL;
+  struct gl_arena *arena = lane_find_pending(cache, lane, granules);
   if (arena == NULL) return false;
   lane_empty_into_bins(lane, arena);
   return true;
@@ -521,7 +523,7 @@ bool gl_lane_check(const struct gl_cache *cache, const struct gl_lane *lane) {
                     gl_tags_is_free(gl_heap.tags, gl_granule_of(block)));
       GL_HEAP_CHECK("quick list", (uintptr_t)block < gl_arena_of(block)->bound);
       GL_HEAP_CHECK("quick list", gl_quick_is_sealed(block));
-      block = (const struct gl_quick *)(block->link ^ gl_heap.secret);
+      block = gl_quick_next(block);
     }
   }
   return gl_bins_check(lane);

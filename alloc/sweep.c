@@ -21,9 +21,7 @@ static void sweep_free_chain(struct gl_quick *block) {
     struct gl_arena *arena = gl_arena_of(block);
     size_t start = gl_granule_of(block);
     size_t granules = gl_heap_block_end(arena, start) - start;
-    gl_tags_set_free(gl_heap.tags, start);
-    arena->free_granules += (uint32_t)granules;
-    gl_cache_count_freed(arena->owner, granules << GL_GRANULE_SHIFT);
+    gl_cache_free_tag(arena->owner, arena, start, granules);
     block = next;
   }
 }
