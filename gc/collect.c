@@ -9,11 +9,11 @@
  * left to the allocators, an arena at a time, as they come to need the memory
  * (gl_arena_sweep).
  *
- * Three locks are held throughout: the dynamic linker's (no module comes or
- * goes), our own (nobody else stops the world), and the heap's (no arena or page
- * run changes hands).  They are taken in this order, and before the world is
- * stopped, since a stopped thread may hold any lock there is; from then on until
- * the threads run again nothing here allocates, locks or prints.
+ * Four locks are held throughout: whose turn it is, the dynamic linker's (no
+ * module comes or goes), our own (nobody else stops the world), and the heap's (no
+ * arena or page run changes hands).  They are taken in this order, and before the
+ * world is stopped, since a stopped thread may hold any lock there is; from then
+ * on until the threads run again nothing here allocates, locks or prints.
  */
 #include <unistd.h>
 
@@ -131,12 +131,20 @@ static void collect_settle(struct gl_cycle *cycle) {
   gl_stats_note(cycle);
 }
 
+/* Another thread may have collected while this one waited for the locks. */
+static bool collect_is_late(const struct collect_request *request) {
+  return request->epoch != __atomic_load_n(&gl_heap.epoch, __ATOMIC_RELAXED);
+}
+
+/* And that is as good, unless the program asked for one of its own. */
+static bool collect_is_done(const struct collect_request *request) {
+  return request->cause != GL_CAUSE_PROGRAM && collect_is_late(request);
+}
+
 /* The whole of it, with all locks held. */
 static bool collect_locked(const struct collect_request *request) {
   struct gl_cycle *cycle = request->cycle;
-  /* Another thread may have collected while this one waited for the locks. */
-  if (request->cause != GL_CAUSE_PROGRAM && gl_heap.epoch != request->epoch)
-    return false;
+  if (collect_is_done(request)) return false;
   if (!gl_modules_list()) return false;
   cycle->start_ns = gl_os_now_ns();
   cycle->start_cpu_ns = gl_os_cpu_ns();
@@ -191,10 +199,6 @@ static void collect_ready(struct collect_request *request, uintptr_t entry_sp) {
   gl_stack_capture(&request->entry, entry_sp);
 }
 
-static bool collect_is_late(const struct collect_request *request) {
-  return request->epoch != __atomic_load_n(&gl_heap.epoch, __ATOMIC_RELAXED);
-}
-
 static GL_NOINLINE bool collect_cycle(enum gl_cause cause, uintptr_t entry_sp) {
   struct gl_cycle cycle = {.cause = cause};
   struct collect_request request = {
@@ -205,7 +209,7 @@ static GL_NOINLINE bool collect_cycle(enum gl_cause cause, uintptr_t entry_sp) {
   int state = gl_cancel_forbid();
   request.in_turn = gl_collect_take_turn();
   collect_is_mine = true;
-  bool done = cause != GL_CAUSE_PROGRAM && collect_is_late(&request);
+  bool done = collect_is_done(&request);
   if (!done) {
     collect_ready(&request, entry_sp);
     done = gl_modules_hold(collect_held, &request) || collect_is_late(&request);

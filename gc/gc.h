@@ -84,8 +84,8 @@ struct gl_entry {
  */
 void gl_stack_capture(struct gl_entry *entry, uintptr_t entry_sp);
 
-/* The same without libunwind, which takes locks: everything from the caller's
-   frame on. */
+/* The same without libunwind, which takes locks: the library's own frames are
+   scanned as well. */
 void gl_stack_capture_here(struct gl_entry *entry);
 
 /*
@@ -344,6 +344,17 @@ void gl_text_number(struct gl_text *text, uint64_t number);
 void gl_text_address(struct gl_text *text, const void *address);
 void gl_text_megabytes(struct gl_text *text, uint64_t bytes);
 void gl_text_write(const struct gl_text *text, int fd);
+
+/* Read the beginning of a file as text, and close it.  False where it cannot be
+   read, or fd is negative. */
+bool gl_text_read(int fd, char *buffer, size_t size);
+
+/* Call visit for each line of a file that ends, without the end; close it.  Of
+   a line of size bytes and more the beginning, and it is not whole.  False where
+   fd is negative. */
+typedef void gl_text_line(char *line, bool whole, void *data);
+bool gl_text_read_lines(int fd, char *line, size_t size, gl_text_line *visit,
+                        void *data);
 
 /* ------------------------------------------------------------- cancellation */
 

@@ -176,9 +176,8 @@ void gl_markers_return(struct gl_packet *packet);
 /* Whether there are fewer helpers than a marking wants. */
 bool gl_markers_are_wanted(void);
 
-/* Make the helpers that this marking wants, before any lock is taken but that
-   whose turn it is;
-   wake them; let them work until all is marked; put them to sleep. */
+/* Make the helpers that this marking wants, with no lock held but that of the
+   turn; wake them; let them work until all is marked; put them to sleep. */
 void gl_markers_prepare(void);
 void gl_markers_start(void);
 void gl_markers_finish(void);

@@ -41,13 +41,7 @@ static int proc_open(pid_t tid, const char *name) {
 /* The beginning of one, as text; false where it cannot be read. */
 static bool proc_read_file(pid_t tid, const char *name, char *buffer,
                            size_t size) {
-  int fd = proc_open(tid, name);
-  if (fd < 0) return false;
-  ssize_t n = read(fd, buffer, size - 1);
-  close(fd);
-  if (n <= 0) return false;
-  buffer[n] = '\0';
-  return true;
+  return gl_text_read(proc_open(tid, name), buffer, size);
 }
 
 bool gl_proc_is_dead(pid_t pid, pid_t tid) {
@@ -64,8 +58,10 @@ struct proc_signals {
   uint64_t pending, blocked;
 };
 
-static void proc_parse_line(const char *line, struct proc_signals *signals) {
+static void proc_parse_line(char *line, bool whole, void *data) {
+  struct proc_signals *signals = data;
   uint64_t set = 0;
+  (void)whole;
   uint64_t *which = strncmp(line, "SigPnd:\t", 8) == 0   ? &signals->pending
                     : strncmp(line, "SigBlk:\t", 8) == 0 ? &signals->blocked
                                                          : NULL;
@@ -78,23 +74,10 @@ static void proc_parse_line(const char *line, struct proc_signals *signals) {
 /* Line by line: one of them lists the groups of the user, which may be
    thousands. */
 static bool proc_read_signals(pid_t tid, struct proc_signals *signals) {
-  char buffer[1024], line[40];
-  size_t length = 0;
-  int fd = proc_open(tid, "/status");
+  char line[40];
   *signals = (struct proc_signals){0, 0};
-  if (fd < 0) return false;
-  for (ssize_t n; (n = read(fd, buffer, sizeof buffer)) > 0;) {
-    for (ssize_t i = 0; i < n; i++) {
-      bool ends = buffer[i] == '\n';
-      if (length < sizeof line) line[length++] = ends ? '\0' : buffer[i];
-      if (!ends) continue;
-      line[sizeof line - 1] = '\0';
-      proc_parse_line(line, signals);
-      length = 0;
-    }
-  }
-  close(fd);
-  return true;
+  return gl_text_read_lines(proc_open(tid, "/status"), line, sizeof line,
+                            proc_parse_line, signals);
 }
 
 /* Whether the thread is in sigwait or one of its kin. */

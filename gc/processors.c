@@ -30,16 +30,6 @@
 
 #define PROCESSORS_NO_QUOTA UINT32_MAX
 
-static bool processors_read(const char *path, char *buffer, size_t size) {
-  int fd = open(path, O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return false;
-  ssize_t n = read(fd, buffer, size - 1);
-  close(fd);
-  if (n <= 0) return false;
-  buffer[n] = '\0';
-  return true;
-}
-
 /* The number at *text, which is moved past it; 0 where there is none. */
 static uint64_t processors_number(const char **text) {
   uint64_t number = 0;
@@ -63,7 +53,8 @@ static bool processors_read_in(char *group, const char *name, char *buffer,
   size_t length = strlen(group);
   struct gl_text text = {group + length, PROCESSORS_NAME_MAX, 0};
   gl_text_string(&text, name);
-  bool done = processors_read(group, buffer, size);
+  int fd = open(group, O_RDONLY | O_CLOEXEC);
+  bool done = gl_text_read(fd, buffer, size);
   group[length] = '\0';
   return done;
 }
@@ -137,29 +128,25 @@ static unsigned processors_by_line(char *line, const char *mount) {
   return processors_least(mount, group, first);
 }
 
+struct processors_search {
+  const char *mount;
+  unsigned least;
+};
+
+/* Of a path that is cut, the groups count that are there as a whole. */
+static void processors_take_line(char *line, bool whole, void *data) {
+  struct processors_search *search = data;
+  if (!whole && !processors_leave(line)) return;
+  unsigned quota = processors_by_line(line, search->mount);
+  if (quota < search->least) search->least = quota;
+}
+
 unsigned gl_processors_by_cgroups(const char *list, const char *mount) {
-  char chunk[256], line[PROCESSORS_PATH_MAX];
-  size_t length = 0; /* of the line; what does not fit is left out */
-  unsigned least = PROCESSORS_NO_QUOTA;
+  char line[PROCESSORS_PATH_MAX];
+  struct processors_search search = {mount, PROCESSORS_NO_QUOTA};
   int fd = open(list, O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return least;
-  for (ssize_t n; (n = read(fd, chunk, sizeof chunk)) > 0;) {
-    for (ssize_t i = 0; i < n; i++) {
-      if (length < sizeof line) line[length] = chunk[i];
-      if (chunk[i] != '\n') {
-        length++;
-        continue;
-      }
-      bool whole = length < sizeof line;
-      line[whole ? length : sizeof line - 1] = '\0';
-      length = 0;
-      if (!whole && !processors_leave(line)) continue;
-      unsigned quota = processors_by_line(line, mount);
-      if (quota < least) least = quota;
-    }
-  }
-  close(fd);
-  return least;
+  gl_text_read_lines(fd, line, sizeof line, processors_take_line, &search);
+  return search.least;
 }
 
 unsigned gl_processors(void) {

@@ -25,7 +25,7 @@
 /* Less than the 5.6 KB that a collection has used itself, so that it is there. */
 #define STACK_WIPE_BYTES 5120
 
-/* No frame information: scan everything from here, registers included. */
+/* No frame information, or no way to ask for it. */
 GL_NOINLINE void gl_stack_capture_here(struct gl_entry *entry) {
   unw_context_t context;
   unw_getcontext(&context);

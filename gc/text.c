@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * text.c: text without malloc, stdio or locks, for messages that are written
- * while the heap may be in any state.  A text is built in a buffer of the
+ * text.c: text without malloc, stdio or locks, for messages that are written, and
+ * files that are read, while the heap may be in any state.  A text is built in a buffer of the
  * caller's and never overruns it; its length counts what was cut, as
  * snprintf's does.
  */
@@ -62,4 +62,41 @@ void gl_text_write(const struct gl_text *text, int fd) {
   }
   gl_cancel_restore(cancel_state);
   errno = saved;
+}
+
+/* -------------------------------------------------------------- reading */
+
+/* Bytes read at once: a collection may run on the small stack of a
+   coroutine. */
+#define TEXT_CHUNK_BYTES 512
+
+bool gl_text_read(int fd, char *buffer, size_t size) {
+  if (fd < 0) return false;
+  ssize_t n = read(fd, buffer, size - 1);
+  close(fd);
+  if (n <= 0) return false;
+  buffer[n] = '\0';
+  return true;
+}
+
+bool gl_text_read_lines(int fd, char *line, size_t size, gl_text_line *visit,
+                        void *data) {
+  char chunk[TEXT_CHUNK_BYTES];
+  size_t length = 0; /* of the line; what does not fit is left out */
+  if (fd < 0) return false;
+  for (ssize_t n; (n = read(fd, chunk, sizeof chunk)) > 0;) {
+    for (ssize_t i = 0; i < n; i++) {
+      if (chunk[i] != '\n') {
+        if (length < size) line[length] = chunk[i];
+        length++;
+        continue;
+      }
+      bool whole = length < size;
+      line[whole ? length : size - 1] = '\0';
+      visit(line, whole, data);
+      length = 0;
+    }
+  }
+  close(fd);
+  return true;
 }
