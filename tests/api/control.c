@@ -559,6 +559,34 @@ START_TEST(nothing_is_a_point_of_cancellation) {
 }
 END_TEST
 
+/* ---------------------------------------------------------------- unwinding */
+
+/* More places than libunwind remembers, so that it asks the dynamic linker over
+   and over, which a collection asks as well. */
+#define FOUR(statement) statement statement statement statement
+
+static bool collected;
+
+static void *allocate_everywhere(void *data) {
+  while (!__atomic_load_n(&collected, __ATOMIC_RELAXED)) {
+    FOUR(FOUR(FOUR(FOUR(expect(gc_malloc(32) != NULL);))))
+  }
+  return data;
+}
+
+/* With GLEANER_DEBUG each allocation unwinds. */
+START_TEST(collect_beside_threads_that_unwind) {
+  pthread_t thread[2];
+  setenv("GLEANER_DEBUG", "1", 1);
+  for (int i = 0; i < 2; i++)
+    ck_assert_int_eq(
+        pthread_create(&thread[i], NULL, allocate_everywhere, NULL), 0);
+  for (int i = 0; i < 100; i++) gc_collect();
+  __atomic_store_n(&collected, true, __ATOMIC_RELAXED);
+  for (int i = 0; i < 2; i++) pthread_join(thread[i], NULL);
+}
+END_TEST
+
 int main(void) {
   TCase *tests = suite_begin("control");
   tcase_add_test(tests, added_twice_counts_twice);
@@ -581,5 +609,6 @@ int main(void) {
   tcase_add_test(tests, error_handler_replaced);
   tcase_add_test(tests, data_of_handlers_is_kept);
   tcase_add_test(tests, nothing_is_a_point_of_cancellation);
+  tcase_add_test(tests, collect_beside_threads_that_unwind);
   return suite_end();
 }
