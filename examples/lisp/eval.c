@@ -188,21 +188,25 @@ value make_closure(const struct code *code, size_t captured) {
   return (value)c;
 }
 
+/* That of a node; its kids are what it captures. */
+static value closure_of(const struct node *n) {
+  return make_closure((const struct code *)n->datum, n->count);
+}
+
 static void closure_fill(value c, const struct node *n, value *frame) {
   for (size_t i = 0; i < n->count; i++)
     closure(c)->captured[i] = eval(n->kids[i], frame);
 }
 
 value run_lambda(const struct node *n, value *frame) {
-  value c = make_closure((const struct code *)n->datum, n->count);
+  value c = closure_of(n);
   closure_fill(c, n, frame);
   return c;
 }
 
 /* Of closures that may capture each other, each is made, then each filled. */
 value run_make(const struct node *n, value *frame) {
-  const struct node *made = n->kids[1];
-  frame[n->slot] = make_closure((const struct code *)made->datum, made->count);
+  frame[n->slot] = closure_of(n->kids[1]);
   return UNSPECIFIED;
 }
 

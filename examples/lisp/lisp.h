@@ -272,6 +272,7 @@ value list2(value a, value b);
 value make_cell(enum type type, value first, value second);
 /* A string, vector, ...; what is in it is random, or zero. */
 value make_sequence(enum type type, size_t length);
+size_t item_bytes(enum type type); /* of one of its items */
 value make_string_utf8(const char *text, size_t bytes);
 value text(const char *text);
 value intern(value name);

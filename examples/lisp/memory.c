@@ -36,10 +36,14 @@ value make_cell(enum type type, value first, value second) {
   return (value)c;
 }
 
+size_t item_bytes(enum type type) {
+  return type == TYPE_STRING       ? sizeof(uint32_t)
+         : type == TYPE_BYTEVECTOR ? 1
+                                   : sizeof(value);
+}
+
 value make_sequence(enum type type, size_t length) {
-  size_t item = type == TYPE_STRING       ? sizeof(uint32_t)
-                : type == TYPE_BYTEVECTOR ? 1
-                                          : sizeof(value);
+  size_t item = item_bytes(type);
   size_t size = SIZE_MAX; /* which no allocator can give */
   if (length < SIZE_MAX / 16) size = sizeof(struct vector) + length * item;
   struct vector *v =

@@ -44,13 +44,7 @@ static size_t index_of(const value *a) {
 
 /* -------------------------------------------------------------------- items */
 
-static size_t item_bytes(value v) {
-  return has_type(v, TYPE_STRING)   ? sizeof(uint32_t)
-         : has_type(v, TYPE_VECTOR) ? sizeof(value)
-                                    : 1;
-}
-
-size_t sequence_bytes(value v) { return length_of(v) * item_bytes(v); }
+size_t sequence_bytes(value v) { return length_of(v) * item_bytes(type_of(v)); }
 
 static value item_get(value v, size_t i) {
   if (has_type(v, TYPE_VECTOR)) return vector(v)->items[i];
@@ -73,7 +67,7 @@ static void items_set(value v, size_t start, size_t end, value item) {
 }
 
 static void items_copy(value to, size_t at, value from, struct range r) {
-  size_t bytes = item_bytes(to);
+  size_t bytes = item_bytes(type_of(to));
   memmove(bytevector(to)->bytes + at * bytes,
           bytevector(from)->bytes + r.start * bytes, (r.end - r.start) * bytes);
 }
