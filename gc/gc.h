@@ -155,8 +155,21 @@ bool gl_modules_find(const void *address, char *name, size_t size);
 
 /* --------------------------------------------------------------------- TLS */
 
-/* Learn the C library's layout of a thread's descriptor. */
-void gl_tls_init(void);
+/* Where the C library keeps thread-local storage and keys. */
+struct gl_tls_layout {
+  size_t descriptor_bytes; /* of struct pthread */
+  size_t keys_offset;      /* of its array of second-level blocks; 0: unknown */
+  size_t key_blocks;
+  size_t static_bytes; /* of static storage and the descriptor; 0: unknown */
+  const struct gl_tls_slots *const *slots; /* the modules; NULL: unknown */
+};
+
+/* Learn the C library's layout.  Waits for whoever is loading a module, and may
+   allocate. */
+struct gl_tls_layout gl_tls_find_layout(void);
+
+/* From now on scan by this layout. */
+void gl_tls_set_layout(const struct gl_tls_layout *layout);
 
 /* When the dynamic linker gave this number to a module, by its own count; 0 where
    that is not known.  Within gl_modules_hold. */

@@ -11,6 +11,7 @@
 
 static struct {
   pthread_mutex_t mutex; /* recursive: setting up may allocate */
+  bool has_options;
   bool running;
   bool ready;
   int32_t disabled; /* depth of gc_disable, under the heap lock */
@@ -29,14 +30,12 @@ static void setup_limit(size_t bytes) {
 /* What only the collector needs. */
 static bool setup_collector(void) {
   if (!gl_mark_init() || !gl_modules_reserve()) return false;
-  gl_tls_init();
   gl_pace_init();
   return gl_threads_init() && gl_fork_init();
 }
 
 /* What an earlier try has made is used again. */
 static bool setup_run(void) {
-  gl_options_read();
   if (!gl_heap.ready && !gl_heap_init()) return false;
   setup_limit(gl_options.heap_limit);
   if (gl_options.mode != GL_MODE_EXPLICIT) gl_heap_pad_blocks();
@@ -46,20 +45,60 @@ static bool setup_run(void) {
   return gl_options.lean ? gl_lean_init() : setup_collector();
 }
 
-static GL_COLD bool setup_once(void) {
-  int cancel_state = gl_cancel_forbid();
+static bool setup_has_collector(void) {
+  pthread_mutex_lock(&setup.mutex);
+  if (!setup.has_options) gl_options_read();
+  setup.has_options = true;
+  pthread_mutex_unlock(&setup.mutex);
+  return !gl_options.lean;
+}
+
+/* False where it is not this call that has set everything up. */
+static bool setup_try(const struct gl_tls_layout *layout) {
   bool done = false;
   pthread_mutex_lock(&setup.mutex);
   if (!setup.ready && !setup.running) {
     setup.running = true;
+    gl_tls_set_layout(layout);
     done = setup_run();
     setup.running = false;
     __atomic_store_n(&setup.ready, done, __ATOMIC_RELEASE);
   }
-  bool ready = setup.ready;
   pthread_mutex_unlock(&setup.mutex);
-  /* Waits for a lock that another thread may have as it waits for the mutex. */
-  if (done && !gl_options.lean) gl_modules_init();
+  return done;
+}
+
+/*
+ * What is looked up in the C library waits for a lock that another thread may
+ * have as it waits for our mutex, in a constructor say: so it is looked up
+ * before and after.  That may allocate, and then it is a call within this one
+ * that sets up the library, with a layout still unknown.
+ */
+static void setup_with_collector(void) {
+  static __thread bool within __attribute__((tls_model("initial-exec")));
+  struct gl_tls_layout layout = {.slots = NULL};
+  if (within) {
+    setup_try(&layout);
+    return;
+  }
+  within = true;
+  layout = gl_tls_find_layout();
+  if (!setup_try(&layout)) {
+    gl_collect_lock();
+    gl_tls_set_layout(&layout);
+    gl_collect_unlock();
+  }
+  gl_modules_init();
+  within = false;
+}
+
+static GL_COLD bool setup_once(void) {
+  int cancel_state = gl_cancel_forbid();
+  if (setup_has_collector())
+    setup_with_collector();
+  else
+    setup_try(&(struct gl_tls_layout){.slots = NULL});
+  bool ready = __atomic_load_n(&setup.ready, __ATOMIC_ACQUIRE);
   gl_cancel_restore(cancel_state);
   if (!ready) errno = ENOMEM;
   return ready;

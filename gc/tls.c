@@ -29,9 +29,9 @@ struct tls_vector_entry {
 
 /* glibc: struct dtv_slotinfo_list, the modules by number.  Debuggers need it
    too, and are told its layout, which has always been this one. */
-struct tls_slots {
+struct gl_tls_slots {
   size_t count;
-  const struct tls_slots *next;
+  const struct gl_tls_slots *next;
   struct {
     size_t generation;
     const void *module;
@@ -42,13 +42,7 @@ struct tls_slots {
 #define TLS_KEY_BYTES 16
 #define TLS_KEYS_PER_BLOCK 32
 
-static struct {
-  size_t descriptor_bytes; /* of struct pthread */
-  size_t keys_offset;      /* of its array of second-level blocks; 0: unknown */
-  size_t key_blocks;
-  size_t static_bytes; /* of static storage and the descriptor; 0: unknown */
-  const struct tls_slots *const *slots; /* NULL: unknown */
-} tls_layout GL_DATA = {0, 0, 0, 0, NULL};
+static struct gl_tls_layout tls_layout GL_DATA = {0, 0, 0, 0, NULL};
 
 /* No process loads so many modules: the vector is being replaced. */
 #define TLS_MODULES_MAX ((size_t)1 << 20)
@@ -59,11 +53,12 @@ static const uint32_t *tls_debugger_symbol(const char *name) {
 }
 
 /* glibc's own allocator of thread stacks asks its dynamic linker so. */
-static void tls_init_static(void) {
+static size_t tls_find_static(void) {
   void (*get_info)(size_t * bytes, size_t * alignment);
-  size_t alignment;
+  size_t bytes = 0, alignment;
   *(void **)&get_info = dlsym(RTLD_DEFAULT, "_dl_get_tls_static_info");
-  if (get_info != NULL) get_info(&tls_layout.static_bytes, &alignment);
+  if (get_info != NULL) get_info(&bytes, &alignment);
+  return bytes;
 }
 
 /* Whether a field lies where we think it does. */
@@ -72,34 +67,40 @@ static bool tls_is_at(const char *name, size_t offset) {
   return field != NULL && field[2] == offset;
 }
 
-static void tls_init_slots(void) {
+static const struct gl_tls_slots *const *tls_find_slots(void) {
   const char *linker = dlsym(RTLD_DEFAULT, "_rtld_global");
   const uint32_t *list =
       tls_debugger_symbol("_thread_db_rtld_global__dl_tls_dtv_slotinfo_list");
   const uint32_t *size = tls_debugger_symbol("_thread_db_sizeof_dtv_slotinfo");
-  if (linker == NULL || list == NULL || size == NULL) return;
-  const struct tls_slots *all = NULL;
-  if (*size == sizeof all->slots[0] &&
+  const struct gl_tls_slots *all = NULL;
+  if (linker != NULL && list != NULL && size != NULL &&
+      *size == sizeof all->slots[0] &&
       tls_is_at("_thread_db_dtv_slotinfo_gen", 0) &&
       tls_is_at("_thread_db_dtv_slotinfo_list_len", 0) &&
       tls_is_at("_thread_db_dtv_slotinfo_list_next", sizeof(size_t)) &&
       tls_is_at("_thread_db_dtv_slotinfo_list_slotinfo", sizeof *all))
-    tls_layout.slots = (const void *)(linker + list[2]);
+    return (const void *)(linker + list[2]);
+  return NULL;
 }
 
-void gl_tls_init(void) {
-  tls_init_static();
-  tls_init_slots();
+struct gl_tls_layout gl_tls_find_layout(void) {
+  struct gl_tls_layout found = {.static_bytes = tls_find_static(),
+                                .slots = tls_find_slots()};
   const uint32_t *size = tls_debugger_symbol("_thread_db_sizeof_pthread");
   const uint32_t *keys = tls_debugger_symbol("_thread_db_pthread_specific");
-  if (size == NULL || *size > 16 * GL_PAGE_BYTES) return;
-  tls_layout.descriptor_bytes = *size;
-  if (keys == NULL || keys[2] >= *size) return;
-  tls_layout.keys_offset = keys[2];
+  if (size == NULL || *size > 16 * GL_PAGE_BYTES) return found;
+  found.descriptor_bytes = *size;
+  if (keys == NULL || keys[2] >= *size) return found;
+  found.keys_offset = keys[2];
   /* Older tables count the array as one element of many bits. */
-  tls_layout.key_blocks = keys[1] > 1 ? keys[1] : keys[0] / 64;
-  if (tls_layout.keys_offset + tls_layout.key_blocks * sizeof(void *) > *size)
-    tls_layout.key_blocks = 0;
+  found.key_blocks = keys[1] > 1 ? keys[1] : keys[0] / 64;
+  if (found.keys_offset + found.key_blocks * sizeof(void *) > *size)
+    found.key_blocks = 0;
+  return found;
+}
+
+void gl_tls_set_layout(const struct gl_tls_layout *layout) {
+  tls_layout = *layout;
 }
 
 /* Static storage lies right below the thread pointer; 0 where its size is not
@@ -119,7 +120,7 @@ uintptr_t gl_tls_stack_end(const void *tp) {
 
 size_t gl_tls_generation(size_t module) {
   if (tls_layout.slots == NULL) return 0;
-  const struct tls_slots *slots = *tls_layout.slots;
+  const struct gl_tls_slots *slots = *tls_layout.slots;
   for (; slots != NULL; slots = slots->next) {
     if (module < slots->count) return slots->slots[module].generation;
     module -= slots->count;

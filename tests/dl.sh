@@ -21,3 +21,8 @@ build long 8000000
 for i in 1 2 3 4 5; do build "plugin$i" 600; done
 ${CC:-cc} -O2 $cflags -o "$work/dl" "$srcdir/tests/api/dl.c" $libs
 GLEANER_CHECK=1 "$work/dl" $plugins
+
+${CC:-cc} -O2 $cflags -fPIC -shared -DFIRST_PLUGIN -o "$work/constructor.so" \
+  "$srcdir/tests/api/first.c"
+${CC:-cc} -O2 $cflags -rdynamic -o "$work/first" "$srcdir/tests/api/first.c" $libs
+"$work/first" "$work/constructor.so"
