@@ -125,6 +125,8 @@ static void collect_resume(struct gl_cycle *cycle) {
 
 static void collect_settle(struct gl_cycle *cycle) {
   gl_pace_note(cycle->live_bytes, cycle);
+  gl_markers_note(cycle->live_bytes + cycle->root_bytes,
+                  cycle->marked_ns - cycle->stopped_ns);
   cycle->next_bytes = gl_pace_set_budget();
   gl_heap_tick();
   cycle->after_bytes = gl_heap_held_bytes();

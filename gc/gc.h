@@ -258,6 +258,9 @@ const uint32_t *gl_mark_live(void);
 uint64_t gl_mark_objects(void);
 size_t gl_mark_metadata_bytes(void);
 
+/* Tell the markers how long they took for so many bytes, roots included. */
+void gl_markers_note(size_t bytes, uint64_t ns);
+
 /* Processors that this process may use: by its affinity, and by the limits of
    its cgroups. */
 unsigned gl_processors(void);

@@ -30,6 +30,7 @@ libgleaner_core_la_SOURCES += \
   gc/text.c \
   gc/threads.c gc/threads.h \
   gc/tracer.c \
+  gc/trial.c \
   gc/tls.c
 
 # The variants of marking with other instructions are compiled apart, with

@@ -195,4 +195,27 @@ size_t gl_markers_pool_bytes(void);
 /* In the child of a fork there are none. */
 void gl_markers_after_fork(void);
 
+/* ----------------------------------------------------------- trials (trial.c) */
+
+/* Times that one way is taken between two trials of the other. */
+#define GL_TRIAL_INTERVAL_MIN 4
+#define GL_TRIAL_INTERVAL_MAX 64
+
+/* Two ways to do a thing, false and true. */
+struct gl_trial {
+  double cost[2];    /* of each, as of late; 0 where it was never taken */
+  bool better;       /* the way that costs less */
+  unsigned interval; /* of trials, and what is left of it */
+  unsigned left;
+};
+
+#define GL_TRIAL_OF(way)                                                       \
+  { {0, 0}, (way), GL_TRIAL_INTERVAL_MIN, GL_TRIAL_INTERVAL_MIN }
+
+/* The way to take next. */
+bool gl_trial_choose(const struct gl_trial *trial);
+
+/* What it has cost, in any unit that can be compared. */
+void gl_trial_note(struct gl_trial *trial, double cost);
+
 #endif

@@ -17,6 +17,11 @@
  * packet waits, all is marked.  (Packets: Ossia et al. 2002, A Parallel,
  * Incremental and Concurrent GC for Servers.)
  *
+ * That may be slower than to mark alone: where most candidates have to be sent,
+ * as those of a wide array in two halves, and processors are far apart or busy
+ * with something else.  So both are tried, now and then, and the one that takes
+ * less time for a byte is what is done in between.
+ *
  * Helpers are made on first need, block all signals, never touch the heap but
  * to mark, and are gone in the child of a fork.  With one marker none of this
  * runs.
@@ -95,6 +100,10 @@ static struct {
   size_t used, most;      /* of the pool, now and ever */
 } markers GL_DATA = {.count = 0};
 
+/* Whether to be helped, or to mark alone.  With help at first. */
+static struct gl_trial markers_trial GL_DATA = GL_TRIAL_OF(true);
+static bool markers_is_tried GL_DATA = false; /* in this marking */
+
 struct gl_marker gl_marker_main GL_DATA = {.held = GL_TERRITORIES_ALL};
 struct gl_markers_news gl_markers_news GL_DATA = {0};
 
@@ -104,9 +113,18 @@ _Static_assert(MARKERS_ENTRIES <= GL_PACKET_WORDS, "they fit a packet");
 
 /* ------------------------------------------------------------------- the pool */
 
+/* It is held for some dozens of nanoseconds; unless whoever holds it lost its
+   processor. */
 static void markers_lock(void) {
-  while (__atomic_exchange_n(&markers.lock, 1, __ATOMIC_ACQUIRE) != 0)
-    sched_yield();
+  for (unsigned turn = 1;
+       __atomic_exchange_n(&markers.lock, 1, __ATOMIC_ACQUIRE) != 0; turn++) {
+    while (turn % MARKERS_SPINS != 0 &&
+           __atomic_load_n(&markers.lock, __ATOMIC_RELAXED) != 0) {
+      __builtin_ia32_pause();
+      turn++;
+    }
+    if (turn % MARKERS_SPINS == 0) sched_yield();
+  }
 }
 
 /* Whether a hungry marker could do something: take up work, or see that there
@@ -504,9 +522,22 @@ static void markers_divide(void) {
     markers.masks[bit % markers.territories] |= (uint32_t)1 << bit;
 }
 
+/* A program that says how many markers it wants has them. */
+static bool markers_are_chosen(void) {
+  markers_is_tried = false;
+  if (gl_heap_held_bytes() < MARKERS_MIN_BYTES || markers.count == 0)
+    return false;
+  markers_is_tried = gl_options.markers == 0 && !GL_TORTURE;
+  return !markers_is_tried || gl_trial_choose(&markers_trial);
+}
+
+void gl_markers_note(size_t bytes, uint64_t ns) {
+  if (markers_is_tried && bytes > 0)
+    gl_trial_note(&markers_trial, (double)ns / (double)bytes);
+}
+
 void gl_markers_start(void) {
-  bool wanted = gl_heap_held_bytes() >= MARKERS_MIN_BYTES;
-  markers.working = wanted ? markers.count : 0;
+  markers.working = markers_are_chosen() ? markers.count : 0;
   gl_marker_main.shared = markers.working > 0;
   gl_marker_main.held = GL_TERRITORIES_ALL;
   if (markers.working == 0) return;
