@@ -94,8 +94,14 @@ bench: bench-programs
 fastpath: bench/garbage.gleaner bench/pool.gleaner bench/explicit/pairs.direct
 	$(srcdir)/bench/fastpath --build .
 
+# Put the results into the documentation, without what they say of the machine.
+publish-bench:
+	$(MKDIR_P) $(srcdir)/doc/results
+	sed '/^- /d' bench/results/results.md > $(srcdir)/doc/results/results.md
+	cp bench/results/*.svg $(srcdir)/doc/results
+
 clean-bench:
 	rm -rf bench/results
 
-PHONY_TARGETS += bench bench-programs fastpath
+PHONY_TARGETS += bench bench-programs publish-bench fastpath
 CLEAN_TARGETS += clean-bench
