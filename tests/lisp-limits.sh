@@ -34,6 +34,15 @@ if [ "$hard" = unlimited ] || [ "$hard" -ge 262144 ]; then
 END
 fi
 
+# A loop that only calls a continuation is counted, and can be interrupted.
+status=0
+echo '(let ((k #f)) (call/cc (lambda (c) (set! k c))) (k 1))' > "$work/loop.scm"
+timeout 20 "$lisp" --steps=1000 "$work/loop.scm" || status=$?
+if [ "$status" -ne 0 ]; then
+  echo "FAIL: loop of continuations: status $status"
+  failures=$((failures + 1))
+fi
+
 # Past the end is an error; with a small stack, so that it comes soon.
 ( ulimit -s 65536
 check overflow '(#t #t #t)' << 'END'

@@ -122,7 +122,9 @@ PRIMITIVE(values, "values a*") {
   return many;
 }
 
+/* A loop may be made of nothing but such calls. */
 FUNCTION(continue_with) {
+  machine_poll();
   throw((struct continuation *)self->data, values(a, n, self));
 }
 
