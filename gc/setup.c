@@ -53,13 +53,14 @@ static bool setup_has_collector(void) {
   return !gl_options.lean;
 }
 
-/* False where it is not this call that has set everything up. */
+/* With a layout, or NULL where it is not known or not wanted.  False where it is
+   not this call that has set everything up. */
 static bool setup_try(const struct gl_tls_layout *layout) {
   bool done = false;
   pthread_mutex_lock(&setup.mutex);
   if (!setup.ready && !setup.running) {
     setup.running = true;
-    gl_tls_set_layout(layout);
+    if (layout != NULL) gl_tls_set_layout(layout);
     done = setup_run();
     setup.running = false;
     __atomic_store_n(&setup.ready, done, __ATOMIC_RELEASE);
@@ -76,13 +77,12 @@ static bool setup_try(const struct gl_tls_layout *layout) {
  */
 static void setup_with_collector(void) {
   static __thread bool within __attribute__((tls_model("initial-exec")));
-  struct gl_tls_layout layout = {.slots = NULL};
   if (within) {
-    setup_try(&layout);
+    setup_try(NULL);
     return;
   }
   within = true;
-  layout = gl_tls_find_layout();
+  struct gl_tls_layout layout = gl_tls_find_layout();
   if (!setup_try(&layout)) {
     gl_collect_lock();
     gl_tls_set_layout(&layout);
@@ -97,7 +97,7 @@ static GL_COLD bool setup_once(void) {
   if (setup_has_collector())
     setup_with_collector();
   else
-    setup_try(&(struct gl_tls_layout){.slots = NULL});
+    setup_try(NULL);
   bool ready = __atomic_load_n(&setup.ready, __ATOMIC_ACQUIRE);
   gl_cancel_restore(cancel_state);
   if (!ready) errno = ENOMEM;

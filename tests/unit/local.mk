@@ -17,7 +17,8 @@ unit_tests = \
   tests/unit/processors \
   tests/unit/runs \
   tests/unit/tags \
-  tests/unit/threads tests/unit/trial
+  tests/unit/threads \
+  tests/unit/trial
 
 check_PROGRAMS += $(unit_tests)
 TESTS += $(unit_tests)
@@ -80,8 +81,8 @@ tests_unit_tags_LDADD = $(unit_ldadd)
 tests_unit_threads_SOURCES = tests/unit/threads.c
 tests_unit_threads_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_threads_LDADD = $(unit_ldadd)
-endif
 
 tests_unit_trial_SOURCES = tests/unit/trial.c
 tests_unit_trial_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_trial_LDADD = $(unit_ldadd)
+endif
