@@ -87,7 +87,8 @@ struct gl_arena *gl_arena_create(struct gl_cache *owner, struct gl_lane *lane) {
   arena_find_clean(arena, page);
   arena->kind = (uint8_t)lane->kind;
   arena->lane_offset = (uint16_t)((char *)lane - (char *)owner);
-  arena->swept = true;
+  /* Atomic: a look-up may still be at the arena that was here before. */
+  __atomic_store_n(&arena->swept, true, __ATOMIC_RELAXED);
   arena->visited = false;
   arena->latch = 0;
   arena->idle_since = 0;
