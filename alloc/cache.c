@@ -36,22 +36,28 @@ void gl_cache_settle(struct gl_cache *cache) {
   __atomic_fetch_sub(&gl_heap.budget_bytes, debt, __ATOMIC_RELAXED);
 }
 
+/* The program wrote to the first block of a quick list after freeing it: the list
+   is forgotten, since the block's link may be a lie. */
+static GL_COLD void lane_report_written(struct gl_lane *lane, unsigned index) {
+  const struct gl_quick *block = lane->quick[index];
+  lane->quick[index] = NULL;
+  gl_heap.on_corruption(block, "free memory was written to");
+}
+
 /* A block of a quick list, zeroed where its kind wants that; NULL where there is
-   none.  One that the program wrote to after freeing it is reported, and the
-   list forgotten, since its link may be a lie. */
-static void *lane_try_pop(struct gl_cache *cache, struct gl_lane *lane,
-                          unsigned size_class, size_t granules) {
-  struct gl_quick *block = lane->quick[size_class];
+   none. */
+GL_INLINE void *lane_try_pop(struct gl_cache *cache, struct gl_lane *lane,
+                             struct gl_class class) {
+  struct gl_quick *block = lane->quick[class.index];
   if (block == NULL) return NULL;
   if (!gl_quick_is_sealed(block)) {
-    lane->quick[size_class] = NULL;
-    gl_heap.on_corruption(block, "free memory was written to");
+    lane_report_written(lane, class.index);
     return NULL;
   }
-  gl_lane_pop(cache, lane, block, size_class, granules);
-  if (gl_kind_is_zeroed(lane->kind))
-    memset(block, 0, granules << GL_GRANULE_SHIFT);
-  return block;
+  gl_lane_pop(cache, lane, block, class.index, class.granules);
+  return gl_kind_is_zeroed(lane->kind)
+             ? memset(block, 0, class.granules << GL_GRANULE_SHIFT)
+             : block;
 }
 
 void *gl_cache_allocate_slow(struct gl_cache *cache, size_t granules,
@@ -60,28 +66,24 @@ void *gl_cache_allocate_slow(struct gl_cache *cache, size_t granules,
   struct gl_lane *lane = &cache->lane[kind];
   if (!small && lane->arena_count >= LANE_APART_ARENAS)
     lane = &cache->lane[kind + GL_KIND_COUNT];
-  granules = gl_class_granules(granules);
-  unsigned size_class = gl_class_of(granules);
+  struct gl_class class = gl_class_for(granules);
   cache->slow_allocations++;
-  void *p = lane_try_pop(cache, lane, size_class, granules);
+  void *p = lane_try_pop(cache, lane, class);
   if (p != NULL) return p;
   if (small)
-    return gl_lane_allocate_small(cache, lane, granules, want);
-  return gl_lane_allocate_medium(cache, lane, granules, want);
+    return gl_lane_allocate_small(cache, lane, class.granules, want);
+  return gl_lane_allocate_medium(cache, lane, class.granules, want);
 }
 
-/* A medium block of a quick list. */
-static void *cache_pop_medium(struct gl_cache *cache, size_t size,
-                              enum gl_kind kind) {
-  size_t granules = gl_class_granules((size + gl_heap.pad_bytes +
-                                       GL_GRANULE_BYTES - 1) >>
-                                      GL_GRANULE_SHIFT);
-  unsigned size_class = gl_class_of(granules);
+void *gl_cache_pop_medium(struct gl_cache *cache, size_t size,
+                          enum gl_kind kind) {
+  if (size > GL_MEDIUM_MAX_BYTES - gl_heap.pad_bytes) return NULL;
+  size_t padded = size + gl_heap.pad_bytes + GL_GRANULE_BYTES - 1;
+  struct gl_class class = gl_medium_class(padded >> GL_GRANULE_SHIFT);
+  struct gl_lane *small = &cache->lane[kind];
   gl_cache_enter(cache);
-  void *p = lane_try_pop(cache, &cache->lane[kind + GL_KIND_COUNT], size_class,
-                         granules);
-  if (p == NULL)
-    p = lane_try_pop(cache, &cache->lane[kind], size_class, granules);
+  void *p = lane_try_pop(cache, small + GL_KIND_COUNT, class);
+  if (p == NULL) p = lane_try_pop(cache, small, class);
   gl_cache_leave(cache);
   return p;
 }
@@ -94,26 +96,30 @@ static bool cache_is_fast(const struct gl_cache *cache) {
 
 void *gl_cache_finish_allocate(struct gl_cache *cache, size_t size,
                                enum gl_kind kind, void *taken) {
-  bool small = size <= gl_heap.small_most;
   enum gl_want want;
-  if (taken == NULL && small && cache_is_fast(cache))
+  if (size > gl_heap.small_most) return gl_cache_pop_medium(cache, size, kind);
+  if (taken == NULL && cache_is_fast(cache))
     taken = gl_cache_allocate_slow(cache, gl_small_granules[size], kind, &want);
   gl_cache_leave(cache);
   if (cache->look_in_bytes < 0) gl_cache_look(cache);
-  if (small) return taken;
-  if (size > GL_MEDIUM_MAX_BYTES - gl_heap.pad_bytes) return NULL;
-  return cache_pop_medium(cache, size, kind);
+  return taken;
 }
 
 /* -------------------------------------------------------------------- free */
 
-/* The size in granules of the block at granule in a swept arena, by its tags. */
-static size_t cache_tagged_size(size_t granule) {
+/* The size in granules of the block at granule in a swept arena, by its tags:
+   gl_tags_next, without a call. */
+GL_INLINE size_t cache_tagged_size(size_t granule) {
   const struct gl_tags *line = gl_tags_line(gl_heap.tags, granule);
-  size_t small = gl_cache_small_size(line, granule);
-  if (small != 0) return small;
-  size_t end = (granule & ~(GL_ARENA_GRANULES - 1)) + GL_ARENA_GRANULES;
-  return gl_tags_next(gl_heap.tags, granule + 1, end) - granule;
+  size_t at = granule | 63, last = granule | (GL_ARENA_GRANULES - 1);
+  uint64_t tags = (line->block | line->mark) >> (granule & 63) >> 1;
+  if (tags != 0) return gl_lowest(tags) + 1;
+  for (; at != last; at += 64) {
+    line++;
+    tags = line->block | line->mark;
+    if (tags != 0) return at + 1 + gl_lowest(tags) - granule;
+  }
+  return last + 1 - granule;
 }
 
 /* Free the newest block of the open hole: the bump pointer moves back. */
@@ -144,8 +150,8 @@ static void cache_free_behind(struct gl_cache *cache, struct gl_arena *arena,
   gl_cache_free_tag(cache, arena, granule, granules);
   /* One that was shrunk in place may have a size between two classes: its tag
      is enough. */
-  if (gl_class_granules(granules) == granules)
-    gl_lane_push(lane, p, gl_class_of(granules));
+  struct gl_class class = gl_class_for(granules);
+  if (class.granules == granules) gl_lane_push(lane, p, class.index);
 }
 
 /*
@@ -255,34 +261,42 @@ static GL_NOINLINE bool cache_try_send_slow(struct gl_cache *cache,
   return cache_is_block(p) && cache_send(cache, owner, p) == GL_FAULT_NONE;
 }
 
+static enum gl_freed cache_freed(struct gl_cache *cache) {
+  return gl_cache_is_asked_on_leaving(cache) ? GL_FREED_ASKED : GL_FREED_DONE;
+}
+
 /* The gate is not looked at where the outbox has an owner: it is forgotten as
    the gate is shut. */
-bool gl_cache_try_send(struct gl_cache *cache, char *p) {
+static enum gl_freed cache_send_on(struct gl_cache *cache, char *p) {
   struct gl_arena *arena = gl_arena_of(p);
   struct gl_cache *owner = __atomic_load_n(&arena->owner, __ATOMIC_RELAXED);
-  if (GL_UNLIKELY(!gl_arena_is_swept(arena))) return false;
+  if (GL_UNLIKELY(!gl_arena_is_swept(arena))) return GL_FREED_NOTHING;
   if (GL_LIKELY(owner != NULL && owner == cache->outbox.owner &&
                 !gl_heap.slow_only && cache_is_block(p) &&
                 !gl_cache_is_sent(p)))
     cache_gather(cache, (struct gl_quick *)p);
   else if (!cache_try_send_slow(cache, owner, p))
-    return false;
-  gl_cache_leave(cache);
-  return true;
+    return GL_FREED_NOTHING;
+  return cache_freed(cache);
+}
+
+enum gl_freed gl_cache_free_more(struct gl_cache *cache, char *p,
+                                 enum gl_freed freed) {
+  if (freed == GL_FREED_ELSEWHERE) return cache_send_on(cache, p);
+  if (freed != GL_FREED_LONG) return freed;
+  cache_free_behind(cache, gl_arena_of(p), p);
+  return cache->look_in_bytes < 0 ? GL_FREED_LOOK : cache_freed(cache);
 }
 
 bool gl_cache_finish_free(struct gl_cache *cache, char *p,
                           enum gl_freed freed) {
-  bool done = true;
+  freed = gl_cache_free_more(cache, p, freed);
+  if (freed == GL_FREED_DONE) return true;
   if (freed == GL_FREED_ASKED) {
     gl_heap.on_leave(cache);
     return true;
   }
-  if (freed == GL_FREED_ELSEWHERE) {
-    if (gl_cache_try_send(cache, p)) return true;
-    done = false;
-  }
-  if (freed == GL_FREED_NOTHING) done = cache_free_entered(cache, p);
+  bool done = freed == GL_FREED_LOOK || cache_free_entered(cache, p);
   gl_cache_leave(cache);
   if (cache->look_in_bytes < 0) gl_cache_look(cache);
   return done;
@@ -306,7 +320,9 @@ static GL_NOINLINE void cache_take_in_slow(struct gl_cache *cache, char *p) {
 
 static void cache_take_in(struct gl_cache *cache, char *p) {
   enum gl_freed freed = gl_cache_try_take_back(cache, p, gl_granule_of(p));
-  if (freed == GL_FREED_NOTHING || freed == GL_FREED_ELSEWHERE)
+  if (freed == GL_FREED_LONG)
+    cache_free_behind(cache, gl_arena_of(p), p);
+  else if (freed == GL_FREED_NOTHING || freed == GL_FREED_ELSEWHERE)
     cache_take_in_slow(cache, p);
 }
 

@@ -159,6 +159,10 @@ GL_INLINE bool gl_cache_try_allocate(struct gl_cache *cache, size_t size,
   return GL_LIKELY(!gl_cache_is_asked_on_leaving(cache));
 }
 
+/* A medium block of a quick list, or NULL.  Leaves errno alone. */
+void *gl_cache_pop_medium(struct gl_cache *cache, size_t size,
+                          enum gl_kind kind);
+
 /* What is left to do after gl_cache_try_allocate; NULL where the slow path
    must. */
 void *gl_cache_finish_allocate(struct gl_cache *cache, size_t size,
@@ -185,6 +189,7 @@ enum gl_freed {
   GL_FREED_DONE,
   GL_FREED_NOTHING,   /* not yet: the cache is still entered */
   GL_FREED_ELSEWHERE, /* the same, in an arena that is not the cache's */
+  GL_FREED_LONG,      /* the same: of the cache, but longer than a small block */
   GL_FREED_LOOK,      /* freed, time for gl_cache_look; the cache is entered */
   GL_FREED_ASKED      /* freed, and a stop was asked for: gl_heap.on_leave */
 };
@@ -214,7 +219,7 @@ GL_INLINE enum gl_freed gl_cache_try_take_back(struct gl_cache *cache, char *p,
   uint64_t bit = gl_tags_bit(granule);
   if (GL_UNLIKELY((line->block & bit) == 0)) return GL_FREED_NOTHING;
   size_t granules = gl_cache_small_size(line, granule);
-  if (GL_UNLIKELY(granules == 0)) return GL_FREED_NOTHING;
+  if (GL_UNLIKELY(granules == 0)) return GL_FREED_LONG;
   struct gl_lane *lane = gl_lane_of(cache, arena);
   size_t bytes = granules << GL_GRANULE_SHIFT;
   GL_SIGNAL_FENCE(); /* or the tags are kept, in two more registers */
@@ -251,13 +256,15 @@ GL_INLINE enum gl_freed gl_cache_try_free(struct gl_cache *cache, char *p) {
                                                           : GL_FREED_DONE;
 }
 
-/* What is left to do after gl_cache_try_free; true where the block is freed. */
-bool gl_cache_finish_free(struct gl_cache *cache, char *p, enum gl_freed freed);
+/* The next step after gl_cache_try_free, which leaves errno alone: free a longer
+   block, send another thread's.  GL_FREED_NOTHING where the slow path must: to
+   wait at the gate, to sweep, to say what is wrong. */
+enum gl_freed gl_cache_free_more(struct gl_cache *cache, char *p,
+                                 enum gl_freed freed);
 
-/* After GL_FREED_ELSEWHERE: send the block to its owner, and leave.  False where
-   the slow path must: to wait at the gate, to sweep, to say what is wrong; then
-   the cache is still entered. */
-bool gl_cache_try_send(struct gl_cache *cache, char *p);
+/* What is left to do after that or after gl_cache_try_free; true where the block
+   is freed. */
+bool gl_cache_finish_free(struct gl_cache *cache, char *p, enum gl_freed freed);
 
 GL_INLINE bool gl_cache_free(struct gl_cache *cache, char *p) {
   enum gl_freed freed = gl_cache_try_free(cache, p);

@@ -397,18 +397,29 @@ GL_INLINE uint64_t gl_cache_freed_bytes(const struct gl_cache *cache) {
   return cache->look_at - (uint64_t)cache->look_in_bytes;
 }
 
-/* Index of the size class for a block of granules, and its size. */
-GL_INLINE unsigned gl_class_of(size_t granules) {
-  if (granules <= GL_EXACT_CLASSES) return (unsigned)granules;
+/* A size class: its index, and the size of its blocks. */
+struct gl_class {
+  unsigned index;
+  size_t granules;
+};
+
+/* The class for a medium block of granules. */
+GL_INLINE struct gl_class gl_medium_class(size_t granules) {
   unsigned top = gl_log2(granules - 1); /* 6 for 65..128 */
-  return GL_EXACT_CLASSES + (top - 6) * 8 +
-         (unsigned)((granules - 1) >> (top - 3)) - 7;
+  size_t eighth = (granules - 1) >> (top - 3); /* 8 to 15 */
+  return (struct gl_class){
+      GL_EXACT_CLASSES + (top - 6) * 8 + (unsigned)eighth - 7,
+      (eighth + 1) << (top - 3)};
+}
+
+/* The class for any block of granules. */
+GL_INLINE struct gl_class gl_class_for(size_t granules) {
+  if (granules > GL_EXACT_CLASSES) return gl_medium_class(granules);
+  return (struct gl_class){(unsigned)granules, granules};
 }
 
 GL_INLINE size_t gl_class_granules(size_t granules) {
-  if (granules <= GL_EXACT_CLASSES) return granules;
-  size_t step = (size_t)1 << (gl_log2(granules - 1) - 3);
-  return gl_round_up(granules, step);
+  return gl_class_for(granules).granules;
 }
 
 #endif

@@ -109,12 +109,21 @@ static GL_NOINLINE void *malloc_slow(size_t size, size_t align,
 
 /* After gl_cache_try_allocate, where that was not all.  It finds nothing where
    blocks are not pointer-free. */
-static GL_NOINLINE void *malloc_finish(size_t size, void *p,
-                                       uintptr_t entry_sp) {
+static GL_NOINLINE void *malloc_finish_slow(size_t size, void *p,
+                                            uintptr_t entry_sp) {
   int saved = errno;
   p = gl_cache_finish_allocate(gl_self, size, malloc_kind(entry_sp), p);
   errno = saved;
   return p != NULL ? p : malloc_slow(size, 0, entry_sp);
+}
+
+static GL_NOINLINE void *malloc_finish(size_t size, void *p,
+                                       uintptr_t entry_sp) {
+  if (size > gl_heap.small_most && gl_options.mode == GL_MODE_EXPLICIT) {
+    p = gl_cache_pop_medium(gl_self, size, GL_ATOMIC);
+    if (p != NULL) return p;
+  }
+  return malloc_finish_slow(size, p, entry_sp);
 }
 
 /* Memory that the C library got from sbrk: its malloc's, though nobody should
@@ -148,8 +157,8 @@ static GL_NOINLINE void malloc_free_slow(void *block, enum gl_freed freed,
 /* After gl_cache_try_free, where that was not all. */
 static GL_NOINLINE void malloc_finish_free(void *block, enum gl_freed freed,
                                            uintptr_t entry_sp) {
-  if (freed != GL_FREED_ELSEWHERE || !gl_cache_try_send(gl_self, block))
-    malloc_free_slow(block, freed, entry_sp);
+  freed = gl_cache_free_more(gl_self, block, freed);
+  if (freed != GL_FREED_DONE) malloc_free_slow(block, freed, entry_sp);
 }
 
 /* Move out of the bootstrap arena. */

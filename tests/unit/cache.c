@@ -354,17 +354,17 @@ START_TEST(classes_are_in_order) {
   size_t before = 0;
   unsigned class_before = 0;
   for (size_t granules = 1; granules <= GL_MEDIUM_MAX_GRANULES; granules++) {
-    size_t rounded = gl_class_granules(granules);
-    unsigned index = gl_class_of(granules);
-    ck_assert_uint_ge(rounded, granules);
-    ck_assert_uint_le(rounded, granules + granules / 8);
-    ck_assert_uint_lt(index, GL_CLASSES);
-    ck_assert_uint_eq(gl_class_of(rounded), index);
-    ck_assert_uint_eq(gl_class_granules(rounded), rounded);
-    ck_assert_uint_eq(index,
-                      rounded == before ? class_before : class_before + 1);
-    before = rounded;
-    class_before = index;
+    struct gl_class class = gl_class_for(granules);
+    struct gl_class again = gl_class_for(class.granules);
+    ck_assert_uint_ge(class.granules, granules);
+    ck_assert_uint_le(class.granules, granules + granules / 8);
+    ck_assert_uint_lt(class.index, GL_CLASSES);
+    ck_assert_uint_eq(again.index, class.index);
+    ck_assert_uint_eq(again.granules, class.granules);
+    ck_assert_uint_eq(class.index, class.granules == before ? class_before
+                                                            : class_before + 1);
+    before = class.granules;
+    class_before = class.index;
   }
 }
 END_TEST
