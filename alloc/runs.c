@@ -111,8 +111,17 @@ static size_t runs_find(size_t pages, size_t align) {
 /* ----------------------------------------------------- dirty pages, limit */
 
 static size_t runs_count_dirty(size_t page, size_t pages) {
+  const uint8_t *stamp = &gl_heap.dirty[page], *end = stamp + pages;
   size_t dirty = 0;
-  for (size_t i = 0; i < pages; i++) dirty += gl_heap.dirty[page + i] != 0;
+  for (; end - stamp >= 8; stamp += 8) {
+    const uint64_t ones = 0x0101010101010101, low = 127 * ones;
+    uint64_t eight;
+    memcpy(&eight, stamp, sizeof eight);
+    /* To the top bit of each byte whether any is set, and add them up. */
+    eight |= (eight & low) + low;
+    dirty += (eight >> 7 & ones) * ones >> 56;
+  }
+  for (; stamp < end; stamp++) dirty += *stamp != 0;
   return dirty;
 }
 
@@ -306,11 +315,18 @@ void gl_runs_zero(size_t page, size_t pages) {
 
 /* ------------------------------------------------- large blocks and arenas */
 
+static void runs_name_large(size_t page, size_t head) {
+  runs_entry(page)->head = (uint32_t)head;
+  runs_entry(page)->state = GL_PAGE_LARGE;
+}
+
+/* Pages [from, to), the last ones of the large block at head, become its. */
 static void runs_fill_large(size_t head, size_t from, size_t to) {
-  for (size_t i = from; i < to; i++) {
-    runs_entry(i)->head = (uint32_t)head;
-    runs_entry(i)->state = GL_PAGE_LARGE;
-  }
+  size_t page = from, dense = (head | (GL_STRIDE_PAGES - 1)) + 1;
+  for (; page < to && page < dense; page++) runs_name_large(page, head);
+  page = gl_round_up(page, GL_STRIDE_PAGES);
+  for (; page < to; page += GL_STRIDE_PAGES) runs_name_large(page, head);
+  runs_name_large(to - 1, head);
 }
 
 void gl_runs_set_large(size_t page, size_t pages, enum gl_kind kind) {
@@ -349,6 +365,7 @@ void gl_runs_free_large(size_t page) {
 static void runs_shrink_large(size_t page, size_t pages) {
   size_t tail = runs_entry(page)->pages - pages;
   runs_entry(page)->pages = (uint32_t)pages & 0xfffffff;
+  runs_name_large(page + pages - 1, page);
   gl_runs_give(page + pages, tail, page, page);
 }
 

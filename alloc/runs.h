@@ -37,13 +37,21 @@ void gl_runs_free_large(size_t page);
 /* Grow or shrink a large block in place.  Growing needs a free run behind. */
 bool gl_runs_try_resize(size_t page, size_t pages);
 
-/* First page of the large block that page is in, or 0. */
-GL_INLINE size_t gl_runs_find_large(size_t page) {
-  const struct gl_page *entry = &gl_heap.pages[page];
+/* The large block that the entry of a page names, by its first page, if it reaches
+   as far as another page; or 0. */
+GL_INLINE size_t gl_runs_named_large(size_t at, size_t reach) {
+  const struct gl_page *entry = &gl_heap.pages[at];
   if (entry->state != GL_PAGE_LARGE) return 0;
   const struct gl_page *head = &gl_heap.pages[entry->head];
   if (head->state != GL_PAGE_LARGE || head->head != entry->head) return 0;
-  return page - entry->head < head->pages ? entry->head : 0;
+  return reach - entry->head < head->pages ? entry->head : 0;
+}
+
+/* First page of the large block that page is in, or 0. */
+GL_INLINE size_t gl_runs_find_large(size_t page) {
+  size_t head = gl_runs_named_large(page, page);
+  return head != 0 ? head
+                   : gl_runs_named_large(page & ~(GL_STRIDE_PAGES - 1), page);
 }
 
 /* Zero the dirty pages of a taken run. */

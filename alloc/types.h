@@ -41,9 +41,10 @@ enum gl_page_state {
 /*
  * The boundary tags of page runs.  A free run has its size at both ends (head
  * on its last page leads to pages on its first); a large block has its head on
- * every page, so that any interior pointer finds it in one step.  Interior
- * pages of a free run keep what they had: an entry that says LARGE is true only
- * where its head says so too and reaches that far.
+ * its last page, on every page whose number is a multiple of GL_STRIDE_PAGES, and
+ * on each page before the first of those, so that any interior pointer finds it
+ * in two steps.  All other entries keep what they had: one that says LARGE is true
+ * only where its head says so too and reaches that far.
  *
  * next and prev link free runs in their bin and large blocks in one list, by
  * page number; page 0 is never handed out and ends a list.
@@ -56,6 +57,8 @@ struct gl_page {
   uint32_t prev : 30;
   uint32_t kind : 2; /* of a large block: enum gl_kind */
 };
+
+#define GL_STRIDE_PAGES ((size_t)16)
 
 _Static_assert(sizeof(struct gl_page) == 16, "a cache line holds four pages");
 

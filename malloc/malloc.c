@@ -107,10 +107,10 @@ static GL_NOINLINE void *malloc_slow(size_t size, size_t align,
   return p;
 }
 
-/* After gl_cache_try_allocate, where that was not all.  It finds nothing where
+/* After gl_cache_try_allocate, where that was not all.  Nothing is found where
    blocks are not pointer-free. */
-static GL_NOINLINE void *malloc_finish_slow(size_t size, void *p,
-                                            uintptr_t entry_sp) {
+static GL_NOINLINE void *malloc_finish_small(size_t size, void *p,
+                                             uintptr_t entry_sp) {
   int saved = errno;
   p = gl_cache_finish_allocate(gl_self, size, malloc_kind(entry_sp), p);
   errno = saved;
@@ -119,11 +119,9 @@ static GL_NOINLINE void *malloc_finish_slow(size_t size, void *p,
 
 static GL_NOINLINE void *malloc_finish(size_t size, void *p,
                                        uintptr_t entry_sp) {
-  if (size > gl_heap.small_most && gl_options.mode == GL_MODE_EXPLICIT) {
-    p = gl_cache_pop_medium(gl_self, size, GL_ATOMIC);
-    if (p != NULL) return p;
-  }
-  return malloc_finish_slow(size, p, entry_sp);
+  if (size <= gl_heap.small_most) return malloc_finish_small(size, p, entry_sp);
+  p = gl_cache_pop_medium(gl_self, size, malloc_kind(entry_sp));
+  return p != NULL ? p : malloc_slow(size, 0, entry_sp);
 }
 
 /* Memory that the C library got from sbrk: its malloc's, though nobody should
