@@ -23,13 +23,15 @@
 
 __thread struct gl_cache *gl_self
     __attribute__((tls_model("initial-exec"))) = &gl_cache_none;
+__thread struct gl_cache *gl_lean_self
+    __attribute__((tls_model("initial-exec"))) = &gl_cache_none;
 /* Nothing is ever freed in it, nor found idle. */
-struct gl_cache gl_cache_none GL_DATA = {.look_in_bytes = INT64_MAX};
+struct gl_cache gl_cache_none GL_DATA = {.look_in_granules = INT64_MAX};
 
 /* ---------------------------------------------------------------- accounting */
 
 void gl_cache_settle(struct gl_cache *cache) {
-  uint64_t now = cache->charged_bytes + cache->reused_bytes -
+  uint64_t now = cache->charged_bytes + gl_cache_reused_bytes(cache) -
                  gl_cache_freed_bytes(cache);
   int64_t debt = (int64_t)(now - cache->settled_bytes);
   cache->settled_bytes = now;
@@ -99,9 +101,10 @@ void *gl_cache_finish_allocate(struct gl_cache *cache, size_t size,
   enum gl_want want;
   if (size > gl_heap.small_most) return gl_cache_pop_medium(cache, size, kind);
   if (taken == NULL && cache_is_fast(cache))
-    taken = gl_cache_allocate_slow(cache, gl_small_granules[size], kind, &want);
+    taken = gl_cache_allocate_slow(cache, gl_heap.small_granules[size],
+                                   kind, &want);
   gl_cache_leave(cache);
-  if (cache->look_in_bytes < 0) gl_cache_look(cache);
+  if (cache->look_in_granules < 0) gl_cache_look(cache);
   return taken;
 }
 
@@ -285,7 +288,7 @@ enum gl_freed gl_cache_free_more(struct gl_cache *cache, char *p,
   if (freed == GL_FREED_ELSEWHERE) return cache_send_on(cache, p);
   if (freed != GL_FREED_LONG) return freed;
   cache_free_behind(cache, gl_arena_of(p), p);
-  return cache->look_in_bytes < 0 ? GL_FREED_LOOK : cache_freed(cache);
+  return cache->look_in_granules < 0 ? GL_FREED_LOOK : cache_freed(cache);
 }
 
 bool gl_cache_finish_free(struct gl_cache *cache, char *p,
@@ -298,7 +301,7 @@ bool gl_cache_finish_free(struct gl_cache *cache, char *p,
   }
   bool done = freed == GL_FREED_LOOK || cache_free_entered(cache, p);
   gl_cache_leave(cache);
-  if (cache->look_in_bytes < 0) gl_cache_look(cache);
+  if (cache->look_in_granules < 0) gl_cache_look(cache);
   return done;
 }
 
@@ -378,6 +381,23 @@ static void cache_init(struct gl_cache *cache) {
   gl_heap.cache_count++;
 }
 
+/*
+ * A fast path that was cut short left the tags true: what it was to free or to
+ * allocate is a free run that no list has, or a block that nobody has, which may
+ * read black.  Not so the open hole, in which that block may lie, and the lists.
+ */
+void gl_cache_mend(struct gl_cache *cache) {
+  if (!cache->torn) return;
+  for (int i = 0; i < GL_LANES; i++) {
+    struct gl_lane *lane = &cache->lane[i];
+    for (struct gl_arena *a = lane->first; a != NULL; a = a->next)
+      gl_tags_whiten_lines(gl_heap.tags, gl_arena_index(a) * GL_ARENA_LINES,
+                           GL_ARENA_LINES);
+    gl_lane_rescan(cache, lane);
+  }
+  cache->torn = false;
+}
+
 struct gl_cache *gl_cache_acquire(void) {
   struct gl_cache *cache = gl_heap.caches;
   while (cache != NULL && cache->in_use) cache = cache->next;
@@ -386,6 +406,7 @@ struct gl_cache *gl_cache_acquire(void) {
     if (cache == NULL) return NULL;
     cache_init(cache);
   }
+  gl_cache_mend(cache);
   cache->in_use = true;
   gl_self = cache;
   return cache;
@@ -417,7 +438,7 @@ void gl_cache_release(struct gl_cache *cache) {
   gl_cache_settle(cache);
   gl_heap_lock(cache);
   gl_cache_trim(cache, false);
-  gl_self = &gl_cache_none;
+  gl_self = gl_lean_self = &gl_cache_none;
   cache->pin = NULL;
   cache->thread = NULL;
   cache->busy = 0;

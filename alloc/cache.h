@@ -52,9 +52,9 @@ GL_INLINE void gl_cache_enter_slow(struct gl_cache *cache) {
 /* --------------------------------------------------------------- accounting */
 
 /* True where it is time for gl_cache_look. */
-GL_INLINE bool gl_cache_count_freed(struct gl_cache *cache, size_t bytes) {
-  cache->look_in_bytes -= (int64_t)bytes;
-  return cache->look_in_bytes < 0;
+GL_INLINE bool gl_cache_count_freed(struct gl_cache *cache, size_t granules) {
+  cache->look_in_granules -= (int64_t)granules;
+  return cache->look_in_granules < 0;
 }
 
 /* The block at a granule becomes free memory, in no list so far. */
@@ -62,7 +62,7 @@ GL_INLINE void gl_cache_free_tag(struct gl_cache *owner, struct gl_arena *arena,
                                  size_t granule, size_t granules) {
   gl_tags_set_free(gl_heap.tags, granule);
   arena->free_granules += (uint32_t)granules;
-  gl_cache_count_freed(owner, granules << GL_GRANULE_SHIFT);
+  gl_cache_count_freed(owner, granules);
 }
 
 GL_INLINE struct gl_lane *gl_lane_of(struct gl_cache *cache,
@@ -109,17 +109,19 @@ GL_INLINE void gl_lane_pop(struct gl_cache *cache, struct gl_lane *lane,
                            struct gl_quick *block, size_t size_class,
                            size_t granules) {
   lane->quick[size_class] = gl_quick_next(block);
-  __asm__("" : "+r"(block)); /* what follows is not to need registers before */
   struct gl_tags *line = gl_tags_at((uintptr_t)block);
   uint64_t bit = gl_tags_bit((uintptr_t)block >> GL_GRANULE_SHIFT);
   line->block |= bit;
   GL_STORE_FENCE(); /* there is a tag at any time */
   line->mark ^= bit;
-  cache->reused_bytes += granules << GL_GRANULE_SHIFT;
+  cache->reused_granules += granules;
 }
 
+/* Signed, so that nothing fits where no hole is open, without a subtraction
+   more: addresses are below half of what a word holds. */
 GL_INLINE bool gl_hole_is_ready(const struct gl_hole *hole, size_t bytes) {
-  return GL_LIKELY(bytes <= (size_t)(hole->cur - hole->limit));
+  return GL_LIKELY((intptr_t)hole->cur - (intptr_t)bytes >=
+                   (intptr_t)hole->limit);
 }
 
 /* Cut a block off the open hole, which is ready for it. */
@@ -128,6 +130,26 @@ GL_INLINE void *gl_lane_bump(struct gl_lane *lane, size_t bytes) {
   gl_tags_at(p)->block |= (uint64_t)1 << (p >> GL_GRANULE_SHIFT & 63);
   lane->hole.cur = (char *)p;
   return (void *)p;
+}
+
+/* Allocate a block of up to gl_heap.small_most bytes: true, and *taken.  The cache
+   is entered, or cannot be stopped. */
+GL_INLINE bool gl_cache_try_take(struct gl_cache *cache, size_t size,
+                                 enum gl_kind kind, void **taken) {
+  size_t granules = gl_heap.small_granules[size];
+  struct gl_lane *lane = &cache->lane[kind];
+  struct gl_quick *block = lane->quick[granules];
+  if (block != NULL) {
+    if (!gl_quick_is_sealed(block)) return false;
+    gl_lane_pop(cache, lane, block, granules, granules);
+    if (gl_kind_is_zeroed(kind)) gl_zero_granules(block, granules);
+    *taken = block;
+    return true;
+  }
+  size_t bytes = granules << GL_GRANULE_SHIFT;
+  if (!gl_hole_is_ready(&lane->hole, bytes)) return false;
+  *taken = gl_lane_bump(lane, bytes);
+  return true;
 }
 
 /*
@@ -142,21 +164,16 @@ GL_INLINE bool gl_cache_try_allocate(struct gl_cache *cache, size_t size,
                                      enum gl_kind kind, void **taken) {
   *taken = NULL;
   if (GL_UNLIKELY(size > gl_heap.small_most)) return false;
-  size_t granules = gl_small_granules[size];
-  struct gl_lane *lane = &cache->lane[kind];
   gl_cache_enter(cache);
-  struct gl_quick *block = lane->quick[granules];
-  if (block != NULL) {
-    if (!gl_quick_is_sealed(block)) return false;
-    gl_lane_pop(cache, lane, block, granules, granules);
-    if (gl_kind_is_zeroed(kind)) gl_zero_granules(block, granules);
-    *taken = block;
-  } else {
-    size_t bytes = granules << GL_GRANULE_SHIFT;
-    if (!gl_hole_is_ready(&lane->hole, bytes)) return false;
-    *taken = gl_lane_bump(lane, bytes);
-  }
+  if (!gl_cache_try_take(cache, size, kind, taken)) return false;
   return GL_LIKELY(!gl_cache_is_asked_on_leaving(cache));
+}
+
+/* The same for a pointer-free block and gl_lean_self, which is not entered. */
+GL_INLINE bool gl_lean_try_allocate(size_t size, void **taken) {
+  *taken = NULL;
+  if (GL_UNLIKELY(size > gl_heap.small_most)) return false;
+  return gl_cache_try_take(gl_lean_self, size, GL_ATOMIC, taken);
 }
 
 /* A medium block of a quick list, or NULL.  Leaves errno alone. */
@@ -198,9 +215,16 @@ enum gl_freed {
    of its tag or in the next, or where the arena does; 0 if it does not. */
 GL_INLINE size_t gl_cache_small_size(const struct gl_tags *line,
                                      size_t granule) {
-  uint64_t above = (line->block | line->mark) >> (granule & 63) >> 1;
-  if (GL_LIKELY(above != 0)) return gl_lowest(above) + 1;
-  size_t here = GL_EXACT_CLASSES - (granule & 63);
+  size_t shift = granule;
+  __asm__("" : "+r"(shift)); /* or it is masked, which the processor does */
+  uint64_t tags = (line->block | line->mark) >> (shift & 63);
+  uint64_t above = tags & (tags - 1); /* without the block's own */
+  if (GL_LIKELY(above != 0)) {
+    size_t granules = gl_lowest(above);
+    if (granules == 0) __builtin_unreachable();
+    return granules;
+  }
+  size_t here = (~granule & 63) + 1;
   if ((granule | 63) % GL_ARENA_GRANULES == GL_ARENA_GRANULES - 1) return here;
   uint64_t next = line[1].block | line[1].mark;
   size_t granules = next == 0 ? 0 : here + gl_lowest(next);
@@ -236,9 +260,18 @@ GL_INLINE enum gl_freed gl_cache_try_take_back(struct gl_cache *cache, char *p,
     line->block ^= bit;
     gl_lane_push(lane, p, granules);
     arena->free_granules += (uint32_t)granules;
-    if (GL_UNLIKELY(gl_cache_count_freed(cache, bytes))) return GL_FREED_LOOK;
+    if (GL_UNLIKELY(gl_cache_count_freed(cache, granules)))
+      return GL_FREED_LOOK;
   }
   return GL_FREED_DONE;
+}
+
+/* The same for any address. */
+GL_INLINE enum gl_freed gl_cache_try_free_entered(struct gl_cache *cache,
+                                                  char *p) {
+  size_t granule = gl_cache_granule(p);
+  if (GL_UNLIKELY(granule >= gl_heap.extent_granules)) return GL_FREED_NOTHING;
+  return gl_cache_try_take_back(cache, p, granule);
 }
 
 /*
@@ -248,12 +281,15 @@ GL_INLINE enum gl_freed gl_cache_try_take_back(struct gl_cache *cache, char *p,
  */
 GL_INLINE enum gl_freed gl_cache_try_free(struct gl_cache *cache, char *p) {
   gl_cache_enter(cache);
-  size_t granule = gl_cache_granule(p);
-  if (GL_UNLIKELY(granule >= gl_heap.extent_granules)) return GL_FREED_NOTHING;
-  enum gl_freed freed = gl_cache_try_take_back(cache, p, granule);
+  enum gl_freed freed = gl_cache_try_free_entered(cache, p);
   if (GL_UNLIKELY(freed != GL_FREED_DONE)) return freed;
   return GL_UNLIKELY(gl_cache_is_asked_on_leaving(cache)) ? GL_FREED_ASKED
                                                           : GL_FREED_DONE;
+}
+
+/* The same for gl_lean_self, which is not entered, nor is it afterwards. */
+GL_INLINE enum gl_freed gl_lean_try_free(char *p) {
+  return gl_cache_try_free_entered(gl_lean_self, p);
 }
 
 /* The next step after gl_cache_try_free, which leaves errno alone: free a longer
@@ -283,6 +319,10 @@ void gl_cache_release(struct gl_cache *cache);
 /* The thread of this cache is gone without having released it.  Wants the lock
    and a stopped world. */
 void gl_cache_abandon(struct gl_cache *cache);
+
+/* Make a torn cache whole: what is known of it anew, by its tags.  Wants the
+   lock. */
+void gl_cache_mend(struct gl_cache *cache);
 
 /* Allocate a block of up to GL_MEDIUM_MAX_GRANULES; the cache is entered. */
 void *gl_cache_allocate_slow(struct gl_cache *cache, size_t granules,

@@ -38,6 +38,7 @@ struct gl_heap gl_heap GL_DATA = {
     .on_corruption = heap_ignore_corruption,
     .lock = PTHREAD_MUTEX_INITIALIZER,
     .budget_bytes = GL_BUDGET_UNLIMITED,
+    .small_granules = {1},
 };
 
 /* ------------------------------------------------------------------ messages */
@@ -127,36 +128,6 @@ static void heap_advise_huge(int section, size_t beyond) {
     gl_os_advise_huge(gl_heap.sections[section].start + beyond, bytes - beyond);
 }
 
-bool gl_heap_init(void) {
-  if (!heap_reserve()) return false;
-  heap_advise_huge(GL_SECTION_HEAP, HEAP_SMALL_BYTES);
-  heap_advise_huge(GL_SECTION_TAGS, HEAP_SMALL_BYTES / 4);
-  gl_heap.base = (uintptr_t)gl_heap.sections[GL_SECTION_HEAP].start;
-  gl_heap.tags = (void *)gl_heap.sections[GL_SECTION_TAGS].start;
-  gl_heap.tags_bias = (uintptr_t)gl_heap.tags -
-                      (gl_heap.base >> GL_LINE_SHIFT) * sizeof(struct gl_tags);
-  gl_heap.pages = (void *)gl_heap.sections[GL_SECTION_PAGES].start;
-  gl_heap.dirty = (void *)gl_heap.sections[GL_SECTION_DIRTY].start;
-  gl_heap.arenas = (void *)gl_heap.sections[GL_SECTION_ARENAS].start;
-  gl_heap.slots = (void *)gl_heap.sections[GL_SECTION_SLOTS].start;
-  /* An encoded link must never look like an address. */
-  gl_heap.secret = gl_os_random() | (uint64_t)3 << 62;
-  gl_heap.small_most = GL_SMALL_SIZES - 1;
-  gl_runs_init();
-  gl_heap.ready = true;
-  return true;
-}
-
-#define ROW(n) n, n, n, n, n, n, n, n, n, n, n, n, n, n, n, n
-#define ROWS(n) ROW(n), ROW(n + 1), ROW(n + 2), ROW(n + 3)
-#define ROWS_16(n) ROWS(n), ROWS(n + 4), ROWS(n + 8), ROWS(n + 12)
-
-/* Size 0, and then a row for each granule: 1 to 16, 17 to 32, ... */
-uint8_t gl_small_granules[GL_SMALL_SIZES] GL_DATA = {
-    1, ROWS_16(1), ROWS_16(17), ROWS_16(33), ROWS_16(49)};
-
-_Static_assert(GL_EXACT_CLASSES == 64, "the rows above");
-
 /* The size of a small or medium block, with its padding. */
 static size_t heap_padded(size_t size) {
   return size < GL_PAD_GRANULES << GL_GRANULE_SHIFT ? size
@@ -171,11 +142,35 @@ static size_t heap_granules(size_t padded) {
   return padded == 0 ? 1 : (padded + GL_GRANULE_BYTES - 1) >> GL_GRANULE_SHIFT;
 }
 
+static void heap_set_small_sizes(void) {
+  gl_heap.small_most = GL_SMALL_SIZES - 1 - gl_heap.pad_bytes;
+  for (size_t size = 0; size <= gl_heap.small_most; size++)
+    gl_heap.small_granules[size] = (uint8_t)heap_granules(heap_padded(size));
+}
+
+bool gl_heap_init(void) {
+  if (!heap_reserve()) return false;
+  heap_advise_huge(GL_SECTION_HEAP, HEAP_SMALL_BYTES);
+  heap_advise_huge(GL_SECTION_TAGS, HEAP_SMALL_BYTES / 4);
+  gl_heap.base = (uintptr_t)gl_heap.sections[GL_SECTION_HEAP].start;
+  gl_heap.tags = (void *)gl_heap.sections[GL_SECTION_TAGS].start;
+  gl_heap.tags_bias = (uintptr_t)gl_heap.tags -
+                      (gl_heap.base >> GL_LINE_SHIFT) * sizeof(struct gl_tags);
+  gl_heap.pages = (void *)gl_heap.sections[GL_SECTION_PAGES].start;
+  gl_heap.dirty = (void *)gl_heap.sections[GL_SECTION_DIRTY].start;
+  gl_heap.arenas = (void *)gl_heap.sections[GL_SECTION_ARENAS].start;
+  gl_heap.slots = (void *)gl_heap.sections[GL_SECTION_SLOTS].start;
+  /* An encoded link must never look like an address. */
+  gl_heap.secret = gl_os_random() | (uint64_t)3 << 62;
+  heap_set_small_sizes();
+  gl_runs_init();
+  gl_heap.ready = true;
+  return true;
+}
+
 void gl_heap_pad_blocks(void) {
   gl_heap.pad_bytes = 1;
-  gl_heap.small_most -= gl_heap.pad_bytes;
-  for (size_t size = 0; size <= gl_heap.small_most; size++)
-    gl_small_granules[size] = (uint8_t)heap_granules(heap_padded(size));
+  heap_set_small_sizes();
 }
 
 /* ---------------------------------------------------------------------- lock */
@@ -264,7 +259,7 @@ void *gl_heap_allocate(struct gl_cache *cache, size_t size, enum gl_kind kind,
   *want = GL_WANT_ROOM;
   cache = heap_cache(cache);
   if (cache == NULL || size > gl_heap.size_bytes) return NULL;
-  if (cache->look_in_bytes < 0) gl_cache_look(cache);
+  if (cache->look_in_granules < 0) gl_cache_look(cache);
   gl_cache_enter_slow(cache);
   void *p = heap_is_large(size)
                 ? heap_allocate_large(cache, size, 0, kind, want)
@@ -282,7 +277,7 @@ static void *heap_trim_front(struct gl_cache *cache, char *p, size_t align) {
   gl_tags_set_free(gl_heap.tags, gl_granule_of(p));
   gl_arena_of(p)->free_granules +=
       (uint32_t)((size_t)(aligned - p) >> GL_GRANULE_SHIFT);
-  gl_cache_count_freed(cache, (size_t)(aligned - p));
+  gl_cache_count_freed(cache, (size_t)(aligned - p) >> GL_GRANULE_SHIFT);
   return aligned;
 }
 
@@ -401,7 +396,7 @@ static enum gl_fault heap_free_large(struct gl_cache *cache, char *p) {
     gl_tags_clear(gl_heap.tags, gl_granule_of(p));
     gl_runs_free_large(gl_page_of(p));
     gl_runs_tick(gl_os_coarse_ns());
-    gl_cache_count_freed(cache, block.size);
+    gl_cache_count_freed(cache, block.size >> GL_GRANULE_SHIFT);
     cache->large_bytes -= (int64_t)block.size;
   }
   gl_heap_unlock();
@@ -424,7 +419,7 @@ enum gl_fault gl_heap_free(struct gl_cache *cache, void *p) {
     fault = gl_cache_free_slow(cache, arena, p);
   if (fault == GL_FAULT_FREE) fault = gl_heap_find_exact(p, &block);
   gl_cache_leave(cache);
-  if (cache->look_in_bytes < 0) gl_cache_look(cache);
+  if (cache->look_in_granules < 0) gl_cache_look(cache);
   return fault;
 }
 
@@ -441,7 +436,7 @@ static bool heap_resize_large(struct gl_cache *cache,
     cache->allocated_bytes += (pages - old) << GL_PAGE_SHIFT;
     cache->charged_bytes += (pages - old) << GL_PAGE_SHIFT;
   } else if (resized) {
-    gl_cache_count_freed(cache, (old - pages) << GL_PAGE_SHIFT);
+    gl_cache_count_freed(cache, gl_page_granule(old - pages));
   }
   if (resized)
     cache->large_bytes +=

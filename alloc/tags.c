@@ -101,6 +101,11 @@ void gl_tags_sweep_lines(struct gl_tags *tags, size_t line, size_t count) {
   }
 }
 
+void gl_tags_whiten_lines(struct gl_tags *tags, size_t line, size_t count) {
+  for (struct gl_tags *t = &tags[line], *end = t + count; t < end; t++)
+    if ((t->block & t->mark) != 0) t->mark &= ~t->block;
+}
+
 size_t gl_tags_count_allocated(struct gl_tags *tags, size_t from, size_t to) {
   size_t granules = 0;
   size_t at = gl_tags_next_block(tags, from, to);

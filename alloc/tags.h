@@ -122,6 +122,9 @@ void gl_tags_clear_lines(struct gl_tags *tags, size_t line, size_t count);
 /* The sweep: black becomes white, white becomes free, free stays free. */
 void gl_tags_sweep_lines(struct gl_tags *tags, size_t line, size_t count);
 
+/* Black becomes white; lines without any are not written to. */
+void gl_tags_whiten_lines(struct gl_tags *tags, size_t line, size_t count);
+
 /* Granules in allocated blocks of [from, to), every one of which ends there. */
 size_t gl_tags_count_allocated(struct gl_tags *tags, size_t from, size_t to);
 

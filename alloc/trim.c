@@ -22,7 +22,7 @@
 
 /* How often a cache looks: in bytes freed.  A look costs some ten nanoseconds,
    a hundred of them with a clock that has advanced. */
-#define TRIM_LOOK_BYTES 262144
+#define TRIM_LOOK_GRANULES 16384
 
 /* What has to be idle more than the last time. */
 #define TRIM_MIN_BYTES ((int64_t)1 << 20)
@@ -39,7 +39,7 @@ static int64_t trim_held_bytes(const struct gl_cache *cache) {
 }
 
 int64_t gl_cache_live_bytes(const struct gl_cache *cache) {
-  int64_t live = (int64_t)(cache->allocated_bytes + cache->reused_bytes -
+  int64_t live = (int64_t)(cache->allocated_bytes + gl_cache_reused_bytes(cache) -
                            gl_cache_freed_bytes(cache)) -
                  cache->large_bytes - cache->lost_bytes;
   for (int i = 0; i < GL_LANES; i++) {
@@ -109,9 +109,11 @@ size_t gl_cache_trim(struct gl_cache *cache, bool discard) {
 /* Caches whose threads have ended may have been sent blocks since. */
 size_t gl_cache_trim_orphans(bool discard) {
   size_t pages = 0;
-  for (struct gl_cache *c = gl_heap.caches; c != NULL; c = c->next)
-    if (!c->in_use && (discard || gl_cache_has_mail(c)))
-      pages += gl_cache_trim(c, discard);
+  for (struct gl_cache *c = gl_heap.caches; c != NULL; c = c->next) {
+    if (c->in_use || (!discard && !gl_cache_has_mail(c))) continue;
+    gl_cache_mend(c);
+    pages += gl_cache_trim(c, discard);
+  }
   return pages;
 }
 
@@ -143,8 +145,8 @@ static void trim_on_look(struct gl_cache *cache, uint64_t now_ns) {
 
 void gl_cache_look(struct gl_cache *cache) {
   gl_cache_enter_slow(cache);
-  cache->look_at = gl_cache_freed_bytes(cache) + TRIM_LOOK_BYTES;
-  cache->look_in_bytes = TRIM_LOOK_BYTES;
+  cache->look_at += (uint64_t)(TRIM_LOOK_GRANULES - cache->look_in_granules);
+  cache->look_in_granules = TRIM_LOOK_GRANULES;
   if (!gl_heap.slow_free) trim_on_look(cache, gl_os_coarse_ns());
   gl_cache_leave(cache);
 }

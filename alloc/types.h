@@ -237,12 +237,14 @@ struct gl_lane {
 struct gl_cache {
   uint32_t busy;
   uint32_t stop_wanted;
-  uint64_t reused_bytes;      /* popped from quick lists */
-  int64_t look_in_bytes;      /* so much is to be freed until gl_cache_look */
-  uint64_t look_at;           /* freed bytes when that was or will be 0 */
+  uint64_t reused_granules;   /* popped from quick lists */
+  int64_t look_in_granules;   /* so much is to be freed until gl_cache_look */
+  uint64_t look_at;           /* freed granules when that was or will be 0 */
   uint64_t withdrawn_bytes;   /* freed as the newest block of a hole: neither
                                  allocated nor freed in the other figures */
   uint32_t in_use;            /* a thread has it */
+  uint32_t torn;              /* its thread was on a fast path of gc/lean.c when
+                                 this process was forked, or may have been */
   struct gl_lane lane[GL_LANES];
   uint64_t allocated_bytes;   /* bumped, binned, large: all but quick lists */
   uint64_t charged_bytes;     /* taken for blocks, used or not */
@@ -285,6 +287,9 @@ enum gl_section_name {
   GL_SECTION_COUNT
 };
 
+/* Sizes with exact classes, and 0. */
+#define GL_SMALL_SIZES ((GL_EXACT_CLASSES << GL_GRANULE_SHIFT) + 1)
+
 struct gl_heap {
   /* constant after start-up but for the extent; the first line of the cache is
      what the fast paths read */
@@ -321,14 +326,12 @@ struct gl_heap {
   int64_t budget_bytes;     /* to allocate until a collection is due */
   int64_t slack_bytes;      /* and to overdraw in arenas that have room */
   uint64_t bin_epochs;      /* drawn so far, by all lanes */
+  /* constant: granules of a block for each size up to small_most, never 0; one
+     load rather than a sum and two cases */
+  uint8_t small_granules[GL_SMALL_SIZES];
 } __attribute__((aligned(64)));
 
 extern struct gl_heap gl_heap;
-
-/* Granules of a block for each size of up to gl_heap.small_most bytes, never
-   0: one load rather than a sum and two cases. */
-#define GL_SMALL_SIZES ((GL_EXACT_CLASSES << GL_GRANULE_SHIFT) + 1)
-extern uint8_t gl_small_granules[GL_SMALL_SIZES];
 
 /* A budget that is never spent, with room above: frees add to it. */
 #define GL_BUDGET_UNLIMITED (INT64_MAX / 2)
@@ -338,6 +341,11 @@ extern uint8_t gl_small_granules[GL_SMALL_SIZES];
 extern __thread struct gl_cache *gl_self
     __attribute__((tls_model("initial-exec")));
 extern struct gl_cache gl_cache_none;
+
+/* The same where no thread is ever stopped (gc/lean.c), so that fast paths need not
+   say that they are at work: elsewhere it stays gl_cache_none. */
+extern __thread struct gl_cache *gl_lean_self
+    __attribute__((tls_model("initial-exec")));
 
 /* ------------------------------------------------- addresses and numbers */
 
@@ -397,7 +405,13 @@ GL_INLINE char *gl_page_address(size_t page) {
 
 /* Bytes freed, but for those of blocks that a hole took back. */
 GL_INLINE uint64_t gl_cache_freed_bytes(const struct gl_cache *cache) {
-  return cache->look_at - (uint64_t)cache->look_in_bytes;
+  return (cache->look_at - (uint64_t)cache->look_in_granules)
+         << GL_GRANULE_SHIFT;
+}
+
+/* Bytes popped from quick lists. */
+GL_INLINE uint64_t gl_cache_reused_bytes(const struct gl_cache *cache) {
+  return cache->reused_granules << GL_GRANULE_SHIFT;
 }
 
 /* A size class: its index, and the size of its blocks. */

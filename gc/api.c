@@ -230,7 +230,7 @@ static void api_fill_pool(struct gl_cache *cache, struct gc_pool *pool,
   if (gl_heap.slow_only || pool->size > gl_heap.small_most) return;
   gl_cache_enter_slow(cache);
   pool->count = (unsigned)gl_lane_carve(&cache->lane[kind],
-                                        gl_small_granules[pool->size],
+                                        gl_heap.small_granules[pool->size],
                                         pool->blocks, GC_POOL_BLOCKS);
   gl_cache_leave(cache);
 }

@@ -68,7 +68,7 @@ static struct {
 static uint64_t pace_allocated_bytes(void) {
   uint64_t bytes = 0;
   for (struct gl_cache *c = gl_heap.caches; c != NULL; c = c->next)
-    bytes += c->charged_bytes + c->reused_bytes;
+    bytes += c->charged_bytes + gl_cache_reused_bytes(c);
   return bytes;
 }
 

@@ -107,11 +107,12 @@ static GL_NOINLINE void *malloc_slow(size_t size, size_t align,
   return p;
 }
 
-/* After gl_cache_try_allocate, where that was not all.  Nothing is found where
-   blocks are not pointer-free. */
+/* After gl_lean_try_allocate, where that was not all: it finds nothing where there
+   is a collector. */
 static GL_NOINLINE void *malloc_finish_small(size_t size, void *p,
                                              uintptr_t entry_sp) {
   int saved = errno;
+  gl_cache_enter(gl_self);
   p = gl_cache_finish_allocate(gl_self, size, malloc_kind(entry_sp), p);
   errno = saved;
   return p != NULL ? p : malloc_slow(size, 0, entry_sp);
@@ -152,9 +153,13 @@ static GL_NOINLINE void malloc_free_slow(void *block, enum gl_freed freed,
   errno = saved;
 }
 
-/* After gl_cache_try_free, where that was not all. */
+/* After gl_lean_try_free, where that was not all. */
 static GL_NOINLINE void malloc_finish_free(void *block, enum gl_freed freed,
                                            uintptr_t entry_sp) {
+  if (gl_lean_self != gl_self)
+    freed = gl_cache_try_free(gl_self, block);
+  else
+    gl_cache_enter(gl_self);
   freed = gl_cache_free_more(gl_self, block, freed);
   if (freed != GL_FREED_DONE) malloc_free_slow(block, freed, entry_sp);
 }
@@ -181,12 +186,12 @@ static GL_NOINLINE void *malloc_resize(void *block, size_t size,
 
 MALLOC_API void *malloc(size_t size) {
   void *p;
-  if (GL_LIKELY(gl_cache_try_allocate(gl_self, size, GL_ATOMIC, &p))) return p;
+  if (GL_LIKELY(gl_lean_try_allocate(size, &p))) return p;
   return malloc_finish(size, p, GL_ENTRY_SP());
 }
 
 MALLOC_API void free(void *block) {
-  enum gl_freed freed = gl_cache_try_free(gl_self, block);
+  enum gl_freed freed = gl_lean_try_free(block);
   if (GL_LIKELY(freed == GL_FREED_DONE)) return;
   malloc_finish_free(block, freed, GL_ENTRY_SP());
 }
@@ -209,7 +214,7 @@ MALLOC_API void *calloc(size_t count, size_t size) {
     return p;
   }
   void *p;
-  if (!gl_cache_try_allocate(gl_self, bytes, GL_ATOMIC, &p))
+  if (!gl_lean_try_allocate(bytes, &p))
     p = malloc_finish(bytes, p, GL_ENTRY_SP());
   return p == NULL ? NULL : memset(p, 0, bytes);
 }

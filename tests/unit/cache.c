@@ -338,6 +338,66 @@ START_TEST(medium_blocks_of_all_sizes) {
 }
 END_TEST
 
+/* ----------------------------------------------------- cut short by a fork */
+
+/* Where a fast path may have been when the process was forked: between any two
+   of its stores. */
+static void cut_bump_short(void) {
+  struct gl_hole *hole = &cache->lane[GL_SCANNED].hole;
+  ck_assert_uint_ge((size_t)(hole->cur - hole->limit), 48);
+  gl_tags_set_block(gl_heap.tags, gl_granule_of(hole->cur - 48));
+}
+
+static void cut_unbump_short(void) {
+  const struct gl_hole *hole = &cache->lane[GL_SCANNED].hole;
+  gl_tags_clear(gl_heap.tags, gl_granule_of(hole->cur));
+}
+
+static void cut_push_short(void) {
+  gl_tags_set_free(gl_heap.tags, gl_granule_of(block[0]));
+}
+
+static void cut_push_shorter(void) {
+  size_t granule = gl_granule_of(block[1]);
+  gl_tags_line(gl_heap.tags, granule)->mark |= gl_tags_bit(granule);
+}
+
+static void cut_pop_short(void) {
+  struct gl_lane *lane = &cache->lane[GL_SCANNED];
+  release(block[2]);
+  ck_assert_ptr_eq(lane->quick[BLOCK / GL_GRANULE_BYTES], block[2]);
+  lane->quick[BLOCK / GL_GRANULE_BYTES] = NULL;
+}
+
+static void cut_pop_later(void) {
+  release(block[3]);
+  gl_tags_set_block(gl_heap.tags, gl_granule_of(block[3]));
+}
+
+static void (*const cut[])(void) = {cut_bump_short,   cut_unbump_short,
+                                    cut_push_short,   cut_push_shorter,
+                                    cut_pop_short,    cut_pop_later};
+
+START_TEST(torn_cache_is_mended) {
+  cache_begin();
+  fill(1);
+  for (int i = 0; i < 20; i++) allocate(64);
+  cut[_i]();
+  cache->torn = true;
+  gl_cache_mend(cache);
+  ck_assert(test_prove());
+  for (size_t size = 16; size <= 2048; size += 16) {
+    char *p = allocate(size);
+    memset(p, 0x5a, size);
+    ck_assert_uint_ge(test_usable(p), size);
+    if (size % 3 == 0) release(p);
+  }
+  for (size_t i = 10; i < BLOCKS; i++) release(block[i]);
+  ck_assert(test_prove());
+  ck_assert_int_eq(corruptions, 0);
+}
+END_TEST
+
 START_TEST(medium_blocks_leave_the_hole_open) {
   cache_begin();
   char *a = allocate(16);
@@ -565,6 +625,8 @@ int main(void) {
   tcase_add_test(tests, growth_stops_at_the_arenas_end);
   tcase_add_test(tests, block_grows_over_a_binned_run);
   tcase_add_test(tests, slack_of_less_than_half_stays);
+  tcase_add_loop_test(tests, torn_cache_is_mended, 0,
+                      sizeof cut / sizeof *cut);
   tcase_add_test(tests, budget_is_spent_and_refilled);
   tcase_add_test(tests, no_budget_is_never_spent);
   return test_end();

@@ -379,7 +379,7 @@ static void check_accounts(void) {
   for (int i = 0; i < CACHES; i++) {
     const struct gl_cache *cache = model.cache[i];
     expect(test_accounts_balance(cache));
-    bytes += cache->allocated_bytes + cache->reused_bytes -
+    bytes += cache->allocated_bytes + gl_cache_reused_bytes(cache) -
              gl_cache_freed_bytes(cache);
     for (int kind = 0; kind < GL_KIND_COUNT; kind++)
       bytes +=
