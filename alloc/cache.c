@@ -79,13 +79,12 @@ void *gl_cache_allocate_slow(struct gl_cache *cache, size_t granules,
 
 void *gl_cache_pop_medium(struct gl_cache *cache, size_t size,
                           enum gl_kind kind) {
-  if (size > GL_MEDIUM_MAX_BYTES - gl_heap.pad_bytes) return NULL;
-  size_t padded = size + gl_heap.pad_bytes + GL_GRANULE_BYTES - 1;
-  struct gl_class class = gl_medium_class(padded >> GL_GRANULE_SHIFT);
-  struct gl_lane *small = &cache->lane[kind];
+  if (gl_cache_is_large(size)) return NULL;
+  struct gl_class class = gl_cache_medium_class(size);
   gl_cache_enter(cache);
-  void *p = lane_try_pop(cache, small + GL_KIND_COUNT, class);
-  if (p == NULL) p = lane_try_pop(cache, small, class);
+  void *p = gl_cache_try_take_medium(cache, class, kind);
+  if (p != NULL && gl_kind_is_zeroed(kind))
+    memset(p, 0, class.granules << GL_GRANULE_SHIFT);
   gl_cache_leave(cache);
   return p;
 }
@@ -110,21 +109,6 @@ void *gl_cache_finish_allocate(struct gl_cache *cache, size_t size,
 
 /* -------------------------------------------------------------------- free */
 
-/* The size in granules of the block at granule in a swept arena, by its tags:
-   gl_tags_next, without a call. */
-GL_INLINE size_t cache_tagged_size(size_t granule) {
-  const struct gl_tags *line = gl_tags_line(gl_heap.tags, granule);
-  size_t at = granule | 63, last = granule | (GL_ARENA_GRANULES - 1);
-  uint64_t tags = (line->block | line->mark) >> (granule & 63) >> 1;
-  if (tags != 0) return gl_lowest(tags) + 1;
-  for (; at != last; at += 64) {
-    line++;
-    tags = line->block | line->mark;
-    if (tags != 0) return at + 1 + gl_lowest(tags) - granule;
-  }
-  return last + 1 - granule;
-}
-
 /* Free the newest block of the open hole: the bump pointer moves back. */
 static void lane_unbump(struct gl_cache *cache, struct gl_lane *lane, char *p,
                         size_t bytes) {
@@ -138,12 +122,12 @@ static void lane_unbump(struct gl_cache *cache, struct gl_lane *lane, char *p,
 static void cache_free_ahead(struct gl_cache *cache, struct gl_arena *arena,
                              char *p) {
   size_t granule = gl_granule_of(p);
-  gl_cache_free_tag(cache, arena, granule, cache_tagged_size(granule));
+  gl_cache_free_tag(cache, arena, granule, gl_cache_tagged_size(granule));
 }
 
 static void cache_free_behind(struct gl_cache *cache, struct gl_arena *arena,
                               char *p) {
-  size_t granule = gl_granule_of(p), granules = cache_tagged_size(granule);
+  size_t granule = gl_granule_of(p), granules = gl_cache_tagged_size(granule);
   struct gl_lane *lane = gl_lane_of(cache, arena);
   if (p == lane->hole.cur && granule % GL_ARENA_GRANULES != 0) {
     gl_tags_clear(gl_heap.tags, granule);
@@ -287,8 +271,12 @@ enum gl_freed gl_cache_free_more(struct gl_cache *cache, char *p,
                                  enum gl_freed freed) {
   if (freed == GL_FREED_ELSEWHERE) return cache_send_on(cache, p);
   if (freed != GL_FREED_LONG) return freed;
-  cache_free_behind(cache, gl_arena_of(p), p);
-  return cache->look_in_granules < 0 ? GL_FREED_LOOK : cache_freed(cache);
+  freed = gl_cache_take_back_long(cache, p);
+  if (freed == GL_FREED_LONG) {
+    cache_free_behind(cache, gl_arena_of(p), p);
+    freed = cache->look_in_granules < 0 ? GL_FREED_LOOK : GL_FREED_DONE;
+  }
+  return freed == GL_FREED_DONE ? cache_freed(cache) : freed;
 }
 
 bool gl_cache_finish_free(struct gl_cache *cache, char *p,

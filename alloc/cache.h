@@ -180,6 +180,33 @@ GL_INLINE bool gl_lean_try_allocate(size_t size, void **taken) {
 void *gl_cache_pop_medium(struct gl_cache *cache, size_t size,
                           enum gl_kind kind);
 
+GL_INLINE bool gl_cache_is_large(size_t size) {
+  return size > GL_MEDIUM_MAX_BYTES - gl_heap.pad_bytes;
+}
+
+/* The class for a size that is neither small nor large. */
+GL_INLINE struct gl_class gl_cache_medium_class(size_t size) {
+  size_t padded = size + gl_heap.pad_bytes + GL_GRANULE_BYTES - 1;
+  return gl_medium_class(padded >> GL_GRANULE_SHIFT);
+}
+
+/* A block of a quick list, not zeroed, entered or not to be stopped; also NULL
+   where the list's first block was written to, which the slow path reports. */
+GL_INLINE void *gl_cache_try_take_medium(struct gl_cache *cache,
+                                         struct gl_class class,
+                                         enum gl_kind kind) {
+  struct gl_lane *lane = &cache->lane[kind + GL_KIND_COUNT];
+  struct gl_quick *block = lane->quick[class.index];
+  if (block == NULL) {
+    lane = &cache->lane[kind];
+    block = lane->quick[class.index];
+    if (block == NULL) return NULL;
+  }
+  if (!gl_quick_is_sealed(block)) return NULL;
+  gl_lane_pop(cache, lane, block, class.index, class.granules);
+  return block;
+}
+
 /* What is left to do after gl_cache_try_allocate; NULL where the slow path
    must. */
 void *gl_cache_finish_allocate(struct gl_cache *cache, size_t size,
@@ -272,6 +299,38 @@ GL_INLINE enum gl_freed gl_cache_try_free_entered(struct gl_cache *cache,
   size_t granule = gl_cache_granule(p);
   if (GL_UNLIKELY(granule >= gl_heap.extent_granules)) return GL_FREED_NOTHING;
   return gl_cache_try_take_back(cache, p, granule);
+}
+
+/* The size in granules of the block at granule in a swept arena, by its tags:
+   gl_tags_next, without a call. */
+GL_INLINE size_t gl_cache_tagged_size(size_t granule) {
+  const struct gl_tags *line = gl_tags_line(gl_heap.tags, granule);
+  size_t at = granule | 63, last = granule | (GL_ARENA_GRANULES - 1);
+  uint64_t tags = (line->block | line->mark) >> (granule & 63) >> 1;
+  if (tags != 0) return gl_lowest(tags) + 1;
+  for (; at != last; at += 64) {
+    line++;
+    tags = line->block | line->mark;
+    if (tags != 0) return at + 1 + gl_lowest(tags) - granule;
+  }
+  return last + 1 - granule;
+}
+
+/* After GL_FREED_LONG: the same again where the block is the newest of its hole or
+   has a size between two classes. */
+GL_INLINE enum gl_freed gl_cache_take_back_long(struct gl_cache *cache,
+                                                char *p) {
+  struct gl_arena *arena = gl_arena_of(p);
+  struct gl_lane *lane = gl_lane_of(cache, arena);
+  size_t granule = gl_granule_of(p), granules = gl_cache_tagged_size(granule);
+  if (granules <= GL_EXACT_CLASSES || p == lane->hole.cur) return GL_FREED_LONG;
+  struct gl_class class = gl_medium_class(granules);
+  if (class.granules != granules) return GL_FREED_LONG;
+  gl_tags_set_free(gl_heap.tags, granule);
+  gl_lane_push(lane, p, class.index);
+  arena->free_granules += (uint32_t)granules;
+  return GL_UNLIKELY(gl_cache_count_freed(cache, granules)) ? GL_FREED_LOOK
+                                                            : GL_FREED_DONE;
 }
 
 /*

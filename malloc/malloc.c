@@ -118,11 +118,18 @@ static GL_NOINLINE void *malloc_finish_small(size_t size, void *p,
   return p != NULL ? p : malloc_slow(size, 0, entry_sp);
 }
 
+static GL_NOINLINE void *malloc_finish_medium(size_t size, uintptr_t entry_sp) {
+  void *p = gl_cache_pop_medium(gl_self, size, malloc_kind(entry_sp));
+  return p != NULL ? p : malloc_slow(size, 0, entry_sp);
+}
+
 static GL_NOINLINE void *malloc_finish(size_t size, void *p,
                                        uintptr_t entry_sp) {
   if (size <= gl_heap.small_most) return malloc_finish_small(size, p, entry_sp);
-  p = gl_cache_pop_medium(gl_self, size, malloc_kind(entry_sp));
-  return p != NULL ? p : malloc_slow(size, 0, entry_sp);
+  if (gl_cache_is_large(size)) return malloc_slow(size, 0, entry_sp);
+  p = gl_cache_try_take_medium(gl_lean_self, gl_cache_medium_class(size),
+                               GL_ATOMIC);
+  return p != NULL ? p : malloc_finish_medium(size, entry_sp);
 }
 
 /* Memory that the C library got from sbrk: its malloc's, though nobody should
@@ -153,15 +160,22 @@ static GL_NOINLINE void malloc_free_slow(void *block, enum gl_freed freed,
   errno = saved;
 }
 
-/* After gl_lean_try_free, where that was not all. */
-static GL_NOINLINE void malloc_finish_free(void *block, enum gl_freed freed,
-                                           uintptr_t entry_sp) {
+static GL_NOINLINE void malloc_free_more(void *block, enum gl_freed freed,
+                                         uintptr_t entry_sp) {
   if (gl_lean_self != gl_self)
     freed = gl_cache_try_free(gl_self, block);
   else
     gl_cache_enter(gl_self);
   freed = gl_cache_free_more(gl_self, block, freed);
   if (freed != GL_FREED_DONE) malloc_free_slow(block, freed, entry_sp);
+}
+
+/* After gl_lean_try_free, where that was not all. */
+static GL_NOINLINE void malloc_finish_free(void *block, enum gl_freed freed,
+                                           uintptr_t entry_sp) {
+  if (freed == GL_FREED_LONG)
+    freed = gl_cache_take_back_long(gl_lean_self, block);
+  if (freed != GL_FREED_DONE) malloc_free_more(block, freed, entry_sp);
 }
 
 /* Move out of the bootstrap arena. */
