@@ -31,7 +31,7 @@
 
 /* Room as a proportion of what is alive, at least and at most. */
 #define PACE_ROOM_MIN 0.35
-#define PACE_ROOM_MAX 0.8
+#define PACE_ROOM_MAX 0.7
 
 /* No collection for less than this, which a marking of an empty heap costs in
    allocation time many times over. */
