@@ -345,7 +345,8 @@ void gl_lane_rescan(struct gl_cache *cache, struct gl_lane *lane) {
 static struct gl_arena *lane_grow(struct gl_cache *cache, struct gl_lane *lane,
                                   enum gl_want *want) {
   gl_cache_settle(cache);
-  if (__atomic_load_n(&gl_heap.budget_bytes, __ATOMIC_RELAXED) <= 0) {
+  if (__atomic_load_n(&gl_heap.budget_bytes, __ATOMIC_RELAXED) <=
+      __atomic_load_n(&gl_heap.thrift_bytes, __ATOMIC_RELAXED)) {
     *want = GL_WANT_COLLECTION;
     return NULL;
   }

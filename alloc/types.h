@@ -324,6 +324,7 @@ struct gl_heap {
   size_t epoch;             /* collections so far */
   /* read and written by all, atomically */
   int64_t budget_bytes;     /* to allocate until a collection is due */
+  int64_t thrift_bytes;     /* of which so much must be left for it to grow */
   int64_t slack_bytes;      /* and to overdraw in arenas that have room */
   uint64_t bin_epochs;      /* drawn so far, by all lanes */
   /* constant: granules of a block for each size up to small_most, never 0; one

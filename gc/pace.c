@@ -52,6 +52,11 @@
    the allocation of a kilobyte. */
 #define PACE_SLACK_SHARE 16
 
+/* What lives and the room beside it, times this, are held before the heap becomes
+   thrifty.  (A megabyte of mixed sizes alive: 5.2 MB resident in place of 6.8, in
+   1.13 times the time.  With 1.0, 40 MB of strings took 1.16 times the time.) */
+#define PACE_THRIFT 1.2
+
 /* The weight of the newest measurement in the moving averages. */
 #define PACE_SMOOTHING 0.5
 
@@ -143,14 +148,26 @@ static int64_t pace_slack_bytes(void) {
   return live > share ? live : share;
 }
 
+/* A heap that holds more than it should, since no hole in it is long enough for
+   what is asked for, grows in the first half of a budget only, and collects in the
+   second. */
+static int64_t pace_thrift_bytes(int64_t budget) {
+  double used = (double)(gl_heap_held_bytes() - gl_heap_dirty_bytes());
+  double wanted = (double)pace.live_bytes + (double)budget;
+  return used > PACE_THRIFT * wanted ? budget / 2 : 0;
+}
+
 size_t gl_pace_set_budget(void) {
   int64_t budget = gl_is_collecting() ? pace_room_bytes() : GL_BUDGET_UNLIMITED;
+  __atomic_store_n(&gl_heap.thrift_bytes, pace_thrift_bytes(budget),
+                   __ATOMIC_RELAXED);
   __atomic_store_n(&gl_heap.slack_bytes, pace_slack_bytes(), __ATOMIC_RELAXED);
   __atomic_store_n(&gl_heap.budget_bytes, budget, __ATOMIC_RELAXED);
   return (size_t)budget;
 }
 
 void gl_pace_extend_budget(void) {
+  __atomic_store_n(&gl_heap.thrift_bytes, 0, __ATOMIC_RELAXED);
   __atomic_store_n(&gl_heap.budget_bytes, PACE_FLOOR_BYTES, __ATOMIC_RELAXED);
 }
 
