@@ -242,27 +242,35 @@ GL_RACES static bool cache_is_block(const char *p) {
   return gl_tags_is_block(gl_heap.tags, gl_granule_of(p));
 }
 
-static GL_NOINLINE bool cache_try_send_slow(struct gl_cache *cache,
-                                            struct gl_cache *owner, char *p) {
-  if (owner == NULL || !cache_is_fast(cache) || gl_heap.slow_free) return false;
-  return cache_is_block(p) && cache_send(cache, owner, p) == GL_FAULT_NONE;
-}
-
 static enum gl_freed cache_freed(struct gl_cache *cache) {
   return gl_cache_is_asked_on_leaving(cache) ? GL_FREED_ASKED : GL_FREED_DONE;
 }
 
-/* The gate is not looked at where the outbox has an owner: it is forgotten as
-   the gate is shut. */
-static enum gl_freed cache_send_on(struct gl_cache *cache, char *p) {
+/* Gather a block of the thread that the last ones went to.  The gate is not looked
+   at: the outbox is forgotten as it is shut. */
+GL_INLINE bool cache_try_gather(struct gl_cache *cache, char *p) {
   struct gl_arena *arena = gl_arena_of(p);
   struct gl_cache *owner = __atomic_load_n(&arena->owner, __ATOMIC_RELAXED);
-  if (GL_UNLIKELY(!gl_arena_is_swept(arena))) return GL_FREED_NOTHING;
-  if (GL_LIKELY(owner != NULL && owner == cache->outbox.owner &&
-                !gl_heap.slow_only && cache_is_block(p) &&
-                !gl_cache_is_sent(p)))
-    cache_gather(cache, (struct gl_quick *)p);
-  else if (!cache_try_send_slow(cache, owner, p))
+  if (owner == NULL || owner != cache->outbox.owner || gl_heap.slow_only ||
+      !gl_arena_is_swept(arena) || !cache_is_block(p) || gl_cache_is_sent(p))
+    return false;
+  cache_gather(cache, (struct gl_quick *)p);
+  return true;
+}
+
+bool gl_lean_try_send(char *p) { return cache_try_gather(gl_lean_self, p); }
+
+static bool cache_try_send(struct gl_cache *cache, char *p) {
+  struct gl_arena *arena = gl_arena_of(p);
+  struct gl_cache *owner = __atomic_load_n(&arena->owner, __ATOMIC_RELAXED);
+  if (owner == NULL || !gl_arena_is_swept(arena)) return false;
+  if (!cache_is_fast(cache) || gl_heap.slow_free || !cache_is_block(p))
+    return false;
+  return cache_send(cache, owner, p) == GL_FAULT_NONE;
+}
+
+static enum gl_freed cache_send_on(struct gl_cache *cache, char *p) {
+  if (!cache_try_gather(cache, p) && !cache_try_send(cache, p))
     return GL_FREED_NOTHING;
   return cache_freed(cache);
 }
@@ -372,10 +380,12 @@ static void cache_init(struct gl_cache *cache) {
 /*
  * A fast path that was cut short left the tags true: what it was to free or to
  * allocate is a free run that no list has, or a block that nobody has, which may
- * read black.  Not so the open hole, in which that block may lie, and the lists.
+ * read black.  Not so the open hole, in which that block may lie, and the lists;
+ * nor the outbox, whose blocks stay allocated.
  */
 void gl_cache_mend(struct gl_cache *cache) {
   if (!cache->torn) return;
+  memset(&cache->outbox, 0, sizeof cache->outbox);
   for (int i = 0; i < GL_LANES; i++) {
     struct gl_lane *lane = &cache->lane[i];
     for (struct gl_arena *a = lane->first; a != NULL; a = a->next)

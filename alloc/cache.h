@@ -351,6 +351,10 @@ GL_INLINE enum gl_freed gl_lean_try_free(char *p) {
   return gl_cache_try_free_entered(gl_lean_self, p);
 }
 
+/* After GL_FREED_ELSEWHERE: gather the block to send it where others went; false
+   where that is not so simple. */
+bool gl_lean_try_send(char *p);
+
 /* The next step after gl_cache_try_free, which leaves errno alone: free a longer
    block, send another thread's.  GL_FREED_NOTHING where the slow path must: to
    wait at the gate, to sweep, to say what is wrong. */

@@ -175,6 +175,8 @@ static GL_NOINLINE void malloc_finish_free(void *block, enum gl_freed freed,
                                            uintptr_t entry_sp) {
   if (freed == GL_FREED_LONG)
     freed = gl_cache_take_back_long(gl_lean_self, block);
+  else if (freed == GL_FREED_ELSEWHERE && gl_lean_try_send(block))
+    freed = GL_FREED_DONE;
   if (freed != GL_FREED_DONE) malloc_free_more(block, freed, entry_sp);
 }
 
