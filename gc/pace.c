@@ -31,7 +31,7 @@
 
 /* Room as a proportion of what is alive, at least and at most. */
 #define PACE_ROOM_MIN 0.35
-#define PACE_ROOM_MAX 0.7
+#define PACE_ROOM_MAX 0.8
 
 /* No collection for less than this, which a marking of an empty heap costs in
    allocation time many times over. */
@@ -52,10 +52,12 @@
    the allocation of a kilobyte. */
 #define PACE_SLACK_SHARE 16
 
-/* What lives and the room beside it, times this, are held before the heap becomes
-   thrifty.  (A megabyte of mixed sizes alive: 5.2 MB resident in place of 6.8, in
-   1.13 times the time.  With 1.0, 40 MB of strings took 1.16 times the time.) */
+/* A small heap becomes thrifty when it holds what lives and the room beside it,
+   times this.  (A megabyte of mixed sizes alive: 5.2 MB resident in place of 6.8,
+   in 1.13 times the time.  In larger heaps it saves little: 25 MB of strings took
+   1.2 times the time in the same memory.) */
 #define PACE_THRIFT 1.2
+#define PACE_THRIFT_MOST_BYTES 4e6
 
 /* The weight of the newest measurement in the moving averages. */
 #define PACE_SMOOTHING 0.5
@@ -148,13 +150,14 @@ static int64_t pace_slack_bytes(void) {
   return live > share ? live : share;
 }
 
-/* A heap that holds more than it should, since no hole in it is long enough for
-   what is asked for, grows in the first half of a budget only, and collects in the
-   second. */
+/* A small heap that holds more than it should, since no hole in it is long enough
+   for what is asked for, grows in the first half of a budget only, and collects in
+   the second. */
 static int64_t pace_thrift_bytes(int64_t budget) {
   double used = (double)(gl_heap_held_bytes() - gl_heap_dirty_bytes());
   double wanted = (double)pace.live_bytes + (double)budget;
-  return used > PACE_THRIFT * wanted ? budget / 2 : 0;
+  bool thrifty = wanted < PACE_THRIFT_MOST_BYTES && used > PACE_THRIFT * wanted;
+  return thrifty ? budget / 2 : 0;
 }
 
 size_t gl_pace_set_budget(void) {
