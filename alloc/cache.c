@@ -83,8 +83,11 @@ void *gl_cache_pop_medium(struct gl_cache *cache, size_t size,
   struct gl_class class = gl_cache_medium_class(size);
   gl_cache_enter(cache);
   void *p = gl_cache_try_take_medium(cache, class, kind);
-  if (p != NULL && gl_kind_is_zeroed(kind))
+  if (p == NULL)
+    p = lane_try_pop(cache, &cache->lane[kind + GL_KIND_COUNT], class);
+  else if (gl_kind_is_zeroed(kind))
     memset(p, 0, class.granules << GL_GRANULE_SHIFT);
+  if (p == NULL) p = lane_try_pop(cache, &cache->lane[kind], class);
   gl_cache_leave(cache);
   return p;
 }
@@ -325,10 +328,11 @@ static void cache_take_in(struct gl_cache *cache, char *p) {
     cache_take_in_slow(cache, p);
 }
 
-/* A batch has a block in each chain or in the first ones, and the first is sent
-   last: see gl_cache_flush_outbox. */
 bool gl_cache_has_mail(const struct gl_cache *cache) {
-  return __atomic_load_n(&cache->inbox[0], __ATOMIC_RELAXED) != NULL;
+  bool any = false;
+  for (unsigned i = 0; i < GL_CHAINS; i++)
+    any |= __atomic_load_n(&cache->inbox[i], __ATOMIC_RELAXED) != NULL;
+  return any;
 }
 
 /* Another processor wrote to it last. */

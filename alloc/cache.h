@@ -191,7 +191,8 @@ GL_INLINE struct gl_class gl_cache_medium_class(size_t size) {
 }
 
 /* A block of a quick list, not zeroed, entered or not to be stopped; also NULL
-   where the list's first block was written to, which the slow path reports. */
+   where the list's first block was written to, which gl_cache_pop_medium
+   reports. */
 GL_INLINE void *gl_cache_try_take_medium(struct gl_cache *cache,
                                          struct gl_class class,
                                          enum gl_kind kind) {

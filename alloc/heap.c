@@ -33,12 +33,22 @@ static void heap_ignore_corruption(const void *address, const char *fault) {
   gl_panic(fault, __FILE__, __LINE__);
 }
 
+#define ROW(n) n, n, n, n, n, n, n, n, n, n, n, n, n, n, n, n
+#define ROWS(n) ROW(n), ROW(n + 1), ROW(n + 2), ROW(n + 3)
+#define ROWS_16(n) ROWS(n), ROWS(n + 4), ROWS(n + 8), ROWS(n + 12)
+
+_Static_assert(GL_EXACT_CLASSES == 64, "the rows below");
+
+/* What fast paths look at is there before anything is set up: they find nothing
+   in gl_cache_none, but must not fall over a size. */
 struct gl_heap gl_heap GL_DATA = {
+    .small_most = GL_SMALL_SIZES - 1,
+    /* Size 0, and then a row for each granule: 1 to 16, 17 to 32, ... */
+    .small_granules = {1, ROWS_16(1), ROWS_16(17), ROWS_16(33), ROWS_16(49)},
     .on_leave = heap_ignore_leave,
     .on_corruption = heap_ignore_corruption,
     .lock = PTHREAD_MUTEX_INITIALIZER,
     .budget_bytes = GL_BUDGET_UNLIMITED,
-    .small_granules = {1},
 };
 
 /* ------------------------------------------------------------------ messages */
@@ -128,26 +138,6 @@ static void heap_advise_huge(int section, size_t beyond) {
     gl_os_advise_huge(gl_heap.sections[section].start + beyond, bytes - beyond);
 }
 
-/* The size of a small or medium block, with its padding. */
-static size_t heap_padded(size_t size) {
-  return size < GL_PAD_GRANULES << GL_GRANULE_SHIFT ? size
-                                                    : size + gl_heap.pad_bytes;
-}
-
-static bool heap_is_large(size_t size) {
-  return size > GL_MEDIUM_MAX_BYTES - gl_heap.pad_bytes;
-}
-
-static size_t heap_granules(size_t padded) {
-  return padded == 0 ? 1 : (padded + GL_GRANULE_BYTES - 1) >> GL_GRANULE_SHIFT;
-}
-
-static void heap_set_small_sizes(void) {
-  gl_heap.small_most = GL_SMALL_SIZES - 1 - gl_heap.pad_bytes;
-  for (size_t size = 0; size <= gl_heap.small_most; size++)
-    gl_heap.small_granules[size] = (uint8_t)heap_granules(heap_padded(size));
-}
-
 bool gl_heap_init(void) {
   if (!heap_reserve()) return false;
   heap_advise_huge(GL_SECTION_HEAP, HEAP_SMALL_BYTES);
@@ -162,15 +152,30 @@ bool gl_heap_init(void) {
   gl_heap.slots = (void *)gl_heap.sections[GL_SECTION_SLOTS].start;
   /* An encoded link must never look like an address. */
   gl_heap.secret = gl_os_random() | (uint64_t)3 << 62;
-  heap_set_small_sizes();
   gl_runs_init();
   gl_heap.ready = true;
   return true;
 }
 
+/* The size of a small or medium block, with its padding. */
+static size_t heap_padded(size_t size) {
+  return size < GL_PAD_GRANULES << GL_GRANULE_SHIFT ? size
+                                                    : size + gl_heap.pad_bytes;
+}
+
+static bool heap_is_large(size_t size) {
+  return size > GL_MEDIUM_MAX_BYTES - gl_heap.pad_bytes;
+}
+
+static size_t heap_granules(size_t padded) {
+  return padded == 0 ? 1 : (padded + GL_GRANULE_BYTES - 1) >> GL_GRANULE_SHIFT;
+}
+
 void gl_heap_pad_blocks(void) {
   gl_heap.pad_bytes = 1;
-  heap_set_small_sizes();
+  gl_heap.small_most = GL_SMALL_SIZES - 1 - gl_heap.pad_bytes;
+  for (size_t size = 0; size <= gl_heap.small_most; size++)
+    gl_heap.small_granules[size] = (uint8_t)heap_granules(heap_padded(size));
 }
 
 /* ---------------------------------------------------------------------- lock */

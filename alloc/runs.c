@@ -331,9 +331,12 @@ static void runs_fill_large(size_t head, size_t from, size_t to) {
 
 void gl_runs_set_large(size_t page, size_t pages, enum gl_kind kind) {
   struct gl_runs *runs = &gl_heap.runs;
-  runs_fill_large(page, page, page + pages);
   struct gl_page *first = runs_entry(page);
+  /* First: a look-up without the lock may come by an entry that is old, and is not
+     to believe the length of what was here before. */
   first->pages = (uint32_t)pages & 0xfffffff;
+  GL_STORE_FENCE();
+  runs_fill_large(page, page, page + pages);
   first->kind = (uint32_t)kind & 3;
   first->prev = 0;
   first->next = runs->large;

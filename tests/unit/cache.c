@@ -155,6 +155,34 @@ START_TEST(scribbling_behind_the_link_is_found_out) {
 }
 END_TEST
 
+/* A medium block among the small ones, when medium blocks have arenas of their own
+   by now. */
+START_TEST(scribbling_over_a_medium_block_is_found_out) {
+  cache_begin();
+  char *a = allocate(GL_MEDIUM_MAX_BYTES / 2);
+  allocate(16);
+  release(a);
+  ck_assert_uint_eq(test_usable(allocate(BLOCK)), BLOCK);
+  *(uint64_t *)a ^= 0x1234567890abcdefu;
+  for (size_t left = 16 * GL_ARENA_BYTES; left > 0; left -= BLOCK)
+    allocate(BLOCK);
+  ck_assert_int_eq(corruptions, 0);
+  ck_assert_ptr_nonnull(allocate(GL_MEDIUM_MAX_BYTES / 2)); /* from elsewhere */
+  ck_assert_int_eq(corruptions, 1);
+  ck_assert(test_prove());
+}
+END_TEST
+
+/* Nothing is set up, and no size may fall over that. */
+START_TEST(no_size_matters_before_set_up) {
+  for (size_t size = 0; size <= 2 * GL_MEDIUM_MAX_BYTES; size++) {
+    ck_assert_ptr_null(gl_cache_allocate(&gl_cache_none, size, GL_SCANNED));
+    ck_assert_ptr_null(gl_cache_allocate(&gl_cache_none, size, GL_ATOMIC));
+  }
+  ck_assert_uint_eq(gl_cache_none.busy, 0);
+}
+END_TEST
+
 /* The block behind a hole that was used up has nothing to do with it.  It is
    ahead of the cursor... */
 START_TEST(free_the_block_where_the_hole_ended_ahead) {
@@ -606,6 +634,8 @@ int main(void) {
   tcase_add_test(tests, quick_list_is_last_in_first_out);
   tcase_add_test(tests, scribbling_over_a_quick_block_is_found_out);
   tcase_add_test(tests, scribbling_behind_the_link_is_found_out);
+  tcase_add_test(tests, scribbling_over_a_medium_block_is_found_out);
+  tcase_add_test(tests, no_size_matters_before_set_up);
   tcase_add_test(tests, free_the_block_where_the_hole_ended_ahead);
   tcase_add_test(tests, free_the_block_where_the_hole_ended_behind);
   tcase_add_test(tests, hole_grows_upwards);
