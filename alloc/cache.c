@@ -321,7 +321,7 @@ static GL_NOINLINE void cache_take_in_slow(struct gl_cache *cache, char *p) {
 }
 
 static void cache_take_in(struct gl_cache *cache, char *p) {
-  enum gl_freed freed = gl_cache_try_take_back(cache, p, gl_granule_of(p));
+  enum gl_freed freed = gl_cache_try_take_back(cache, p, gl_granule_of(p), false);
   if (freed == GL_FREED_LONG)
     cache_free_behind(cache, gl_arena_of(p), p);
   else if (freed == GL_FREED_NOTHING || freed == GL_FREED_ELSEWHERE)

@@ -24,6 +24,11 @@
    a hundred of them with a clock that has advanced. */
 #define TRIM_LOOK_GRANULES 16384
 
+/* So many long blocks across two lines of tags, in that time, make a cache wide for
+   so many looks; then it is tried anew. */
+#define TRIM_STRADDLERS 128u
+#define TRIM_WIDE_LOOKS 64u
+
 /* What has to be idle more than the last time. */
 #define TRIM_MIN_BYTES ((int64_t)1 << 20)
 #define TRIM_SHARE 4
@@ -143,10 +148,21 @@ static void trim_on_look(struct gl_cache *cache, uint64_t now_ns) {
   gl_heap_unlock();
 }
 
+/* Blocks of random places and sizes: of 256 KB that are freed some 256 reach into the
+   next line of tags, however long they are. */
+static void trim_choose_width(struct gl_cache *cache) {
+  if (cache->wide > 0)
+    cache->wide--;
+  else if (cache->straddlers >= TRIM_STRADDLERS)
+    cache->wide = TRIM_WIDE_LOOKS;
+  cache->straddlers = 0;
+}
+
 void gl_cache_look(struct gl_cache *cache) {
   gl_cache_enter_slow(cache);
   cache->look_at += (uint64_t)(TRIM_LOOK_GRANULES - cache->look_in_granules);
   cache->look_in_granules = TRIM_LOOK_GRANULES;
+  trim_choose_width(cache);
   if (!gl_heap.slow_free) trim_on_look(cache, gl_os_coarse_ns());
   gl_cache_leave(cache);
 }

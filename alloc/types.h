@@ -242,6 +242,9 @@ struct gl_cache {
   uint64_t look_at;           /* freed granules when that was or will be 0 */
   uint64_t withdrawn_bytes;   /* freed as the newest block of a hole: neither
                                  allocated nor freed in the other figures */
+  uint32_t wide;              /* looks left for which gc_free looks at two lines of
+                                 tags always; 0 for one if that will do */
+  uint32_t straddlers;        /* blocks for which that did not, since the last look */
   uint32_t in_use;            /* a thread has it */
   uint32_t torn;              /* its thread was on a fast path of gc/lean.c when
                                  this process was forked, or may have been */

@@ -163,7 +163,7 @@ static GL_NOINLINE void malloc_free_slow(void *block, enum gl_freed freed,
 static GL_NOINLINE void malloc_free_more(void *block, enum gl_freed freed,
                                          uintptr_t entry_sp) {
   if (gl_lean_self != gl_self)
-    freed = gl_cache_try_free(gl_self, block);
+    freed = gl_cache_try_free(gl_self, block, false);
   else
     gl_cache_enter(gl_self);
   freed = gl_cache_free_more(gl_self, block, freed);
@@ -206,8 +206,19 @@ MALLOC_API void *malloc(size_t size) {
   return malloc_finish(size, p, GL_ENTRY_SP());
 }
 
+/* The same for blocks of random sizes. */
+static GL_NOINLINE void malloc_free_wide(void *block, uintptr_t entry_sp) {
+  enum gl_freed freed = gl_lean_try_free(block, true);
+  if (GL_LIKELY(freed == GL_FREED_DONE)) return;
+  malloc_finish_free(block, freed, entry_sp);
+}
+
 MALLOC_API void free(void *block) {
-  enum gl_freed freed = gl_lean_try_free(block);
+  if (GL_UNLIKELY(gl_lean_self->wide != 0)) {
+    malloc_free_wide(block, GL_ENTRY_SP());
+    return;
+  }
+  enum gl_freed freed = gl_lean_try_free(block, false);
   if (GL_LIKELY(freed == GL_FREED_DONE)) return;
   malloc_finish_free(block, freed, GL_ENTRY_SP());
 }

@@ -366,6 +366,39 @@ START_TEST(medium_blocks_of_all_sizes) {
 }
 END_TEST
 
+/* gc_free has two ways to find out how long a block is. */
+START_TEST(both_ways_to_a_size_agree) {
+  cache_begin();
+  enum { COUNT = 4000 };
+  static char *p[COUNT];
+  for (size_t i = 0; i < COUNT; i++)
+    p[i] = allocate(1 + test_below(i % 2 == 0 ? 200 : 1500));
+  for (size_t i = 0; i < COUNT; i++) {
+    size_t granule = gl_granule_of(p[i]);
+    const struct gl_tags *line = gl_tags_at((uintptr_t)p[i]);
+    size_t granules = gl_cache_tagged_size(granule);
+    ck_assert_uint_eq(granules << GL_GRANULE_SHIFT, test_usable(p[i]));
+    if (granules > GL_EXACT_CLASSES) granules = 0;
+    ck_assert_uint_eq(gl_cache_size_in_one(cache, line, granule), granules);
+    ck_assert_uint_eq(gl_cache_size_in_two(line, granule), granules);
+  }
+}
+END_TEST
+
+/* Of random sizes a cache becomes wide, of one size it does not. */
+START_TEST(random_sizes_make_a_cache_wide) {
+  cache_begin();
+  for (int random = 0; random < 2; random++) {
+    for (size_t i = 0; i < 20 * BLOCKS; i++) {
+      char **slot = &block[test_below(2 * BLOCKS)];
+      if (*slot != NULL) release(*slot);
+      *slot = allocate(random ? 16 + test_below(984) : 64);
+    }
+    ck_assert_int_eq(cache->wide != 0, random);
+  }
+}
+END_TEST
+
 /* ----------------------------------------------------- cut short by a fork */
 
 /* Where a fast path may have been when the process was forked: between any two
@@ -636,6 +669,8 @@ int main(void) {
   tcase_add_test(tests, scribbling_behind_the_link_is_found_out);
   tcase_add_test(tests, scribbling_over_a_medium_block_is_found_out);
   tcase_add_test(tests, no_size_matters_before_set_up);
+  tcase_add_test(tests, both_ways_to_a_size_agree);
+  tcase_add_test(tests, random_sizes_make_a_cache_wide);
   tcase_add_test(tests, free_the_block_where_the_hole_ended_ahead);
   tcase_add_test(tests, free_the_block_where_the_hole_ended_behind);
   tcase_add_test(tests, hole_grows_upwards);
