@@ -31,8 +31,7 @@ struct gl_cache gl_cache_none GL_DATA = {.look_in_granules = INT64_MAX};
 /* ---------------------------------------------------------------- accounting */
 
 void gl_cache_settle(struct gl_cache *cache) {
-  uint64_t now = cache->charged_bytes + gl_cache_reused_bytes(cache) -
-                 gl_cache_freed_bytes(cache);
+  uint64_t now = cache->charged_bytes - gl_cache_net_freed_bytes(cache);
   int64_t debt = (int64_t)(now - cache->settled_bytes);
   cache->settled_bytes = now;
   __atomic_fetch_sub(&gl_heap.budget_bytes, debt, __ATOMIC_RELAXED);
@@ -72,8 +71,7 @@ void *gl_cache_allocate_slow(struct gl_cache *cache, size_t granules,
   cache->slow_allocations++;
   void *p = lane_try_pop(cache, lane, class);
   if (p != NULL) return p;
-  if (small)
-    return gl_lane_allocate_small(cache, lane, class.granules, want);
+  if (small) return gl_lane_allocate_small(cache, lane, class.granules, want);
   return gl_lane_allocate_medium(cache, lane, class.granules, want);
 }
 
@@ -82,11 +80,7 @@ void *gl_cache_pop_medium(struct gl_cache *cache, size_t size,
   if (gl_cache_is_large(size)) return NULL;
   struct gl_class class = gl_cache_medium_class(size);
   gl_cache_enter(cache);
-  void *p = gl_cache_try_take_medium(cache, class, kind);
-  if (p == NULL)
-    p = lane_try_pop(cache, &cache->lane[kind + GL_KIND_COUNT], class);
-  else if (gl_kind_is_zeroed(kind))
-    memset(p, 0, class.granules << GL_GRANULE_SHIFT);
+  void *p = lane_try_pop(cache, &cache->lane[kind + GL_KIND_COUNT], class);
   if (p == NULL) p = lane_try_pop(cache, &cache->lane[kind], class);
   gl_cache_leave(cache);
   return p;
@@ -103,8 +97,8 @@ void *gl_cache_finish_allocate(struct gl_cache *cache, size_t size,
   enum gl_want want;
   if (size > gl_heap.small_most) return gl_cache_pop_medium(cache, size, kind);
   if (taken == NULL && cache_is_fast(cache))
-    taken = gl_cache_allocate_slow(cache, gl_heap.small_granules[size],
-                                   kind, &want);
+    taken = gl_cache_allocate_slow(cache, gl_heap.small_granules[size], kind,
+                                   &want);
   gl_cache_leave(cache);
   if (cache->look_in_granules < 0) gl_cache_look(cache);
   return taken;
@@ -321,7 +315,8 @@ static GL_NOINLINE void cache_take_in_slow(struct gl_cache *cache, char *p) {
 }
 
 static void cache_take_in(struct gl_cache *cache, char *p) {
-  enum gl_freed freed = gl_cache_try_take_back(cache, p, gl_granule_of(p), false);
+  enum gl_freed freed =
+      gl_cache_try_take_back(cache, p, gl_granule_of(p), false);
   if (freed == GL_FREED_LONG)
     cache_free_behind(cache, gl_arena_of(p), p);
   else if (freed == GL_FREED_NOTHING || freed == GL_FREED_ELSEWHERE)

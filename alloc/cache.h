@@ -190,20 +190,15 @@ GL_INLINE struct gl_class gl_cache_medium_class(size_t size) {
   return gl_medium_class(padded >> GL_GRANULE_SHIFT);
 }
 
-/* A block of a quick list, not zeroed, entered or not to be stopped; also NULL
-   where the list's first block was written to, which gl_cache_pop_medium
-   reports. */
-GL_INLINE void *gl_cache_try_take_medium(struct gl_cache *cache,
-                                         struct gl_class class,
-                                         enum gl_kind kind) {
-  struct gl_lane *lane = &cache->lane[kind + GL_KIND_COUNT];
+/* The same, pointer-free, for gl_lean_self; also NULL where the list's first block
+   was written to, which gl_cache_pop_medium reports. */
+GL_INLINE void *gl_lean_try_take_medium(size_t size) {
+  struct gl_class class = gl_cache_medium_class(size);
+  struct gl_cache *cache = gl_lean_self;
+  struct gl_lane *lane = &cache->lane[GL_ATOMIC + GL_KIND_COUNT];
+  if (lane->quick[class.index] == NULL) lane = &cache->lane[GL_ATOMIC];
   struct gl_quick *block = lane->quick[class.index];
-  if (block == NULL) {
-    lane = &cache->lane[kind];
-    block = lane->quick[class.index];
-    if (block == NULL) return NULL;
-  }
-  if (!gl_quick_is_sealed(block)) return NULL;
+  if (block == NULL || !gl_quick_is_sealed(block)) return NULL;
   gl_lane_pop(cache, lane, block, class.index, class.granules);
   return block;
 }
@@ -234,10 +229,14 @@ enum gl_freed {
   GL_FREED_DONE,
   GL_FREED_NOTHING,   /* not yet: the cache is still entered */
   GL_FREED_ELSEWHERE, /* the same, in an arena that is not the cache's */
-  GL_FREED_LONG,      /* the same: of the cache, but longer than a small block */
+  GL_FREED_LONG,      /* the same, the cache's own, but no small block */
   GL_FREED_LOOK,      /* freed, time for gl_cache_look; the cache is entered */
   GL_FREED_ASKED      /* freed, and a stop was asked for: gl_heap.on_leave */
 };
+
+GL_INLINE bool gl_cache_is_last_line(size_t granule) {
+  return (~granule & (GL_ARENA_GRANULES - 64)) == 0;
+}
 
 /*
  * The size in granules of a block of at most a KiB, which ends in the line of its
@@ -247,11 +246,6 @@ enum gl_freed {
  * processor mispredicts a third of those branches; for them there is one that always
  * looks at both.  See gl_cache_look, which chooses.
  */
-GL_INLINE bool gl_cache_is_last_line(size_t granule) {
-  return (~granule & (GL_ARENA_GRANULES - 64)) == 0;
-}
-
-/* Without a branch on tags. */
 GL_INLINE size_t gl_cache_size_in_two(const struct gl_tags *line,
                                       size_t granule) {
   uint64_t here = line[0].block | line[0].mark, next = ~(uint64_t)0;
@@ -276,6 +270,7 @@ GL_INLINE size_t gl_cache_size_in_one(struct gl_cache *cache,
     if (granules == 0) __builtin_unreachable();
     return granules;
   }
+  /* Not by the function above, whose parts gcc would pull ahead of the branch. */
   size_t here = (~granule & 63) + 1;
   if (gl_cache_is_last_line(granule)) return here;
   uint64_t next = line[1].block | line[1].mark;
@@ -353,11 +348,10 @@ GL_INLINE enum gl_freed gl_cache_take_back_long(struct gl_cache *cache,
   if (granules <= GL_EXACT_CLASSES || p == lane->hole.cur) return GL_FREED_LONG;
   struct gl_class class = gl_medium_class(granules);
   if (class.granules != granules) return GL_FREED_LONG;
-  gl_tags_set_free(gl_heap.tags, granule);
+  gl_cache_free_tag(cache, arena, granule, granules);
   gl_lane_push(lane, p, class.index);
-  arena->free_granules += (uint32_t)granules;
-  return GL_UNLIKELY(gl_cache_count_freed(cache, granules)) ? GL_FREED_LOOK
-                                                            : GL_FREED_DONE;
+  return GL_UNLIKELY(cache->look_in_granules < 0) ? GL_FREED_LOOK
+                                                  : GL_FREED_DONE;
 }
 
 /*

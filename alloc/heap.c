@@ -456,7 +456,7 @@ static bool heap_resize_small(struct gl_cache *cache,
                               const struct gl_block *block, size_t size) {
   if (heap_is_large(size)) return false;
   size_t have = block->size >> GL_GRANULE_SHIFT;
-  size_t want = gl_class_granules(heap_granules(heap_padded(size)));
+  size_t want = gl_class_for(heap_granules(heap_padded(size))).granules;
   /* A block may stay up to twice as large as it has to be. */
   if (want <= have) return want > have / 2;
   struct gl_arena *arena = gl_arena_of(block->start);

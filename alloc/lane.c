@@ -294,8 +294,8 @@ static bool lane_open_binned(struct gl_lane *lane, size_t granules) {
 
 static bool lane_rescan_is_due(const struct gl_cache *cache,
                                const struct gl_lane *lane) {
-  int64_t freed = (int64_t)(gl_cache_freed_bytes(cache) - gl_cache_reused_bytes(cache) -
-                            lane->rescanned_at);
+  int64_t freed =
+      (int64_t)(gl_cache_net_freed_bytes(cache) - lane->rescanned_at);
   size_t threshold = lane->arena_count * GL_ARENA_BYTES / 8;
   if (threshold < LANE_RESCAN_MIN_BYTES) threshold = LANE_RESCAN_MIN_BYTES;
   return freed >= (int64_t)threshold;
@@ -323,7 +323,7 @@ void gl_lane_rescan(struct gl_cache *cache, struct gl_lane *lane) {
   memset(lane->quick, 0, sizeof lane->quick);
   gl_bins_reset(lane);
   lane->arena = NULL;
-  lane->rescanned_at = gl_cache_freed_bytes(cache) - gl_cache_reused_bytes(cache);
+  lane->rescanned_at = gl_cache_net_freed_bytes(cache);
   for (struct gl_arena *arena = lane->first; arena != NULL; arena = arena->next) {
     if (arena->free_granules < LANE_MIN_FREE_GRANULES) {
       /* The one that was current may have blocks in quick lists from now on,

@@ -49,7 +49,7 @@ static void sweep_close_lanes(struct gl_cache *cache) {
     if (lane->arena != NULL) lane->arena->visited = true;
     lane->arena = NULL;
     lane->splits = false;
-    lane->rescanned_at = gl_cache_freed_bytes(cache) - gl_cache_reused_bytes(cache);
+    lane->rescanned_at = gl_cache_net_freed_bytes(cache);
   }
   gl_cache_settle(cache);
 }

@@ -44,9 +44,9 @@ static int64_t trim_held_bytes(const struct gl_cache *cache) {
 }
 
 int64_t gl_cache_live_bytes(const struct gl_cache *cache) {
-  int64_t live = (int64_t)(cache->allocated_bytes + gl_cache_reused_bytes(cache) -
-                           gl_cache_freed_bytes(cache)) -
-                 cache->large_bytes - cache->lost_bytes;
+  int64_t live =
+      (int64_t)(cache->allocated_bytes - gl_cache_net_freed_bytes(cache)) -
+      cache->large_bytes - cache->lost_bytes;
   for (int i = 0; i < GL_LANES; i++) {
     const struct gl_lane *lane = &cache->lane[i];
     if (lane->hole.cur != NULL) live += lane->accounted - lane->hole.cur;

@@ -242,9 +242,9 @@ struct gl_cache {
   uint64_t look_at;           /* freed granules when that was or will be 0 */
   uint64_t withdrawn_bytes;   /* freed as the newest block of a hole: neither
                                  allocated nor freed in the other figures */
-  uint32_t wide;              /* looks left for which gc_free looks at two lines of
+  uint32_t wide;       /* looks left for which gc_free looks at two lines of
                                  tags always; 0 for one if that will do */
-  uint32_t straddlers;        /* blocks for which that did not, since the last look */
+  uint32_t straddlers; /* blocks for which that did not, since the last look */
   uint32_t in_use;            /* a thread has it */
   uint32_t torn;              /* its thread was on a fast path of gc/lean.c when
                                  this process was forked, or may have been */
@@ -418,6 +418,11 @@ GL_INLINE uint64_t gl_cache_reused_bytes(const struct gl_cache *cache) {
   return cache->reused_granules << GL_GRANULE_SHIFT;
 }
 
+/* Bytes freed and not popped again. */
+GL_INLINE uint64_t gl_cache_net_freed_bytes(const struct gl_cache *cache) {
+  return gl_cache_freed_bytes(cache) - gl_cache_reused_bytes(cache);
+}
+
 /* A size class: its index, and the size of its blocks. */
 struct gl_class {
   unsigned index;
@@ -437,10 +442,6 @@ GL_INLINE struct gl_class gl_medium_class(size_t granules) {
 GL_INLINE struct gl_class gl_class_for(size_t granules) {
   if (granules > GL_EXACT_CLASSES) return gl_medium_class(granules);
   return (struct gl_class){(unsigned)granules, granules};
-}
-
-GL_INLINE size_t gl_class_granules(size_t granules) {
-  return gl_class_for(granules).granules;
 }
 
 #endif

@@ -32,7 +32,8 @@ __attribute__((no_sanitize("thread"))) static void stats_add_caches(
     struct gc_stats *stats) {
   for (struct gl_cache *c = gl_heap.caches; c != NULL; c = c->next) {
     uint64_t withdrawn = c->withdrawn_bytes;
-    stats->allocated_bytes += c->allocated_bytes + gl_cache_reused_bytes(c) + withdrawn;
+    stats->allocated_bytes +=
+        c->allocated_bytes + gl_cache_reused_bytes(c) + withdrawn;
     stats->freed_bytes += gl_cache_freed_bytes(c) + withdrawn;
     for (int i = 0; i < GL_LANES; i++) {
       const struct gl_lane *lane = &c->lane[i];

@@ -127,8 +127,7 @@ static GL_NOINLINE void *malloc_finish(size_t size, void *p,
                                        uintptr_t entry_sp) {
   if (size <= gl_heap.small_most) return malloc_finish_small(size, p, entry_sp);
   if (gl_cache_is_large(size)) return malloc_slow(size, 0, entry_sp);
-  p = gl_cache_try_take_medium(gl_lean_self, gl_cache_medium_class(size),
-                               GL_ATOMIC);
+  p = gl_lean_try_take_medium(size);
   return p != NULL ? p : malloc_finish_medium(size, entry_sp);
 }
 

@@ -435,9 +435,9 @@ static void cut_pop_later(void) {
   gl_tags_set_block(gl_heap.tags, gl_granule_of(block[3]));
 }
 
-static void (*const cut[])(void) = {cut_bump_short,   cut_unbump_short,
-                                    cut_push_short,   cut_push_shorter,
-                                    cut_pop_short,    cut_pop_later};
+static void (*const cut[])(void) = {cut_bump_short, cut_unbump_short,
+                                    cut_push_short, cut_push_shorter,
+                                    cut_pop_short,  cut_pop_later};
 
 START_TEST(torn_cache_is_mended) {
   cache_begin();
@@ -690,8 +690,7 @@ int main(void) {
   tcase_add_test(tests, growth_stops_at_the_arenas_end);
   tcase_add_test(tests, block_grows_over_a_binned_run);
   tcase_add_test(tests, slack_of_less_than_half_stays);
-  tcase_add_loop_test(tests, torn_cache_is_mended, 0,
-                      sizeof cut / sizeof *cut);
+  tcase_add_loop_test(tests, torn_cache_is_mended, 0, sizeof cut / sizeof *cut);
   tcase_add_test(tests, budget_is_spent_and_refilled);
   tcase_add_test(tests, no_budget_is_never_spent);
   return test_end();
