@@ -395,9 +395,17 @@ void gl_cache_mend(struct gl_cache *cache) {
   cache->torn = false;
 }
 
-struct gl_cache *gl_cache_acquire(void) {
-  struct gl_cache *cache = gl_heap.caches;
+/* A cache that no thread has, or NULL. */
+static struct gl_cache *cache_find_orphan(const void *freed) {
+  struct gl_cache *cache = gl_in_heap(freed) ? gl_arena_of(freed)->owner : NULL;
+  if (cache != NULL && !cache->in_use) return cache;
+  cache = gl_heap.caches;
   while (cache != NULL && cache->in_use) cache = cache->next;
+  return cache;
+}
+
+struct gl_cache *gl_cache_acquire(const void *freed) {
+  struct gl_cache *cache = cache_find_orphan(freed);
   if (cache == NULL) {
     cache = gl_os_map(gl_round_up(sizeof *cache, GL_PAGE_BYTES));
     if (cache == NULL) return NULL;

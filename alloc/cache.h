@@ -394,9 +394,10 @@ GL_INLINE bool gl_cache_free(struct gl_cache *cache, char *p) {
 
 /* --------------------------------------------------------- out of line */
 
-/* A cache for the calling thread: one whose thread has ended, or a new one.
-   Wants the lock.  NULL where the system refuses. */
-struct gl_cache *gl_cache_acquire(void);
+/* A cache for the calling thread: one whose thread has ended, best the one that
+   the block at freed, if any, came from; or a new one.  Wants the lock.  NULL where
+   the system refuses. */
+struct gl_cache *gl_cache_acquire(const void *freed);
 
 /* The calling thread gives its cache up.  Takes the lock. */
 void gl_cache_release(struct gl_cache *cache);

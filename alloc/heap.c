@@ -254,7 +254,7 @@ static void *heap_allocate_large(struct gl_cache *cache, size_t size,
 static struct gl_cache *heap_cache(struct gl_cache *cache) {
   if (cache != &gl_cache_none) return cache;
   gl_heap_lock(NULL);
-  cache = gl_cache_acquire();
+  cache = gl_cache_acquire(NULL);
   gl_heap_unlock();
   return cache;
 }

@@ -31,14 +31,18 @@ static struct {
 
 /* --------------------------------------------------------------- slow halves */
 
-/* The calling thread's cache; NULL, and errno, without memory for one. */
-static struct gl_cache *api_cache(void) {
+/* The calling thread's cache; NULL, and errno, without memory for one.  A thread
+   that has none gets best that of the block which it frees, if any. */
+static struct gl_cache *api_cache_to_free(const void *block) {
   if (GL_LIKELY(gl_self != &gl_cache_none)) return gl_self;
-  if (gl_setup() && (gl_options.lean ? gl_lean_adopt() : gl_threads_adopt()))
+  if (gl_setup() &&
+      (gl_options.lean ? gl_lean_adopt(block) : gl_threads_adopt(block)))
     return gl_self;
   errno = ENOMEM;
   return NULL;
 }
+
+static struct gl_cache *api_cache(void) { return api_cache_to_free(NULL); }
 
 static bool api_ask_for_room(size_t size) {
   gl_heap_lock(NULL);
@@ -159,7 +163,7 @@ static enum gl_fault api_free(const char *function, void *p,
     return fault != GL_FAULT_NONE ? fault
                                   : gl_debug_free(function, p, entry_sp);
   }
-  struct gl_cache *cache = api_cache();
+  struct gl_cache *cache = api_cache_to_free(p);
   /* Check, and keep: by its mode, or since there is no memory to note it. */
   if (gl_heap.slow_free || cache == NULL) return api_find(p, &block);
   return gl_heap_free(cache, p);

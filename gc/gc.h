@@ -201,8 +201,9 @@ void gl_threads_resume(void);
 void gl_threads_scan(const struct gl_entry *entry, gl_scan_range *scan,
                      void *data);
 
-/* Give the calling thread a cache; false without memory. */
-bool gl_threads_adopt(void);
+/* Give the calling thread a cache, best that of a block which it frees; false without
+   memory. */
+bool gl_threads_adopt(const void *freed);
 
 /* True while the world is stopped. */
 bool gl_threads_are_stopped(void);
@@ -220,7 +221,7 @@ bool gl_fork_init(void);
 
 /* In place of gl_threads_init and gl_fork_init; of gl_threads_adopt. */
 bool gl_lean_init(void);
-bool gl_lean_adopt(void);
+bool gl_lean_adopt(const void *freed);
 
 /* After an operation of a thread that is about to end: nobody will tell of its
    end any more, so its cache is given up at once. */

@@ -25,9 +25,9 @@ static struct {
 /* Past the destructor: nobody will tell of a cache that is taken now. */
 static __thread bool lean_ending __attribute__((tls_model("initial-exec")));
 
-bool gl_lean_adopt(void) {
+bool gl_lean_adopt(const void *freed) {
   gl_heap_lock(NULL);
-  struct gl_cache *cache = gl_cache_acquire();
+  struct gl_cache *cache = gl_cache_acquire(freed);
   gl_heap_unlock();
   gl_lean_self = gl_self;
   /* Setting a key may allocate: the thread has its cache by now. */

@@ -555,12 +555,12 @@ static void threads_unblock_signal(void) {
   pthread_sigmask(SIG_UNBLOCK, &set, NULL);
 }
 
-bool gl_threads_adopt(void) {
+bool gl_threads_adopt(const void *freed) {
   gl_heap_lock(NULL);
   struct gl_thread *thread = gl_threads_record(threads_tid());
   /* A thread that ended unnoticed may have had the same number. */
   if (thread != NULL) gl_threads_abandon_cache(thread);
-  struct gl_cache *cache = thread == NULL ? NULL : gl_cache_acquire();
+  struct gl_cache *cache = thread == NULL ? NULL : gl_cache_acquire(freed);
   if (cache != NULL) gl_threads_give_cache(thread, cache);
   gl_heap_unlock();
   if (cache == NULL) return false;

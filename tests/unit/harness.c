@@ -84,7 +84,7 @@ size_t test_size(size_t most) {
 
 struct gl_cache *test_cache(void) {
   gl_heap_lock(NULL);
-  struct gl_cache *cache = gl_cache_acquire();
+  struct gl_cache *cache = gl_cache_acquire(NULL);
   gl_heap_unlock();
   ck_assert_ptr_nonnull(cache);
   return cache;

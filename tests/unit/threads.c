@@ -284,7 +284,7 @@ static char *watched; /* 64 bytes, allocated, of another thread */
 static void *work_behind(void *data) {
   int way = *(int *)data;
   gl_heap_lock(NULL);
-  struct gl_cache *cache = gl_cache_acquire();
+  struct gl_cache *cache = gl_cache_acquire(NULL);
   gl_heap_unlock();
   char *behind = test_allocate(cache, 64, GL_SCANNED);
   char *x = test_allocate(cache, 64, GL_SCANNED);
