@@ -175,26 +175,31 @@ bool gl_cache_is_sent(const void *p) {
   return sent->seal == cache_seal(sent);
 }
 
-static struct gl_quick *cache_refuse(const void *p, const char *fault) {
-  gl_heap.on_corruption(p, fault);
-  return NULL;
+/* The owner of the arena, who may be another, changes other bits of the same
+   word meanwhile; this one changes only if the program frees the block twice at
+   the same time. */
+GL_RACES static bool cache_is_block(const char *p) {
+  return gl_tags_is_block(gl_heap.tags, gl_granule_of(p));
 }
 
-GL_INLINE struct gl_quick *cache_next_sent(struct gl_quick *block) {
-  /* Its owner may have freed it as well: then it is no block any more, and
-     its link leads into a quick list. */
-  if (GL_UNLIKELY(!gl_tags_is_block(gl_heap.tags, gl_granule_of(block))))
-    return cache_refuse(block, "freed twice, once by another thread");
-  if (GL_UNLIKELY(!gl_cache_is_sent(block)))
-    return cache_refuse(block, "freed by another thread, then written to or "
-                               "freed by its own");
+/* Its owner may have freed it as well: then it is no block any more, and its link
+   leads into a quick list. */
+void gl_cache_refuse_sent(const struct gl_quick *block) {
+  const char *fault =
+      cache_is_block((const char *)block)
+          ? "freed by another thread, then written to or freed by its own"
+          : "freed twice, once by another thread";
+  gl_heap.on_corruption(block, fault);
+}
+
+bool gl_cache_take_off(struct gl_quick *block, struct gl_quick **next) {
+  if (GL_UNLIKELY(!gl_cache_is_sent(block))) {
+    gl_cache_refuse_sent(block);
+    return false;
+  }
   block->seal = 0;
-  struct gl_quick *next = gl_quick_next(block);
-  return next == NULL ? GL_CACHE_LAST : next;
-}
-
-struct gl_quick *gl_cache_next_sent(struct gl_quick *block) {
-  return cache_next_sent(block);
+  *next = gl_quick_next(block);
+  return true;
 }
 
 static void cache_flush_chain(struct gl_cache *cache, unsigned i) {
@@ -230,13 +235,6 @@ static enum gl_fault cache_send(struct gl_cache *cache, struct gl_cache *owner,
   cache->outbox.owner = owner;
   cache_gather(cache, (struct gl_quick *)p);
   return GL_FAULT_NONE;
-}
-
-/* The owner of the arena, who may be another, changes other bits of the same
-   word meanwhile; this one changes only if the program frees the block twice at
-   the same time. */
-GL_RACES static bool cache_is_block(const char *p) {
-  return gl_tags_is_block(gl_heap.tags, gl_granule_of(p));
 }
 
 static enum gl_freed cache_freed(struct gl_cache *cache) {
@@ -311,12 +309,14 @@ enum gl_fault gl_cache_free_slow(struct gl_cache *cache, struct gl_arena *arena,
 /* One block from the inbox.  Its arena may be anybody's by now. */
 static GL_NOINLINE void cache_take_in_slow(struct gl_cache *cache, char *p) {
   struct gl_arena *arena = gl_arena_of(p);
-  if (!cache_free_entered(cache, p)) gl_cache_free_slow(cache, arena, p);
+  if (!cache_free_entered(cache, p) &&
+      gl_cache_free_slow(cache, arena, p) == GL_FAULT_FREE)
+    gl_cache_refuse_sent((struct gl_quick *)p);
 }
 
 static void cache_take_in(struct gl_cache *cache, char *p) {
   enum gl_freed freed =
-      gl_cache_try_take_back(cache, p, gl_granule_of(p), false);
+      gl_cache_try_take_back(cache, p, gl_granule_of(p), true);
   if (freed == GL_FREED_LONG)
     cache_free_behind(cache, gl_arena_of(p), p);
   else if (freed == GL_FREED_NOTHING || freed == GL_FREED_ELSEWHERE)
@@ -355,14 +355,12 @@ void gl_cache_drain_inbox(struct gl_cache *cache) {
   if (!gl_cache_has_mail(cache)) return;
   size_t count = cache_open_inbox(cache, chain);
   for (size_t i = 0; count > 0; i = i + 1 < count ? i + 1 : 0) {
-    struct gl_quick *block = chain[i], *next = cache_next_sent(block);
-    if (next != NULL) cache_take_in(cache, (char *)block);
-    if (next == NULL || next == GL_CACHE_LAST) {
-      chain[i] = chain[--count];
-      continue;
+    struct gl_quick *block = chain[i], *next = NULL;
+    if (gl_cache_take_off(block, &next)) {
+      if (next != NULL) cache_fetch(next);
+      cache_take_in(cache, (char *)block);
     }
-    cache_fetch(next);
-    chain[i] = next;
+    chain[i] = next != NULL ? next : chain[--count];
   }
 }
 

@@ -422,11 +422,13 @@ enum gl_fault gl_cache_free_slow(struct gl_cache *cache, struct gl_arena *arena,
    in. */
 bool gl_cache_is_sent(const void *p);
 
-/* Take a block that is on its way off its chain: the next one, GL_CACHE_LAST
-   where it was the last; NULL where it is not what was sent, which has been
-   reported then, and the rest of the chain is lost. */
-struct gl_quick *gl_cache_next_sent(struct gl_quick *block);
-#define GL_CACHE_LAST ((struct gl_quick *)1)
+/* Take a block that is on its way off its chain: true, and *next, NULL after the
+   last.  False where it is not what was sent, which has been reported then, and the
+   rest of the chain is lost. */
+bool gl_cache_take_off(struct gl_quick *block, struct gl_quick **next);
+
+/* Report that a block which was sent is not what it was. */
+void gl_cache_refuse_sent(const struct gl_quick *block);
 
 /* Send what was gathered for another cache, and take in what others sent. */
 void gl_cache_flush_outbox(struct gl_cache *cache);

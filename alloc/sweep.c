@@ -15,14 +15,15 @@
 
 /* A chain of blocks on their way to an owner: free them, wherever they are. */
 static void sweep_free_chain(struct gl_quick *block) {
-  while (block != NULL && block != GL_CACHE_LAST) {
-    struct gl_quick *next = gl_cache_next_sent(block);
-    if (next == NULL) return;
+  struct gl_quick *next;
+  for (; block != NULL && gl_cache_take_off(block, &next); block = next) {
     struct gl_arena *arena = gl_arena_of(block);
     size_t start = gl_granule_of(block);
     size_t granules = gl_heap_block_end(arena, start) - start;
-    gl_cache_free_tag(arena->owner, arena, start, granules);
-    block = next;
+    if (gl_tags_is_block(gl_heap.tags, start))
+      gl_cache_free_tag(arena->owner, arena, start, granules);
+    else
+      gl_cache_refuse_sent(block);
   }
 }
 
