@@ -26,3 +26,6 @@ ${CC:-cc} -O2 $cflags -fPIC -shared -DFIRST_PLUGIN -o "$work/constructor.so" \
   "$srcdir/tests/api/first.c"
 ${CC:-cc} -O2 $cflags -rdynamic -o "$work/first" "$srcdir/tests/api/first.c" $libs
 "$work/first" "$work/constructor.so"
+
+${CC:-cc} -O2 $cflags -o "$work/parties" "$srcdir/tests/api/parties.c" $libs
+"$work/parties" "$work/plugin1.so"
