@@ -7,12 +7,12 @@
  * every quick list forgotten, so that no fast path can succeed; the gate is
  * shut, so that slow paths wait before they touch anything; and the world runs
  * on, since a fork takes locks of the C library that a stopped thread may
- * hold.  The locks are taken in the order of a collection: turn, dynamic linker,
- * collecting, heap.  The heap stays as it is until the gate opens, in the parent
- * and in the child.
+ * hold.  The locks are taken in the order of a collection: turn, dynamic
+ * linker, collecting, heap.  The heap stays as it is until the gate opens, in
+ * the parent and in the child.
+ *
+ * Called by setup.c, which knows whether there is a heap yet.
  */
-#include <pthread.h>
-
 #include "gc.h"
 
 static void fork_close_heap(void) {
@@ -22,7 +22,7 @@ static void fork_close_heap(void) {
 
 static bool fork_in_turn GL_DATA = false; /* under the collecting mutex */
 
-static void fork_prepare(void) {
+void gl_fork_before(void) {
   bool in_turn = gl_collect_take_turn();
   gl_modules_before_fork();
   gl_collect_lock();
@@ -32,7 +32,8 @@ static void fork_prepare(void) {
   fork_close_heap();
 }
 
-static void fork_done(bool in_child) {
+void gl_fork_after(bool in_child) {
+  if (in_child) gl_threads_after_fork();
   bool in_turn = fork_in_turn;
   gl_heap_open_gate();
   gl_heap_unlock();
@@ -40,15 +41,4 @@ static void fork_done(bool in_child) {
   gl_modules_after_fork(in_child);
   if (in_child) gl_collect_turn_after_fork(in_turn);
   gl_collect_end_turn(in_turn);
-}
-
-static void fork_parent(void) { fork_done(false); }
-
-static void fork_child(void) {
-  gl_threads_after_fork();
-  fork_done(true);
-}
-
-bool gl_fork_init(void) {
-  return pthread_atfork(fork_prepare, fork_parent, fork_child) == 0;
 }

@@ -141,10 +141,12 @@ bool gl_modules_are_held(void);
 
 extern struct gl_modules gl_modules;
 
-/* Find the dynamic linker's lock, for which it waits; hold it across a fork. */
+/* Find the dynamic linker's lock, for which it waits, unless it is known; hold
+   it across a fork. */
 void gl_modules_init(void);
 void gl_modules_before_fork(void);
 void gl_modules_after_fork(bool in_child);
+
 /* Make room for as many modules as most programs have, so that the first
    collection need not; false without memory. */
 bool gl_modules_reserve(void);
@@ -215,13 +217,17 @@ size_t gl_threads_count(void);
 void gl_threads_before_fork(void);
 void gl_threads_after_fork(void);
 
-bool gl_fork_init(void);
+/* Make the heap whole, and keep it so across a fork; the library is ready. */
+void gl_fork_before(void);
+void gl_fork_after(bool in_child);
 
 /* ----------------------------------------------------- without a collector */
 
-/* In place of gl_threads_init and gl_fork_init; of gl_threads_adopt. */
+/* In place of gl_threads_init; of gl_threads_adopt; of gl_fork_before, after. */
 bool gl_lean_init(void);
 bool gl_lean_adopt(const void *freed);
+void gl_lean_before_fork(void);
+void gl_lean_after_fork(bool in_child);
 
 /* After an operation of a thread that is about to end: nobody will tell of its
    end any more, so its cache is given up at once. */

@@ -57,22 +57,23 @@ size_t gl_lean_trim(void) {
   return bytes;
 }
 
-static void lean_before_fork(void) { gl_heap_lock(NULL); }
-
-static void lean_after_fork(void) { gl_heap_unlock(); }
+void gl_lean_before_fork(void) { gl_heap_lock(NULL); }
 
 static void lean_orphan(struct gl_cache *cache) {
   cache->torn |= cache->in_use;
   cache->in_use = false;
 }
 
-static void lean_in_child(void) {
+static void lean_orphan_others(void) {
   for (struct gl_cache *c = gl_heap.caches; c != NULL; c = c->next)
     if (c != gl_self && c->busy == 0) lean_orphan(c);
+}
+
+void gl_lean_after_fork(bool in_child) {
+  if (in_child) lean_orphan_others();
   gl_heap_unlock();
 }
 
 bool gl_lean_init(void) {
-  return pthread_key_create(&lean.key, lean_on_exit) == 0 &&
-         pthread_atfork(lean_before_fork, lean_after_fork, lean_in_child) == 0;
+  return pthread_key_create(&lean.key, lean_on_exit) == 0;
 }

@@ -9,7 +9,6 @@
  * our own, since a program that allocates in a callback of dl_iterate_phdr has
  * it already.
  */
-#include <dlfcn.h>
 #include <link.h>
 #include <string.h>
 #include <unistd.h>
@@ -123,8 +122,9 @@ bool gl_modules_hold(bool (*body)(void *data), void *data) {
  * is taken before a fork.
  *
  * Nobody gives its address away; it is in the dynamic linker's own data, and it
- * is the mutex there that we hold while dl_iterate_phdr calls us, and only
- * then.
+ * is the recursive mutex there that we hold once more in a callback of a
+ * callback than in a callback.  (Whoever sets up the library may hold it before,
+ * or the lock that dlopen takes.)  This waits for that lock, and for no other.
  */
 static pthread_mutex_t *modules_lock GL_DATA = NULL;
 
@@ -136,41 +136,66 @@ static pthread_mutex_t *modules_known_lock(void) {
 }
 
 struct modules_search {
-  const char *low, *high;
-  pthread_mutex_t *found; /* the first one held by this thread */
+  pthread_mutex_t *found; /* the first one that fits */
   size_t count;
 };
 
-static bool modules_holds(const pthread_mutex_t *mutex) {
-  return mutex->__data.__owner == gettid() && mutex->__data.__count == 1 &&
-         (mutex->__data.__kind & 3) == PTHREAD_MUTEX_RECURSIVE_NP;
+/* How often this thread holds it, 0 where it may be no mutex at all. */
+static unsigned modules_depth(const pthread_mutex_t *mutex) {
+  bool holds = mutex->__data.__owner == gettid() &&
+               (mutex->__data.__kind & 3) == PTHREAD_MUTEX_RECURSIVE_NP;
+  return holds ? mutex->__data.__count : 0;
 }
 
-static int modules_search_held(struct dl_phdr_info *info, size_t size,
+struct modules_deeper {
+  const pthread_mutex_t *mutex;
+  unsigned depth;
+};
+
+static int modules_look_deeper(struct dl_phdr_info *info, size_t size,
                                void *data) {
-  struct modules_search *search = data;
-  const char *at = search->low;
+  struct modules_deeper *deeper = data;
   (void)info;
   (void)size;
-  for (; at + sizeof(pthread_mutex_t) <= search->high; at += sizeof(void *)) {
-    pthread_mutex_t *mutex = (pthread_mutex_t *)(uintptr_t)at;
-    if (!modules_holds(mutex)) continue;
-    if (search->count++ == 0) search->found = mutex;
+  deeper->depth = modules_depth(deeper->mutex);
+  return 1;
+}
+
+static void modules_try_mutex(struct modules_search *search,
+                              pthread_mutex_t *mutex) {
+  unsigned depth = modules_depth(mutex);
+  if (depth == 0) return;
+  struct modules_deeper deeper = {.mutex = mutex};
+  dl_iterate_phdr(modules_look_deeper, &deeper);
+  if (deeper.depth != depth + 1) return;
+  if (search->count++ == 0) search->found = mutex;
+}
+
+static void modules_search_data(struct modules_search *search, uintptr_t low,
+                                uintptr_t high) {
+  uintptr_t at = gl_round_up(low, sizeof(void *));
+  for (; at + sizeof(pthread_mutex_t) <= high; at += sizeof(void *))
+    modules_try_mutex(search, (pthread_mutex_t *)at);
+}
+
+static int modules_search_linker(struct dl_phdr_info *info, size_t size,
+                                 void *data) {
+  (void)size;
+  if (info->dlpi_addr != _r_debug.r_ldbase) return 0;
+  for (int i = 0; i < info->dlpi_phnum; i++) {
+    const ElfW(Phdr) *segment = &info->dlpi_phdr[i];
+    uintptr_t low = info->dlpi_addr + segment->p_vaddr;
+    if (segment->p_type == PT_LOAD && (segment->p_flags & PF_W) != 0)
+      modules_search_data(data, low, low + segment->p_memsz);
   }
   return 1;
 }
 
 void gl_modules_init(void) {
-  Dl_info info;
-  const ElfW(Sym) *symbol = NULL;
-  const char *data = dlsym(RTLD_DEFAULT, "_rtld_global");
-  if (data == NULL ||
-      dladdr1(data, &info, (void **)&symbol, RTLD_DL_SYMENT) == 0 ||
-      symbol == NULL)
-    return;
-  struct modules_search search = {.low = data, .high = data + symbol->st_size};
-  dl_iterate_phdr(modules_search_held, &search);
-  if (search.count == 1 && !modules_holds(search.found))
+  struct modules_search search = {.count = 0};
+  if (modules_known_lock() != NULL) return;
+  dl_iterate_phdr(modules_search_linker, &search);
+  if (search.count == 1)
     __atomic_store_n(&modules_lock, search.found, __ATOMIC_RELAXED);
 }
 

@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <pthread.h>
+#include <unistd.h>
 
 #include "gc.h"
 
@@ -14,8 +15,14 @@ static struct {
   bool has_options;
   bool running;
   bool ready;
-  int32_t disabled; /* depth of gc_disable, under the heap lock */
+  bool survives_fork; /* the handlers of a fork are there */
+  bool forking;       /* a fork holds the mutex, and the library is not ready */
+  int32_t disabled;   /* depth of gc_disable, under the heap lock */
 } setup GL_DATA = {.mutex = PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP};
+
+static bool setup_is_ready(void) {
+  return __atomic_load_n(&setup.ready, __ATOMIC_ACQUIRE);
+}
 
 bool gl_is_collecting(void) {
   return gl_options.mode != GL_MODE_EXPLICIT &&
@@ -27,11 +34,83 @@ static void setup_limit(size_t bytes) {
       bytes == 0 ? SIZE_MAX : ((bytes - 1) >> GL_PAGE_SHIFT) + 1;
 }
 
+/* --------------------------------------------------------------------- fork */
+
+/* The locks of a fork before the library is ready, in the order of one after. */
+static void setup_hold(void) {
+  gl_modules_init();
+  gl_modules_before_fork();
+  gl_collect_lock();
+  pthread_mutex_lock(&setup.mutex);
+  gl_heap_lock(NULL);
+}
+
+static void setup_let_go(bool in_child) {
+  gl_heap_unlock();
+  /* The child's only thread has another number than the one that locked. */
+  if (in_child) setup.mutex.__data.__owner = gettid();
+  pthread_mutex_unlock(&setup.mutex);
+  gl_collect_unlock();
+  gl_modules_after_fork(in_child);
+}
+
+/* Keep the library from being set up; false where it is ready. */
+static bool setup_try_hold(void) {
+  if (setup_is_ready()) return false;
+  setup_hold();
+  setup.forking = !setup.ready;
+  if (!setup.forking) setup_let_go(false);
+  return setup.forking;
+}
+
+static void setup_before_fork(void) {
+  if (setup_try_hold()) return;
+  if (gl_options.lean)
+    gl_lean_before_fork();
+  else
+    gl_fork_before();
+}
+
+static void setup_after_fork(bool in_child) {
+  if (setup.forking) {
+    setup.forking = false;
+    setup_let_go(in_child);
+  } else if (gl_options.lean) {
+    gl_lean_after_fork(in_child);
+  } else {
+    gl_fork_after(in_child);
+  }
+}
+
+static void setup_in_parent(void) { setup_after_fork(false); }
+
+static void setup_in_child(void) { setup_after_fork(true); }
+
+static bool setup_survive_fork(void) {
+  if (setup.survives_fork) return true;
+  int error =
+      pthread_atfork(setup_before_fork, setup_in_parent, setup_in_child);
+  setup.survives_fork = error == 0;
+  return error == 0;
+}
+
+/*
+ * When the library is loaded: so another thread may be setting it up at a fork;
+ * and so what the program does before a fork comes first.  (It may wait there
+ * for a lock that another thread has as it allocates, and that one would wait
+ * for us.)
+ */
+__attribute__((constructor)) static void setup_on_load(void) {
+  setup_survive_fork();
+}
+
+/* ------------------------------------------------------------------- set-up */
+
 /* What only the collector needs. */
 static bool setup_collector(void) {
   if (!gl_mark_init() || !gl_modules_reserve()) return false;
   gl_pace_init();
-  return gl_threads_init() && gl_fork_init();
+  return gl_threads_init();
 }
 
 /* What an earlier try has made is used again. */
@@ -42,6 +121,7 @@ static bool setup_run(void) {
   gl_heap.slow_only = gl_options.stress_every != 0 || gl_options.debug;
   gl_heap.slow_free = gl_options.mode == GL_MODE_IMPLICIT;
   gl_error_init();
+  if (!setup_survive_fork()) return false;
   return gl_options.lean ? gl_lean_init() : setup_collector();
 }
 
@@ -73,7 +153,8 @@ static bool setup_try(const struct gl_tls_layout *layout) {
  * What is looked up in the C library waits for a lock that another thread may
  * have as it waits for our mutex, in a constructor say: so it is looked up
  * before and after.  That may allocate, and then it is a call within this one
- * that sets up the library, with a layout still unknown.
+ * that sets up the library, with a layout still unknown.  The dynamic linker's
+ * lock is known by then: whoever sees the library ready relies on it.
  */
 static void setup_with_collector(void) {
   static __thread bool within __attribute__((tls_model("initial-exec")));
@@ -82,13 +163,13 @@ static void setup_with_collector(void) {
     return;
   }
   within = true;
+  gl_modules_init();
   struct gl_tls_layout layout = gl_tls_find_layout();
   if (!setup_try(&layout)) {
     gl_collect_lock();
     gl_tls_set_layout(&layout);
     gl_collect_unlock();
   }
-  gl_modules_init();
   within = false;
 }
 
@@ -98,15 +179,13 @@ static GL_COLD bool setup_once(void) {
     setup_with_collector();
   else
     setup_try(NULL);
-  bool ready = __atomic_load_n(&setup.ready, __ATOMIC_ACQUIRE);
+  bool ready = setup_is_ready();
   gl_cancel_restore(cancel_state);
   if (!ready) errno = ENOMEM;
   return ready;
 }
 
-bool gl_setup(void) {
-  return __atomic_load_n(&setup.ready, __ATOMIC_ACQUIRE) || setup_once();
-}
+bool gl_setup(void) { return setup_is_ready() || setup_once(); }
 
 /* ------------------------------------------------------------------ the API */
 

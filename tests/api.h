@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * api.h: what the black-box tests share: a check that is never compiled out,
- * random numbers, and the care it takes to test a conservative collector from
- * outside.  Such a test has to hide the addresses it remembers, to do its work
- * deep in the stack, and to wipe what that left behind; otherwise it measures
- * its own stale copies.
+ * random numbers, whether a thread waits, and the care it takes to test a
+ * conservative collector from outside.  Such a test has to hide the addresses
+ * it remembers, to do its work deep in the stack, and to wipe what that left
+ * behind; otherwise it measures its own stale copies.
  */
 #ifndef GLEANER_TESTS_API_H
 #define GLEANER_TESTS_API_H
@@ -13,6 +13,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <sys/types.h>
 
 #define API_NOINLINE __attribute__((noinline))
 #define API_UNUSED __attribute__((unused))
@@ -90,6 +92,18 @@ API_UNUSED API_NOINLINE static bool api_is_allocated(uintptr_t hidden) {
   api_deep(api_ask, &question);
   api_scrub();
   return question.allocated;
+}
+
+/* Whether a thread of this process sleeps in the kernel, since it waits for a
+   lock; false where it has ended. */
+API_UNUSED static bool api_is_asleep(pid_t tid) {
+  char path[64], text[16] = "";
+  snprintf(path, sizeof path, "/proc/self/task/%d/syscall", (int)tid);
+  FILE *file = fopen(path, "re");
+  if (file == NULL) return false;
+  bool found = fgets(text, sizeof text, file) != NULL;
+  fclose(file);
+  return found && strtol(text, NULL, 10) == SYS_futex;
 }
 
 #endif /* GLEANER_TESTS_API_H */

@@ -14,6 +14,7 @@ api_tests = \
   tests/api/breaks \
   tests/api/contract \
   tests/api/control \
+  tests/api/forks \
   tests/api/lookups \
   tests/api/oom \
   tests/api/seeing \
@@ -38,6 +39,10 @@ tests_api_contract_LDADD = $(api_ldadd)
 tests_api_control_SOURCES = tests/api/control.c
 tests_api_control_CFLAGS = $(api_cflags)
 tests_api_control_LDADD = $(api_ldadd)
+
+tests_api_forks_SOURCES = tests/api/forks.c
+tests_api_forks_CFLAGS = $(api_cflags)
+tests_api_forks_LDADD = $(api_ldadd)
 
 tests_api_lookups_SOURCES = tests/api/lookups.c
 tests_api_lookups_CFLAGS = $(api_cflags)

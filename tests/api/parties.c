@@ -16,7 +16,6 @@
 #include "../api.h"
 
 #include <dlfcn.h>
-#include <fcntl.h>
 #include <link.h>
 #include <pthread.h>
 #include <sched.h>
@@ -55,22 +54,10 @@ static void *party_main(void *data) {
   return NULL;
 }
 
-/* Whether the thread sleeps in the kernel, waiting for a lock. */
-static bool is_asleep(pid_t tid) {
-  char path[64], text[64];
-  snprintf(path, sizeof path, "/proc/self/task/%d/syscall", (int)tid);
-  int fd = open(path, O_RDONLY | O_CLOEXEC);
-  API_CHECK(fd >= 0);
-  ssize_t n = read(fd, text, sizeof text - 1);
-  API_CHECK(close(fd) == 0 && n > 0);
-  text[n] = '\0';
-  return strtol(text, NULL, 10) == SYS_futex;
-}
-
 static void let_act(struct party *party) {
   atomic_store(&step, party->begins);
   while (atomic_load(&party->tid) == 0) sched_yield();
-  while (!is_asleep(atomic_load(&party->tid))) sched_yield();
+  while (!api_is_asleep(atomic_load(&party->tid))) sched_yield();
 }
 
 static int collect_listed(struct dl_phdr_info *info, size_t size, void *data) {

@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * forks.c: a process is forked while another thread is at some point of using
+ * the library for the first time, or waits for it.  The child uses the library
+ * then.  Threads are brought to that point one after another; none hurries.
+ */
+#include <dlfcn.h>
+#include <link.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "suite.h"
+
+#define CHILD_SECONDS 20
+
+static pid_t self_tid(void) { return (pid_t)syscall(SYS_gettid); }
+
+/* ------------------------------------------------- the thread that forks */
+
+static _Atomic pid_t forking_tid;
+static atomic_bool forked;
+
+/* Wait until the fork is done, or waits for us: true where it waits. */
+static bool hold_fork_up(void) {
+  while (atomic_load(&forking_tid) == 0) sched_yield();
+  while (!atomic_load(&forked)) {
+    if (api_is_asleep(atomic_load(&forking_tid))) return true;
+    sched_yield();
+  }
+  return false;
+}
+
+_Noreturn static void be_child(void) {
+  alarm(CHILD_SECONDS);
+  expect(gc_malloc(100) != NULL);
+  gc_collect();
+  _exit(gc_heap_check() ? 0 : 1);
+}
+
+static void fork_and_use(void) {
+  int status;
+  atomic_store(&forking_tid, self_tid());
+  pid_t child = fork();
+  if (child == 0) be_child();
+  expect(child > 0);
+  atomic_store(&forked, true);
+  expect(waitpid(child, &status, 0) == child);
+  ck_assert_int_eq(status, 0);
+}
+
+/* ------------------------------------------------------------ other threads */
+
+struct other {
+  pthread_t thread;
+  void (*act)(void);
+  _Atomic pid_t tid;
+  atomic_bool done;
+};
+
+static void *other_main(void *data) {
+  struct other *other = data;
+  atomic_store(&other->tid, self_tid());
+  other->act();
+  atomic_store(&other->done, true);
+  return NULL;
+}
+
+static void start(struct other *other, void (*act)(void)) {
+  *other = (struct other){.act = act};
+  expect(pthread_create(&other->thread, NULL, other_main, other) == 0);
+  while (atomic_load(&other->tid) == 0) sched_yield();
+}
+
+/* It waits for somebody, or need not. */
+static void await_sleep(struct other *other) {
+  while (!api_is_asleep(atomic_load(&other->tid))) {
+    if (atomic_load(&other->done)) return;
+    sched_yield();
+  }
+}
+
+static void join(struct other *other) {
+  expect(pthread_join(other->thread, NULL) == 0);
+}
+
+static void await(atomic_bool *flag) {
+  while (!atomic_load(flag)) sched_yield();
+}
+
+static void use(void) { expect(gc_malloc(100) != NULL); }
+
+/* Has the dynamic linker's lock until the fork is done, or waits for it. */
+static atomic_bool lists;
+
+static int hold_listed(struct dl_phdr_info *info, size_t size, void *data) {
+  (void)info;
+  (void)size;
+  (void)data;
+  atomic_store(&lists, true);
+  hold_fork_up();
+  return 1;
+}
+
+static void list(void) { expect(dl_iterate_phdr(hold_listed, NULL) == 1); }
+
+static void fork_while_listed(void) {
+  struct other lister;
+  start(&lister, list);
+  await(&lists);
+  fork_and_use();
+  join(&lister);
+}
+
+/* -------------------------------------------------------------------- tests */
+
+/* Nobody has used it: the child's own first use needs the linker's lock. */
+START_TEST(before_the_first_use) { fork_while_listed(); }
+END_TEST
+
+/* A thread has the linker's lock, and another waits for it in its first use. */
+START_TEST(during_the_first_use) {
+  struct other lister, user;
+  start(&lister, list);
+  await(&lists);
+  start(&user, use);
+  await_sleep(&user);
+  fork_and_use();
+  join(&user);
+  join(&lister);
+}
+END_TEST
+
+static int use_listed(struct dl_phdr_info *info, size_t size, void *data) {
+  (void)info;
+  (void)size;
+  (void)data;
+  use();
+  return 1;
+}
+
+/* The first use was made by a thread that had the linker's lock. */
+START_TEST(after_a_first_use_with_the_lock) {
+  expect(dl_iterate_phdr(use_listed, NULL) == 1);
+  fork_while_listed();
+}
+END_TEST
+
+/* The set-up makes a key, and waits here. */
+static bool holds_set_up;
+static atomic_bool sets_up;
+
+int __pthread_key_create(pthread_key_t *key, void (*destructor)(void *));
+
+__attribute__((visibility("default"))) int pthread_key_create(
+    pthread_key_t *key, void (*destructor)(void *)) {
+  if (holds_set_up) {
+    atomic_store(&sets_up, true);
+    hold_fork_up();
+  }
+  return __pthread_key_create(key, destructor);
+}
+
+START_TEST(during_the_set_up) {
+  struct other user;
+  holds_set_up = true;
+  start(&user, use);
+  await(&sets_up);
+  fork_and_use();
+  join(&user);
+}
+END_TEST
+
+/* A lock of the program, which it takes before a fork; a thread allocates with
+   it. */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static atomic_bool locked, waited;
+
+static void lock_program(void) { pthread_mutex_lock(&lock); }
+
+static void unlock_program(void) { pthread_mutex_unlock(&lock); }
+
+static void use_locked(void) {
+  lock_program();
+  atomic_store(&locked, true);
+  atomic_store(&waited, hold_fork_up());
+  for (int i = 0; i < 1000; i++) expect(gc_malloc(1000) != NULL);
+  unlock_program();
+}
+
+START_TEST(with_a_lock_of_the_program) {
+  struct other user;
+  expect(pthread_atfork(lock_program, unlock_program, unlock_program) == 0);
+  use();
+  start(&user, use_locked);
+  await(&locked);
+  fork_and_use();
+  join(&user);
+  expect(atomic_load(&waited));
+}
+END_TEST
+
+int main(void) {
+  TCase *tests = suite_begin("forks");
+  tcase_add_test(tests, before_the_first_use);
+  tcase_add_test(tests, during_the_first_use);
+  tcase_add_test(tests, after_a_first_use_with_the_lock);
+  tcase_add_test(tests, during_the_set_up);
+  tcase_add_test(tests, with_a_lock_of_the_program);
+  return suite_end();
+}
