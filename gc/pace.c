@@ -14,7 +14,8 @@
  * The rule is kept between two proportions of L: the lower one makes growth
  * geometric, so that a heap that is being built up is marked a bounded number
  * of times over; the upper one bounds the heap where allocation is much faster
- * than marking.
+ * than marking.  In a fragmented heap, which holds far more than L and the room,
+ * the room is a small part of the price: so there is more of it.
  *
  * The budget is what may still be allocated: caches take from it as they
  * charge memory (gl_cache_settle), and whoever finds it spent collects.
@@ -121,6 +122,17 @@ static double pace_spare_bytes(void) {
   return free < decayed ? free : decayed;
 }
 
+static double pace_used_bytes(void) {
+  return (double)(gl_heap_held_bytes() - gl_heap_dirty_bytes());
+}
+
+/* How many times as much as it should a heap holds, since no hole in it is long
+   enough for what is asked for; 1 where it does not. */
+static double pace_fragmentation(double live) {
+  double most = live * (1 + PACE_ROOM_MAX), used = pace_used_bytes();
+  return used > most ? used / most : 1;
+}
+
 /* The square-root rule within its bounds, and what is spare. */
 static int64_t pace_room_bytes(void) {
   double live = (double)pace.live_bytes;
@@ -128,6 +140,7 @@ static int64_t pace_room_bytes(void) {
   if (pace.marking_rate > 0)
     room = pace_square_root(live * pace.allocation_rate /
                             (PACE_PRICE_PER_BYTE * pace.marking_rate));
+  room *= pace_fragmentation(live);
   if (room < live * PACE_ROOM_MIN) room = live * PACE_ROOM_MIN;
   if (room > live * PACE_ROOM_MAX) room = live * PACE_ROOM_MAX;
   double spare = pace_spare_bytes();
@@ -154,9 +167,9 @@ static int64_t pace_slack_bytes(void) {
    for what is asked for, grows in the first half of a budget only, and collects in
    the second. */
 static int64_t pace_thrift_bytes(int64_t budget) {
-  double used = (double)(gl_heap_held_bytes() - gl_heap_dirty_bytes());
   double wanted = (double)pace.live_bytes + (double)budget;
-  bool thrifty = wanted < PACE_THRIFT_MOST_BYTES && used > PACE_THRIFT * wanted;
+  bool thrifty = wanted < PACE_THRIFT_MOST_BYTES &&
+                 pace_used_bytes() > PACE_THRIFT * wanted;
   return thrifty ? budget / 2 : 0;
 }
 
