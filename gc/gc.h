@@ -123,6 +123,8 @@ struct gl_modules {
   struct gl_tls_module *tls;
   size_t tls_count;
   size_t tls_capacity;
+  struct gl_range linker; /* code of the dynamic linker */
+  uint64_t loads;         /* modules that were ever loaded */
 };
 
 /*
@@ -181,6 +183,23 @@ size_t gl_tls_generation(size_t module);
    thread whose thread pointer is tp; it is the caller or stopped. */
 typedef void gl_scan_range(const void *low, const void *high, void *data);
 void gl_tls_scan(const void *tp, gl_scan_range *scan, void *data);
+
+/*
+ * The same where the thread may be in the midst of replacing its vector.  It may
+ * be where it is in the dynamic linker, or in a call from there: whether any word
+ * of [low, high), of its registers and stack, is an address in the linker.
+ * gl_tls_scan_doubtful has visit call look for all such ranges again.
+ */
+bool gl_tls_may_change(const void *low, const void *high);
+
+struct gl_tls_words {
+  void (*visit)(const struct gl_tls_words *words, gl_scan_range *look,
+                void *data);
+  void *thread;
+};
+
+void gl_tls_scan_doubtful(const void *tp, const struct gl_tls_words *words,
+                          gl_scan_range *scan, void *data);
 
 /* Where the stack of a thread ends, if it was made by the C library: at what
    gl_tls_scan scans, its static storage and the descriptor above that; or behind

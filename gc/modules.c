@@ -79,10 +79,23 @@ static bool modules_exclude_relro(const struct dl_phdr_info *info,
          gl_ranges_exclude(&gl_modules.data, (void *)low, (void *)high);
 }
 
+/* The code of the dynamic linker: it has one such segment. */
+static void modules_note_linker(const struct dl_phdr_info *info) {
+  if (info->dlpi_addr != _r_debug.r_ldbase) return;
+  for (int i = 0; i < info->dlpi_phnum; i++) {
+    const ElfW(Phdr) *segment = &info->dlpi_phdr[i];
+    if (segment->p_type != PT_LOAD || (segment->p_flags & PF_X) == 0) continue;
+    const char *low = (const char *)(info->dlpi_addr + segment->p_vaddr);
+    gl_modules.linker = (struct gl_range){low, low + segment->p_memsz};
+  }
+}
+
 static int modules_list_one(struct dl_phdr_info *info, size_t size,
                             void *data) {
   (void)size;
   (void)data;
+  gl_modules.loads = info->dlpi_adds;
+  modules_note_linker(info);
   for (int i = 0; i < info->dlpi_phnum; i++)
     if (!modules_add_segment(info, &info->dlpi_phdr[i])) return 1;
   for (int i = 0; i < info->dlpi_phnum; i++)

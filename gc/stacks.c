@@ -262,6 +262,29 @@ void gl_stacks_scan(struct gl_thread *thread, gl_scan_range *scan, void *data) {
   stacks_scan_resident(thread->stack_low, thread->stack_high, scan, data);
 }
 
+struct gl_range gl_stacks_left_out(const struct gl_thread *thread) {
+  const char *sp = (const char *)thread->sp;
+  struct gl_block block;
+  if (gl_in_heap(sp) && gl_heap_find(sp, &block))
+    return (struct gl_range){sp, block.start + block.size};
+  for (size_t i = 0; i < stacks.added.count; i++) {
+    const struct gl_range *range = &stacks.added.items[i];
+    if (sp >= range->low && sp < range->high)
+      return (struct gl_range){sp, range->high};
+  }
+  return (struct gl_range){sp, sp};
+}
+
+bool gl_stacks_are_mapped(const char *low, const char *high) {
+  if (high < low) return false; /* it may be any word */
+  while (low < high) {
+    struct gl_range mapping = stacks_mapping((uintptr_t)low);
+    if (mapping.high <= low) return false;
+    low = mapping.high;
+  }
+  return true;
+}
+
 /* -------------------------------------------------------------- added stacks */
 
 void gl_stacks_scan_added(gl_scan_range *scan, void *data) {

@@ -500,18 +500,51 @@ bool gl_threads_are_stopped(void) {
 struct threads_scan {
   gl_scan_range *scan;
   void *data;
+  bool doubtful; /* the thread may be replacing its vector of storage */
 };
 
+static void threads_scan_words(const void *low, const void *high, void *data) {
+  struct threads_scan *how = data;
+  how->doubtful = how->doubtful || gl_tls_may_change(low, high);
+  how->scan(low, high, how->data);
+}
+
+/* The registers and stacks of a stopped thread. */
+static void threads_visit_words(struct gl_thread *thread, gl_scan_range *visit,
+                                void *data) {
+  if (thread->tracee != NULL)
+    gl_tracer_scan(thread->tracee, visit, data);
+  else if (thread->context != NULL)
+    gl_context_scan(thread->context, visit, data);
+  gl_stacks_scan(thread, visit, data);
+}
+
+static void threads_visit_again(const struct gl_tls_words *words,
+                                gl_scan_range *look, void *data) {
+  struct gl_range left_out = gl_stacks_left_out(words->thread);
+  threads_visit_words(words->thread, look, data);
+  look(left_out.low, left_out.high, data);
+}
+
+static void threads_scan_tls(struct gl_thread *thread,
+                             const struct threads_scan *how) {
+  struct gl_tls_words words = {threads_visit_again, thread};
+  struct gl_range left_out = gl_stacks_left_out(thread);
+  if (how->doubtful || gl_tls_may_change(left_out.low, left_out.high))
+    gl_tls_scan_doubtful(thread->tp, &words, how->scan, how->data);
+  else
+    gl_tls_scan(thread->tp, how->scan, how->data);
+}
+
 static void threads_scan_stopped(struct gl_thread *thread, void *data) {
-  const struct threads_scan *how = data;
+  struct threads_scan *how = data;
   if (thread == world.self || thread->dead || thread->acked != world.number)
     return;
-  if (thread->tracee != NULL)
-    gl_tracer_scan(thread->tracee, how->scan, how->data);
-  else if (thread->context != NULL)
-    gl_context_scan(thread->context, how->scan, how->data);
-  gl_stacks_scan(thread, how->scan, how->data);
-  gl_tls_scan(thread->tp, how->scan, how->data);
+  /* The C library holds signals back as it frees the vector of a thread that
+     ends. */
+  how->doubtful = thread->tracee != NULL;
+  threads_visit_words(thread, threads_scan_words, how);
+  threads_scan_tls(thread, how);
 }
 
 static void threads_scan_self(const struct gl_entry *entry,
@@ -530,7 +563,7 @@ static void threads_scan_self(const struct gl_entry *entry,
 
 void gl_threads_scan(const struct gl_entry *entry, gl_scan_range *scan,
                      void *data) {
-  struct threads_scan how = {scan, data};
+  struct threads_scan how = {.scan = scan, .data = data};
   threads_scan_self(entry, &how);
   gl_threads_each(threads_scan_stopped, &how);
   gl_stacks_scan_added(scan, data);

@@ -166,6 +166,13 @@ void gl_stacks_begin(void);
 /* Scan the stacks of a stopped thread, from its stack pointer on. */
 void gl_stacks_scan(struct gl_thread *thread, gl_scan_range *scan, void *data);
 
+/* What gl_stacks_scan leaves out, since it is scanned in another way: the rest of
+   a stack that was added, or that is a block.  May be empty. */
+struct gl_range gl_stacks_left_out(const struct gl_thread *thread);
+
+/* Whether all of [low, high) may be read and written.  In a stopped world. */
+bool gl_stacks_are_mapped(const char *low, const char *high);
+
 /* For messages: whether two addresses are in one writable mapping, and whether
    one is in any.  Take the heap lock. */
 bool gl_stacks_share(const void *one, const void *other);

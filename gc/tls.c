@@ -15,11 +15,19 @@
  * of a thread that has not looked since leads to a block of the old module,
  * which may be shorter.  The dynamic linker counts generations: an entry is out
  * of date where the vector's is less than that of the module.
+ *
+ * The linker makes the vector longer by realloc, and only then has the thread's
+ * word lead to it.  Between the two the word leads to memory that is free, and
+ * may be another's, or gone; what leads to the new vector is a register or a
+ * word of the thread's stack.  Where a thread may be there, all its words are
+ * tried, and nothing is taken for a vector but what may be read and has entries
+ * that lead to static storage of this thread.  Its other entries are believed
+ * where they lead to memory.
  */
 #include <dlfcn.h>
 #include <string.h>
 
-#include "gc.h"
+#include "threads.h"
 
 /* glibc: union dtv. */
 struct tls_vector_entry {
@@ -44,8 +52,11 @@ struct gl_tls_slots {
 
 static struct gl_tls_layout tls_layout GL_DATA = {0, 0, 0, 0, NULL};
 
-/* No process loads so many modules: the vector is being replaced. */
+/* No process loads so many modules. */
 #define TLS_MODULES_MAX ((size_t)1 << 20)
+
+/* glibc: DTV_SURPLUS, entries that any vector has to spare when it is made. */
+#define TLS_SURPLUS 14
 
 /* glibc: {bits of an element, number of elements, byte offset}. */
 static const uint32_t *tls_debugger_symbol(const char *name) {
@@ -128,12 +139,27 @@ size_t gl_tls_generation(size_t module) {
   return 0;
 }
 
+struct tls_scan {
+  const char *tp;
+  bool doubtful; /* a block that is not in memory is none */
+  gl_scan_range *scan;
+  void *data;
+  const struct tls_vector_entry *last; /* the vector that was found last */
+};
+
+static size_t tls_entries(const struct tls_vector_entry *vector) {
+  return (size_t)(uintptr_t)vector[-1].block;
+}
+
+static bool tls_is_static(const char *tp, const void *block) {
+  return (size_t)(tp - (const char *)block) <= tls_bytes_below();
+}
+
 /* Every module that the thread has a block for, but for those that lie in the
    static storage. */
-static void tls_scan_modules(const char *tp,
-                             const struct tls_vector_entry *vector,
-                             gl_scan_range *scan, void *data) {
-  size_t entries = (size_t)(uintptr_t)vector[-1].block;
+static void tls_scan_modules(const struct tls_scan *how,
+                             const struct tls_vector_entry *vector) {
+  size_t entries = tls_entries(vector);
   size_t generation = (size_t)(uintptr_t)vector[0].block;
   if (entries > TLS_MODULES_MAX) return;
   for (size_t i = 0; i < gl_modules.tls_count; i++) {
@@ -142,8 +168,10 @@ static void tls_scan_modules(const char *tp,
     if (module->generation > generation) continue;
     const char *block = vector[module->id].block;
     if (block == NULL || block == (const char *)-1) continue;
-    if ((size_t)(tp - block) <= tls_bytes_below()) continue;
-    scan(block, block + module->bytes, data);
+    if (tls_is_static(how->tp, block)) continue;
+    if (how->doubtful && !gl_stacks_are_mapped(block, block + module->bytes))
+      continue;
+    how->scan(block, block + module->bytes, how->data);
   }
 }
 
@@ -161,11 +189,78 @@ static void tls_scan_keys(const char *descriptor, gl_scan_range *scan,
   }
 }
 
-void gl_tls_scan(const void *tp, gl_scan_range *scan, void *data) {
-  /* Of all modules: that of a library loaded late may be here and not in the
-     vector, which only __tls_get_addr fills. */
-  scan((const char *)tp - tls_bytes_below(), tp, data);
-  const struct tls_vector_entry *vector = ((void *const *)tp)[1];
-  if (vector != NULL) tls_scan_modules(tp, vector, scan, data);
+/* All but what the vector leads to.  Static storage of all modules: that of a
+   library loaded late may be here and not in the vector, which only
+   __tls_get_addr fills.  Returns the vector, or NULL. */
+static const struct tls_vector_entry *tls_scan_fixed(const char *tp,
+                                                     gl_scan_range *scan,
+                                                     void *data) {
+  scan(tp - tls_bytes_below(), tp, data);
   if (tls_layout.descriptor_bytes != 0) tls_scan_keys(tp, scan, data);
+  return ((void *const *)tp)[1];
+}
+
+void gl_tls_scan(const void *tp, gl_scan_range *scan, void *data) {
+  struct tls_scan how = {.tp = tp, .scan = scan, .data = data};
+  const struct tls_vector_entry *vector = tls_scan_fixed(tp, scan, data);
+  if (vector != NULL) tls_scan_modules(&how, vector);
+}
+
+/* ------------------------------------------------- a vector that is replaced */
+
+bool gl_tls_may_change(const void *low, const void *high) {
+  const struct gl_range *linker = &gl_modules.linker;
+  size_t bytes = (size_t)(linker->high - linker->low);
+  if (gl_modules.loads <= TLS_SURPLUS) return false;
+  for (const uintptr_t *at = low; at < (const uintptr_t *)high; at++)
+    if (*at - (uintptr_t)linker->low < bytes) return true;
+  return false;
+}
+
+/* Whether a vector of this thread is at this address.  The C library's storage
+   is static. */
+static bool tls_is_vector(const struct tls_scan *how,
+                          const struct tls_vector_entry *vector) {
+  const char *low = (const char *)(vector - 1);
+  if (!gl_stacks_are_mapped(low, (const char *)(vector + 1))) return false;
+  size_t entries = tls_entries(vector);
+  if (entries > TLS_MODULES_MAX) return false;
+  if (!gl_stacks_are_mapped(low, (const char *)(vector + 1 + entries)))
+    return false;
+  for (size_t i = 0; i < gl_modules.tls_count; i++) {
+    size_t id = gl_modules.tls[i].id;
+    if (id != 0 && id <= entries && tls_is_static(how->tp, vector[id].block))
+      return true;
+  }
+  return false;
+}
+
+static void tls_try_vector(struct tls_scan *how, uintptr_t address) {
+  const struct tls_vector_entry *vector = (void *)address;
+  if (vector == how->last || !tls_is_vector(how, vector)) return;
+  how->last = vector;
+  tls_scan_modules(how, vector);
+}
+
+/* What realloc returns is the entry before the vector; and before that lies the
+   header of a block of malloc, which is all that it knows while it frees the
+   old one. */
+static void tls_look_for_vector(const void *low, const void *high, void *data) {
+  const size_t entry = sizeof(struct tls_vector_entry);
+  for (const uintptr_t *at = low; at < (const uintptr_t *)high; at++) {
+    if (*at % entry != 0) continue;
+    for (uintptr_t i = 0; i <= 2; i++) tls_try_vector(data, *at + i * entry);
+  }
+}
+
+void gl_tls_scan_doubtful(const void *tp, const struct gl_tls_words *words,
+                          gl_scan_range *scan, void *data) {
+  struct tls_scan how = {
+      .tp = tp, .doubtful = true, .scan = scan, .data = data};
+  if (tls_bytes_below() == 0) {
+    gl_tls_scan(tp, scan, data);
+    return;
+  }
+  tls_try_vector(&how, (uintptr_t)tls_scan_fixed(tp, scan, data));
+  words->visit(words, tls_look_for_vector, &how);
 }

@@ -3,7 +3,7 @@
 #
 # dl.sh: builds copies of the liveness test's plugin, and runs the test that
 # loads and unloads them between collections.  Two of them have less, and much
-# more, thread-local storage than the others.
+# more, thread-local storage than the others.  More tests are given them.
 # Flags are words to be split, hence: shellcheck disable=SC2086
 set -eu
 srcdir=${srcdir:-.}
@@ -29,3 +29,21 @@ ${CC:-cc} -O2 $cflags -rdynamic -o "$work/first" "$srcdir/tests/api/first.c" $li
 
 ${CC:-cc} -O2 $cflags -o "$work/parties" "$srcdir/tests/api/parties.c" $libs
 "$work/parties" "$work/plugin1.so"
+
+# It has a realloc of its own, which a sanitizer would miss.
+if [ -z "${SANITIZE_CFLAGS:-}" ]; then
+  copies=
+  for i in 0 1 2 3 4 5 6 7; do
+    for j in 1 2 3 4 5; do
+      cp "$work/plugin1.so" "$work/copy$i$j.so"
+      copies="$copies $work/copy$i$j.so"
+    done
+  done
+  ${CC:-cc} -O2 $cflags -Wl,-z,now -o "$work/vector" \
+    "$srcdir/tests/api/vector.c" $libs
+  for fate in whole linked cleared reused unmapped; do
+    "$work/vector" $fate thread $copies
+  done
+  "$work/vector" cleared coroutine $copies
+  "$work/vector" cleared held-back $copies
+fi
