@@ -24,6 +24,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "../alloc/os.h"
@@ -138,10 +139,20 @@ void gl_stacks_begin(void) { stacks.maps_are_read = false; }
 #define STACKS_PAGEMAP_ENTRIES 512
 #define STACKS_PAGE_IS_THERE ((uint64_t)3 << 62) /* present, or swapped out */
 
+/* The program may have made a page of a stack a guard, after it was used.
+   Pages are asked for in order, hence the mapping of the last one. */
+static bool stacks_is_readable(uintptr_t page, struct gl_range *last) {
+  uintptr_t bytes = (uintptr_t)(last->high - last->low);
+  if (page - (uintptr_t)last->low < bytes) return true;
+  *last = stacks_mapping(page);
+  return last->high > last->low || stacks.maps.count == 0;
+}
+
 /* Scan the pages of [low, high) that are in memory; without /proc, all. */
 static void stacks_scan_resident(uintptr_t low, uintptr_t high,
                                  gl_scan_range *scan, void *data) {
   uint64_t entries[STACKS_PAGEMAP_ENTRIES];
+  struct gl_range mapping = {NULL, NULL};
   int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
   uintptr_t page = low & ~(GL_PAGE_BYTES - 1);
   while (page < high) {
@@ -153,6 +164,7 @@ static void stacks_scan_resident(uintptr_t low, uintptr_t high,
     size_t known = n < 0 ? 0 : (size_t)n / sizeof *entries;
     for (size_t i = 0; i < count; i++, page += GL_PAGE_BYTES) {
       if (i < known && (entries[i] & STACKS_PAGE_IS_THERE) == 0) continue;
+      if (!stacks_is_readable(page, &mapping)) continue;
       uintptr_t from = page > low ? page : low;
       uintptr_t to = page + GL_PAGE_BYTES < high ? page + GL_PAGE_BYTES : high;
       scan((void *)from, (void *)to, data);
@@ -282,6 +294,16 @@ bool gl_stacks_are_mapped(const char *low, const char *high) {
     if (mapping.high <= low) return false;
     low = mapping.high;
   }
+  return true;
+}
+
+bool gl_stacks_try_copy(void *to, const void *from, size_t bytes) {
+  struct iovec here = {to, bytes}, there = {(void *)(uintptr_t)from, bytes};
+  ssize_t n = process_vm_readv(getpid(), &here, 1, &there, 1, 0);
+  if (n >= 0 || errno == EFAULT) return n == (ssize_t)bytes;
+  /* A sandbox may forbid the call. */
+  if (!gl_stacks_are_mapped(from, (const char *)from + bytes)) return false;
+  memcpy(to, from, bytes);
   return true;
 }
 

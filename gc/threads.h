@@ -173,6 +173,9 @@ struct gl_range gl_stacks_left_out(const struct gl_thread *thread);
 /* Whether all of [low, high) may be read and written.  In a stopped world. */
 bool gl_stacks_are_mapped(const char *low, const char *high);
 
+/* Copy what is there; false where that cannot be read.  In a stopped world. */
+bool gl_stacks_try_copy(void *to, const void *from, size_t bytes);
+
 /* For messages: whether two addresses are in one writable mapping, and whether
    one is in any.  Take the heap lock. */
 bool gl_stacks_share(const void *one, const void *other);

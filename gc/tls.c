@@ -175,6 +175,15 @@ static void tls_scan_modules(const struct tls_scan *how,
   }
 }
 
+/* A thread that ends frees its blocks before it forgets them: the memory may be
+   another's, or gone. */
+static void tls_scan_key_block(const char *block, gl_scan_range *scan,
+                               void *data) {
+  uintptr_t words[TLS_KEYS_PER_BLOCK * TLS_KEY_BYTES / sizeof(uintptr_t)];
+  if (gl_stacks_try_copy(words, block, sizeof words))
+    scan(words, (const char *)words + sizeof words, data);
+}
+
 static void tls_scan_keys(const char *descriptor, gl_scan_range *scan,
                           void *data) {
   scan(descriptor, descriptor + tls_layout.descriptor_bytes, data);
@@ -184,8 +193,7 @@ static void tls_scan_keys(const char *descriptor, gl_scan_range *scan,
            sizeof block);
     /* The first one lies in the descriptor itself. */
     bool within = (size_t)(block - descriptor) < tls_layout.descriptor_bytes;
-    if (block != NULL && !within)
-      scan(block, block + TLS_KEYS_PER_BLOCK * TLS_KEY_BYTES, data);
+    if (block != NULL && !within) tls_scan_key_block(block, scan, data);
   }
 }
 

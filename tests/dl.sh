@@ -30,7 +30,7 @@ ${CC:-cc} -O2 $cflags -rdynamic -o "$work/first" "$srcdir/tests/api/first.c" $li
 ${CC:-cc} -O2 $cflags -o "$work/parties" "$srcdir/tests/api/parties.c" $libs
 "$work/parties" "$work/plugin1.so"
 
-# It has a realloc of its own, which a sanitizer would miss.
+# They have a realloc, calloc and free of their own, which a sanitizer would miss.
 if [ -z "${SANITIZE_CFLAGS:-}" ]; then
   copies=
   for i in 0 1 2 3 4 5 6 7; do
@@ -46,4 +46,6 @@ if [ -z "${SANITIZE_CFLAGS:-}" ]; then
   done
   "$work/vector" cleared coroutine $copies
   "$work/vector" cleared held-back $copies
+  ${CC:-cc} -O2 $cflags -o "$work/keys" "$srcdir/tests/api/keys.c" $libs
+  "$work/keys"
 fi

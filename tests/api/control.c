@@ -8,6 +8,8 @@
 #include <link.h>
 #include <pthread.h>
 #include <sched.h>
+#include <sys/mman.h>
+#include <ucontext.h>
 #include <unistd.h>
 
 #define MIB ((size_t)1 << 20)
@@ -184,6 +186,88 @@ START_TEST(thread_local_storage_is_scanned_once) {
   for (size_t i = 0; i < LOCAL_THREADS; i++) pthread_join(thread[i], NULL);
   ck_assert_uint_ge(more, LOCAL_THREADS * LOCAL_BYTES);
   ck_assert_uint_lt(more, (LOCAL_THREADS + 1) * LOCAL_BYTES);
+}
+END_TEST
+
+/* ------------------------------------------------------------------- stacks */
+
+#define STACK_BYTES ((size_t)1 << 18)
+#define GUARD_BYTES ((size_t)4096)
+
+/* A page that was used before it became a guard is in memory. */
+static void make_guard(void *low) {
+  memset(low, 1, GUARD_BYTES);
+  expect(mprotect(low, GUARD_BYTES, PROT_NONE) == 0);
+}
+
+START_TEST(guard_in_an_added_stack) {
+  char *low = mmap(NULL, STACK_BYTES, PROT_READ | PROT_WRITE,
+                   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  ck_assert(low != MAP_FAILED && gc_add_stack(low, low + STACK_BYTES));
+  uintptr_t hidden[2];
+  for (int i = 0; i < 2; i++) {
+    char **word = (char **)(low + GUARD_BYTES * (size_t)(2 + 10 * i));
+    *word = gc_malloc(100);
+    hidden[i] = api_hide(*word);
+    expect(gc_malloc(100) != NULL);
+  }
+  make_guard(low);
+  make_guard(low + 8 * GUARD_BYTES);
+  api_scrub();
+  gc_collect();
+  for (int i = 0; i < 2; i++) ck_assert(api_is_allocated(hidden[i]));
+}
+END_TEST
+
+enum place { APART = 1, FOUND, ELSEWHERE, DONE };
+
+static enum place place;
+static ucontext_t own, other;
+
+static void change_place(enum place to) {
+  __atomic_store_n(&place, to, __ATOMIC_SEQ_CST);
+}
+
+static void await_place(enum place at) {
+  while (__atomic_load_n(&place, __ATOMIC_SEQ_CST) != at) sched_yield();
+}
+
+static void be_elsewhere(void) {
+  change_place(ELSEWHERE);
+  await_place(DONE);
+}
+
+static void *go_elsewhere(void *data) {
+  pthread_attr_t attributes;
+  void *low;
+  size_t bytes;
+  expect(pthread_getattr_np(pthread_self(), &attributes) == 0);
+  expect(pthread_attr_getstack(&attributes, &low, &bytes) == 0);
+  pthread_attr_destroy(&attributes);
+  change_place(APART);
+  await_place(FOUND);
+  make_guard((char *)low + bytes / 8); /* this program has much at its end */
+  expect(getcontext(&other) == 0);
+  other.uc_stack.ss_sp = gc_malloc(STACK_BYTES);
+  other.uc_stack.ss_size = STACK_BYTES;
+  other.uc_link = &own;
+  makecontext(&other, be_elsewhere, 0);
+  expect(swapcontext(&own, &other) == 0);
+  return data;
+}
+
+/* The stack that a thread was started on is scanned while it is on another. */
+START_TEST(guard_in_a_stack_of_its_own) {
+  pthread_t thread;
+  gc_collect();
+  ck_assert_int_eq(pthread_create(&thread, NULL, go_elsewhere, NULL), 0);
+  await_place(APART);
+  gc_collect();
+  change_place(FOUND);
+  await_place(ELSEWHERE);
+  gc_collect();
+  change_place(DONE);
+  pthread_join(thread, NULL);
 }
 END_TEST
 
@@ -595,6 +679,8 @@ int main(void) {
   tcase_add_test(tests, thread_local_storage_is_scanned_once);
   tcase_add_test(tests, ranges_that_are_wrong);
   tcase_add_test(tests, thousands_of_ranges);
+  tcase_add_test(tests, guard_in_an_added_stack);
+  tcase_add_test(tests, guard_in_a_stack_of_its_own);
   tcase_add_test(tests, uncollectable_until_freed);
   tcase_add_test(tests, disabling_nests);
   tcase_add_test(tests, enabling_too_often);

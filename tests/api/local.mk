@@ -5,8 +5,8 @@
 
 # tests/precision.sh: objects that are dropped are collected, at any depth.
 # tests/dl.sh: libraries come and go between collections.
-EXTRA_DIST += tests/api/dl.c tests/api/first.c tests/api/parties.c \
-  tests/api/precision.c tests/api/vector.c
+EXTRA_DIST += tests/api/dl.c tests/api/first.c tests/api/keys.c \
+  tests/api/parties.c tests/api/precision.c tests/api/vector.c
 dist_check_SCRIPTS += tests/dl.sh tests/precision.sh
 
 if HAVE_CHECK
