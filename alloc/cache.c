@@ -273,10 +273,9 @@ static enum gl_freed cache_send_on(struct gl_cache *cache, char *p) {
 enum gl_freed gl_cache_free_more(struct gl_cache *cache, char *p,
                                  enum gl_freed freed) {
   if (freed == GL_FREED_ELSEWHERE) return cache_send_on(cache, p);
-  if (freed != GL_FREED_LONG) return freed;
-  freed = gl_cache_take_back_long(cache, p);
-  if (freed == GL_FREED_LONG) {
-    cache_free_behind(cache, gl_arena_of(p), p);
+  if (freed == GL_FREED_LONG) freed = gl_cache_take_back_long(cache, p);
+  if (freed == GL_FREED_LONG || freed == GL_FREED_NOTHING) {
+    if (!cache_free_entered(cache, p)) return GL_FREED_NOTHING;
     freed = cache->look_in_granules < 0 ? GL_FREED_LOOK : GL_FREED_DONE;
   }
   return freed == GL_FREED_DONE ? cache_freed(cache) : freed;
@@ -290,10 +289,9 @@ bool gl_cache_finish_free(struct gl_cache *cache, char *p,
     gl_heap.on_leave(cache);
     return true;
   }
-  bool done = freed == GL_FREED_LOOK || cache_free_entered(cache, p);
   gl_cache_leave(cache);
-  if (cache->look_in_granules < 0) gl_cache_look(cache);
-  return done;
+  if (freed == GL_FREED_LOOK) gl_cache_look(cache);
+  return freed == GL_FREED_LOOK;
 }
 
 enum gl_fault gl_cache_free_slow(struct gl_cache *cache, struct gl_arena *arena,

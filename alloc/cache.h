@@ -251,8 +251,10 @@ GL_INLINE size_t gl_cache_size_in_two(const struct gl_tags *line,
   uint64_t here = line[0].block | line[0].mark, next = ~(uint64_t)0;
   if (GL_LIKELY(!gl_cache_is_last_line(granule)))
     next = line[1].block | line[1].mark;
-  uint64_t above = here >> (granule & 63) >> 1 | next << (~granule & 63);
-  return above != 0 ? gl_lowest(above) + 1 : 0;
+  size_t shift = granule, unshift = ~granule;
+  __asm__("" : "+r"(shift), "+r"(unshift)); /* or they are masked first */
+  uint64_t above = here >> (shift & 63) >> 1 | next << (unshift & 63);
+  return GL_LIKELY(above != 0) ? (size_t)gl_lowest(above) + 1 : 0;
 }
 
 /* Blocks of so many granules that end beyond their line are counted. */

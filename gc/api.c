@@ -125,7 +125,8 @@ static void *api_allocate_pinned(size_t size, enum gl_kind kind,
   struct gl_cache *cache = api_cache();
   if (cache == NULL) return NULL;
   cache->pin = pin;
-  void *p = gl_api_allocate(size, 0, kind, entry_sp);
+  void *p = gl_cache_allocate(cache, size, kind);
+  if (p == NULL) p = gl_api_allocate(size, 0, kind, entry_sp);
   cache->pin = NULL;
   return p;
 }
@@ -291,7 +292,8 @@ static void *api_move(const struct gl_block *block, size_t size,
   void *p = api_allocate_pinned(size, block->kind, block->start, entry_sp);
   if (p == NULL) return NULL;
   memcpy(p, block->start, size < block->size ? size : block->size);
-  if (!gl_heap.slow_free) gl_api_free("gc_realloc", block->start, entry_sp);
+  if (!gl_heap.slow_free && !gl_cache_free(gl_self, block->start))
+    gl_api_free("gc_realloc", block->start, entry_sp);
   return p;
 }
 

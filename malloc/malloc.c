@@ -205,16 +205,17 @@ MALLOC_API void *malloc(size_t size) {
   return malloc_finish(size, p, GL_ENTRY_SP());
 }
 
-/* The same for blocks of random sizes. */
-static GL_NOINLINE void malloc_free_wide(void *block, uintptr_t entry_sp) {
+/* The same for blocks of random sizes.  A tail call: no argument is kept for the rare
+   case. */
+static GL_NOINLINE void malloc_free_wide(void *block) {
   enum gl_freed freed = gl_lean_try_free(block, true);
   if (GL_LIKELY(freed == GL_FREED_DONE)) return;
-  malloc_finish_free(block, freed, entry_sp);
+  malloc_finish_free(block, freed, GL_ENTRY_SP());
 }
 
 MALLOC_API void free(void *block) {
   if (GL_UNLIKELY(gl_lean_self->wide != 0)) {
-    malloc_free_wide(block, GL_ENTRY_SP());
+    malloc_free_wide(block);
     return;
   }
   enum gl_freed freed = gl_lean_try_free(block, false);
