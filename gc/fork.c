@@ -16,7 +16,7 @@
 #include "gc.h"
 
 static void fork_close_heap(void) {
-  if (gl_threads_stop()) gl_heap_shut_gate();
+  if (gl_threads_stop() || gl_threads_stop_known()) gl_heap_shut_gate();
   gl_threads_resume();
 }
 

@@ -214,6 +214,12 @@ bool gl_threads_init(void);
    there is no memory or file descriptor for it; some may be stopped then. */
 bool gl_threads_stop(void);
 
+/* Where that was false: stop those that have a cache, for a fork.  They are all
+   that can be in the heap, since another one needs its lock first; and they can
+   be found without memory, a file descriptor or /proc.  False where one takes too
+   long: it may hold the signal back. */
+bool gl_threads_stop_known(void);
+
 /* Let all go on that were stopped. */
 void gl_threads_resume(void);
 

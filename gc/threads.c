@@ -54,6 +54,9 @@
 #define THREADS_PATIENCE_NS ((uint64_t)5000000)
 #define THREADS_REPORT_NS ((uint64_t)1000000000)
 
+/* How long those are waited for that are known, where no others can be found. */
+#define THREADS_KNOWN_NS (2 * THREADS_REPORT_NS)
+
 /* How often a signal is sent that finds the queue full, until some were
    taken. */
 #define THREADS_SEND_TRIES 20
@@ -403,15 +406,19 @@ static void threads_look_at_all(uint64_t waited_ns) {
   gl_threads_each(threads_look_at, &tardy);
 }
 
-/* Wait for the answers of all that were asked. */
-static void threads_await(void) {
+/* Wait for the answers of all that were asked.  False where that takes longer
+   than most_ns. */
+static bool threads_await(uint64_t most_ns) {
   uint64_t start_ns = gl_os_now_ns(), wait_ns = THREADS_FIRST_WAIT_NS;
   world.again_ns = 0;
   for (;;) {
     uint32_t answers = __atomic_load_n(&world.answers, __ATOMIC_SEQ_CST);
-    if (answers >= __atomic_load_n(&world.expected, __ATOMIC_SEQ_CST)) return;
+    if (answers >= __atomic_load_n(&world.expected, __ATOMIC_SEQ_CST))
+      return true;
     if (gl_futex_wait(&world.answers, answers, wait_ns)) continue;
-    threads_look_at_all(gl_os_now_ns() - start_ns);
+    uint64_t waited_ns = gl_os_now_ns() - start_ns;
+    if (waited_ns > most_ns) return false;
+    threads_look_at_all(waited_ns);
     if (wait_ns < THREADS_LAST_WAIT_NS) wait_ns *= 2;
   }
 }
@@ -457,7 +464,7 @@ static bool threads_stop_others(void) {
   for (int tries = 0; tries < THREADS_COUNT_TRIES; tries++) {
     int asked = threads_ask_all();
     if (asked < 0) return false;
-    threads_await();
+    threads_await(UINT64_MAX);
     if (asked > 0) continue;
     if (threads_have_all_answered()) break;
     gl_futex_wait(&world.answers, world.answers, THREADS_COUNT_WAIT_NS);
@@ -480,6 +487,17 @@ bool gl_threads_stop(void) {
   if (!threads_is_alone() && !threads_stop_others()) return false;
   gl_threads_each(threads_forget_unseen, NULL);
   return true;
+}
+
+static void threads_ask_known(struct gl_thread *thread, void *data) {
+  (void)data;
+  if (thread->cache != NULL) threads_ask(thread->tid);
+}
+
+bool gl_threads_stop_known(void) {
+  if (world.self == NULL) return false;
+  gl_threads_each(threads_ask_known, NULL);
+  return threads_await(THREADS_KNOWN_NS);
 }
 
 void gl_threads_resume(void) {

@@ -9,6 +9,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -203,6 +204,27 @@ START_TEST(with_a_lock_of_the_program) {
 }
 END_TEST
 
+static void do_nothing(void) { hold_fork_up(); }
+
+/* Nobody can list the threads.  Those of the heap are stopped all the same: they
+   have forgotten what they have freed, so what was freed last is not what comes
+   next, and no thread has the heap half-way changed in the child. */
+START_TEST(without_file_descriptors) {
+  struct other user;
+  struct rlimit none = {.rlim_cur = 0, .rlim_max = 0};
+  use();
+  start(&user, do_nothing);
+  expect(setrlimit(RLIMIT_NOFILE, &none) == 0);
+  void *freed = gc_malloc(48), *newest = gc_malloc(48);
+  expect(freed != NULL && newest != NULL);
+  gc_free(freed);
+  uintptr_t hidden = api_hide(freed);
+  fork_and_use();
+  ck_assert_uint_ne(api_hide(gc_malloc(48)), hidden);
+  join(&user);
+}
+END_TEST
+
 int main(void) {
   TCase *tests = suite_begin("forks");
   tcase_add_test(tests, before_the_first_use);
@@ -210,5 +232,6 @@ int main(void) {
   tcase_add_test(tests, after_a_first_use_with_the_lock);
   tcase_add_test(tests, during_the_set_up);
   tcase_add_test(tests, with_a_lock_of_the_program);
+  tcase_add_test(tests, without_file_descriptors);
   return suite_end();
 }
