@@ -27,6 +27,7 @@
 #include <dlfcn.h>
 #include <string.h>
 
+#include "mark.h"
 #include "threads.h"
 
 /* glibc: union dtv. */
@@ -147,7 +148,8 @@ struct tls_scan {
   const struct tls_vector_entry *last; /* the vector that was found last */
 };
 
-static size_t tls_entries(const struct tls_vector_entry *vector) {
+GL_MARK_UNCHECKED static size_t tls_entries(
+    const struct tls_vector_entry *vector) {
   return (size_t)(uintptr_t)vector[-1].block;
 }
 
@@ -157,8 +159,8 @@ static bool tls_is_static(const char *tp, const void *block) {
 
 /* Every module that the thread has a block for, but for those that lie in the
    static storage. */
-static void tls_scan_modules(const struct tls_scan *how,
-                             const struct tls_vector_entry *vector) {
+GL_MARK_UNCHECKED static void tls_scan_modules(
+    const struct tls_scan *how, const struct tls_vector_entry *vector) {
   size_t entries = tls_entries(vector);
   size_t generation = (size_t)(uintptr_t)vector[0].block;
   if (entries > TLS_MODULES_MAX) return;
@@ -216,7 +218,7 @@ void gl_tls_scan(const void *tp, gl_scan_range *scan, void *data) {
 
 /* ------------------------------------------------- a vector that is replaced */
 
-bool gl_tls_may_change(const void *low, const void *high) {
+GL_MARK_UNCHECKED bool gl_tls_may_change(const void *low, const void *high) {
   const struct gl_range *linker = &gl_modules.linker;
   size_t bytes = (size_t)(linker->high - linker->low);
   if (gl_modules.loads <= TLS_SURPLUS) return false;
@@ -227,8 +229,8 @@ bool gl_tls_may_change(const void *low, const void *high) {
 
 /* Whether a vector of this thread is at this address.  The C library's storage
    is static. */
-static bool tls_is_vector(const struct tls_scan *how,
-                          const struct tls_vector_entry *vector) {
+GL_MARK_UNCHECKED static bool tls_is_vector(
+    const struct tls_scan *how, const struct tls_vector_entry *vector) {
   const char *low = (const char *)(vector - 1);
   if (!gl_stacks_are_mapped(low, (const char *)(vector + 1))) return false;
   size_t entries = tls_entries(vector);
@@ -253,7 +255,9 @@ static void tls_try_vector(struct tls_scan *how, uintptr_t address) {
 /* What realloc returns is the entry before the vector; and before that lies the
    header of a block of malloc, which is all that it knows while it frees the
    old one. */
-static void tls_look_for_vector(const void *low, const void *high, void *data) {
+GL_MARK_UNCHECKED static void tls_look_for_vector(const void *low,
+                                                  const void *high,
+                                                  void *data) {
   const size_t entry = sizeof(struct tls_vector_entry);
   for (const uintptr_t *at = low; at < (const uintptr_t *)high; at++) {
     if (*at % entry != 0) continue;
