@@ -86,6 +86,18 @@ void *gl_cache_pop_medium(struct gl_cache *cache, size_t size,
   return p;
 }
 
+void *gl_cache_try_take_aligned(struct gl_cache *cache, size_t granules,
+                                size_t align, enum gl_kind kind) {
+  struct gl_class class = gl_class_for(granules);
+  bool small = granules <= GL_EXACT_CLASSES;
+  struct gl_lane *lane = &cache->lane[kind + (small ? 0 : GL_KIND_COUNT)];
+  if ((uintptr_t)lane->quick[class.index] % align == 0) {
+    void *p = lane_try_pop(cache, lane, class);
+    if (p != NULL) return p;
+  }
+  return small ? gl_lane_bump_aligned(cache, lane, granules, align) : NULL;
+}
+
 /* Whether the fast paths may be used: no debugging, no fork. */
 static bool cache_is_fast(const struct gl_cache *cache) {
   return cache != &gl_cache_none && !gl_heap.slow_only &&

@@ -332,6 +332,7 @@ GL_INLINE size_t gl_cache_tagged_size(size_t granule) {
   size_t at = granule | 63, last = granule | (GL_ARENA_GRANULES - 1);
   uint64_t tags = (line->block | line->mark) >> (granule & 63) >> 1;
   if (tags != 0) return gl_lowest(tags) + 1;
+  for (; last - at >= 256 && !gl_tags_any_of_four(line + 1); at += 256) line += 4;
   for (; at != last; at += 64) {
     line++;
     tags = line->block | line->mark;
@@ -416,6 +417,10 @@ void gl_cache_mend(struct gl_cache *cache);
 void *gl_cache_allocate_slow(struct gl_cache *cache, size_t granules,
                              enum gl_kind kind, enum gl_want *want);
 
+/* A block at an aligned address, where one is at hand, or NULL; entered. */
+void *gl_cache_try_take_aligned(struct gl_cache *cache, size_t granules,
+                                size_t align, enum gl_kind kind);
+
 /* Free a block that is in an arena, checked to be allocated; entered. */
 enum gl_fault gl_cache_free_slow(struct gl_cache *cache, struct gl_arena *arena,
                                  char *p);
@@ -455,6 +460,11 @@ void *gl_lane_allocate_medium(struct gl_cache *cache, struct gl_lane *lane,
    lowest first.  Returns how many. */
 size_t gl_lane_carve(struct gl_lane *lane, size_t granules, void **blocks,
                      size_t count);
+
+/* Cut a small block at an aligned address off what is ready of the open hole, or
+   NULL. */
+void *gl_lane_bump_aligned(struct gl_cache *cache, struct gl_lane *lane,
+                           size_t granules, size_t align);
 
 /* Close the open hole; what is left of it is a free run, and goes into a bin
    if that is wanted. */

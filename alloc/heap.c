@@ -293,10 +293,16 @@ void *gl_heap_allocate_aligned(struct gl_cache *cache, size_t size,
   cache = heap_cache(cache);
   if (cache == NULL || size > gl_heap.size_bytes || align > gl_heap.size_bytes)
     return NULL;
-  size_t whole = (heap_granules(heap_padded(size)) << GL_GRANULE_SHIFT) +
-                 align - GL_GRANULE_BYTES;
+  size_t granules = heap_granules(heap_padded(size));
+  size_t whole = (granules << GL_GRANULE_SHIFT) + align - GL_GRANULE_BYTES;
   gl_cache_enter_slow(cache);
-  void *p;
+  void *p = NULL;
+  if (whole <= GL_MEDIUM_MAX_BYTES)
+    p = gl_cache_try_take_aligned(cache, granules, align, kind);
+  if (p != NULL) {
+    gl_cache_leave(cache);
+    return p;
+  }
   if (whole > GL_MEDIUM_MAX_BYTES) {
     p = heap_allocate_large(cache, size + (size == 0), align, kind, want);
   } else {
@@ -361,6 +367,21 @@ enum gl_fault gl_heap_find_exact(const void *p, struct gl_block *block) {
   if (!gl_in_heap(p)) return GL_FAULT_OUTSIDE;
   if (!gl_heap_find(p, block)) return GL_FAULT_FREE;
   return block->start == (const char *)p ? GL_FAULT_NONE : GL_FAULT_INTERIOR;
+}
+
+bool gl_heap_find_own(const struct gl_cache *cache, const void *p,
+                      struct gl_block *block) {
+  size_t granule = gl_cache_granule(p);
+  if (granule >= gl_heap.extent_granules) return false;
+  const struct gl_arena *arena = gl_arena_of(p);
+  if (arena->owner != cache || (uintptr_t)p >= arena->bound ||
+      !gl_tags_is_block(gl_heap.tags, granule))
+    return false;
+  *block = (struct gl_block){
+      .start = gl_granule_address(granule),
+      .size = gl_cache_tagged_size(granule) << GL_GRANULE_SHIFT,
+      .kind = (enum gl_kind)arena->kind};
+  return true;
 }
 
 bool gl_heap_was_block(const void *p) {

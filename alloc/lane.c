@@ -152,6 +152,24 @@ static void *lane_bump(struct gl_cache *cache, struct gl_lane *lane,
   return p;
 }
 
+/* The gap above the block becomes a free run. */
+void *gl_lane_bump_aligned(struct gl_cache *cache, struct gl_lane *lane,
+                           size_t granules, size_t align) {
+  struct gl_hole *hole = &lane->hole;
+  size_t bytes = granules << GL_GRANULE_SHIFT;
+  if (!gl_hole_is_ready(hole, bytes)) return NULL;
+  char *p = (char *)(((uintptr_t)hole->cur - bytes) & ~(align - 1));
+  size_t gap = ((size_t)(hole->cur - p) - bytes) >> GL_GRANULE_SHIFT;
+  if (p < hole->limit) return NULL;
+  gl_tags_set_block(gl_heap.tags, gl_granule_of(p));
+  hole->cur = p;
+  if (gap == 0) return p;
+  size_t above = gl_granule_of(p) + granules;
+  gl_cache_free_tag(cache, gl_arena_of(p), above, gap);
+  lane_insert(lane, above, gap);
+  return p;
+}
+
 /* They are tagged a line at a time, which takes two or three instructions for
    each instead of ten.  What is ready never reaches the hole's start. */
 size_t gl_lane_carve(struct gl_lane *lane, size_t granules, void **blocks,

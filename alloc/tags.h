@@ -62,6 +62,12 @@ GL_INLINE bool gl_tags_is_marked(struct gl_tags *tags, size_t granule) {
   return gl_tags_line(tags, granule)->mark & gl_tags_bit(granule);
 }
 
+/* Whether four lines have any tag. */
+GL_INLINE bool gl_tags_any_of_four(const struct gl_tags *line) {
+  return (line[0].block | line[0].mark | line[1].block | line[1].mark |
+          line[2].block | line[2].mark | line[3].block | line[3].mark) != 0;
+}
+
 /* Head of a free run: 01. */
 GL_INLINE bool gl_tags_is_free(struct gl_tags *tags, size_t granule) {
   return !gl_tags_is_block(tags, granule) && gl_tags_is_marked(tags, granule);

@@ -145,7 +145,8 @@ static enum gl_fault api_find(const void *p, struct gl_block *block) {
   struct gl_cache *cache = api_cache();
   if (cache == NULL) return api_find_locked(p, block);
   gl_cache_enter_slow(cache);
-  enum gl_fault fault = gl_heap_find_exact(p, block);
+  enum gl_fault fault = GL_FAULT_NONE;
+  if (!gl_heap_find_own(cache, p, block)) fault = gl_heap_find_exact(p, block);
   if (fault == GL_FAULT_NONE && !block->large && gl_cache_is_sent(p))
     fault = GL_FAULT_TWICE;
   gl_cache_leave(cache);

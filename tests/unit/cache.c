@@ -347,6 +347,56 @@ START_TEST(collected_lane_does_not_keep_short_runs) {
 }
 END_TEST
 
+/* -------------------------------------------------------------- aligned blocks */
+
+static char *allocate_aligned(size_t size, size_t align) {
+  enum gl_want want;
+  char *p = gl_heap_allocate_aligned(cache, size, align, GL_SCANNED, &want);
+  ck_assert_ptr_nonnull(p);
+  ck_assert_uint_eq((uintptr_t)p % align, 0);
+  ck_assert_uint_ge(test_usable(p), size);
+  ck_assert(test_is_zero(p, test_usable(p)));
+  return p;
+}
+
+/* Aligned blocks of a size that is a multiple of the alignment lie side by side; the
+   gap above the first is free. */
+START_TEST(aligned_blocks_are_cut_off_the_hole) {
+  cache_begin();
+  allocate(48);
+  char *p = allocate(48), *first = allocate_aligned(128, 64);
+  ck_assert(first + 128 + 64 > p && first + 128 <= p);
+  uint64_t freed = test_freed_bytes(cache);
+  char *second = allocate_aligned(128, 64), *third = allocate_aligned(256, 64);
+  ck_assert_ptr_eq(second, first - 128);
+  ck_assert_ptr_eq(third, second - 256);
+  ck_assert_uint_eq(test_freed_bytes(cache), freed);
+  ck_assert(test_accounts_balance(cache));
+  ck_assert(test_prove());
+}
+END_TEST
+
+/* A freed block is used again where its address will do. */
+START_TEST(aligned_blocks_are_used_again) {
+  cache_begin();
+  char *p = allocate_aligned(256, 64);
+  allocate(16); /* so that p is not the newest */
+  memset(p, 0x44, test_usable(p));
+  release(p);
+  ck_assert_ptr_eq(allocate_aligned(256, 64), p);
+  release(p);
+  char *q = allocate_aligned(256, 4096);
+  ck_assert(q != p || (uintptr_t)p % 4096 == 0);
+  for (int i = 0; i < 2000; i++) {
+    char *r = allocate_aligned(test_below(5000), (size_t)16 << test_below(10));
+    memset(r, 0x44, test_usable(r));
+    if (test_one_in(2)) release(r);
+  }
+  ck_assert(test_accounts_balance(cache));
+  ck_assert(test_prove());
+}
+END_TEST
+
 /* ------------------------------------------------------------ medium blocks */
 
 START_TEST(medium_blocks_of_all_sizes) {
@@ -382,6 +432,29 @@ START_TEST(both_ways_to_a_size_agree) {
     ck_assert_uint_eq(gl_cache_size_in_one(cache, line, granule), granules);
     ck_assert_uint_eq(gl_cache_size_in_two(line, granule), granules);
   }
+}
+END_TEST
+
+/* What is quickly found is what is found. */
+START_TEST(own_blocks_are_found_as_any) {
+  cache_begin();
+  struct gl_block own, any;
+  for (int i = 0; i < 3000; i++) {
+    char *p = allocate(test_one_in(8) ? test_below(40000) : test_below(1200));
+    bool large = test_usable(p) > GL_MEDIUM_MAX_BYTES;
+    ck_assert_int_eq(gl_heap_find_own(cache, p, &own), !large);
+    ck_assert_int_eq(gl_heap_find_exact(p, &any), GL_FAULT_NONE);
+    if (!large)
+      ck_assert(own.start == any.start && own.size == any.size &&
+                own.kind == any.kind && !own.large);
+    ck_assert(!gl_heap_find_own(other, p, &own));
+    ck_assert(!gl_heap_find_own(cache, p + 8, &own));
+    if (!test_one_in(3)) continue;
+    release(p);
+    ck_assert(!gl_heap_find_own(cache, p, &own));
+  }
+  ck_assert(!gl_heap_find_own(cache, NULL, &own));
+  ck_assert(!gl_heap_find_own(cache, &own, &own));
 }
 END_TEST
 
@@ -584,6 +657,22 @@ START_TEST(cache_survives_its_thread) {
 }
 END_TEST
 
+/* A new thread takes the cache that the block which it frees came from, where that
+   has no thread. */
+START_TEST(cache_goes_where_its_blocks_are_freed) {
+  cache_begin();
+  struct gl_cache *third = test_cache();
+  void *p = allocate(64), *q = test_allocate(third, 64, GL_SCANNED);
+  gl_cache_release(third);
+  gl_cache_release(other);
+  gl_heap_lock(NULL);
+  ck_assert_ptr_eq(gl_cache_acquire(q), third);
+  ck_assert_ptr_eq(gl_cache_acquire(p), other); /* whose own has one */
+  gl_heap_unlock();
+  ck_assert(test_prove());
+}
+END_TEST
+
 /* ----------------------------------------------------------- growth in place */
 
 /* The run behind may be the next arena's: no block reaches over. */
@@ -670,7 +759,10 @@ int main(void) {
   tcase_add_test(tests, scribbling_over_a_medium_block_is_found_out);
   tcase_add_test(tests, no_size_matters_before_set_up);
   tcase_add_test(tests, both_ways_to_a_size_agree);
+  tcase_add_test(tests, own_blocks_are_found_as_any);
   tcase_add_test(tests, random_sizes_make_a_cache_wide);
+  tcase_add_test(tests, aligned_blocks_are_cut_off_the_hole);
+  tcase_add_test(tests, aligned_blocks_are_used_again);
   tcase_add_test(tests, free_the_block_where_the_hole_ended_ahead);
   tcase_add_test(tests, free_the_block_where_the_hole_ended_behind);
   tcase_add_test(tests, hole_grows_upwards);
@@ -687,6 +779,7 @@ int main(void) {
   tcase_add_test(tests, free_by_another_then_by_the_owner_is_told);
   tcase_add_test(tests, sent_block_has_a_second_life);
   tcase_add_test(tests, cache_survives_its_thread);
+  tcase_add_test(tests, cache_goes_where_its_blocks_are_freed);
   tcase_add_test(tests, growth_stops_at_the_arenas_end);
   tcase_add_test(tests, block_grows_over_a_binned_run);
   tcase_add_test(tests, slack_of_less_than_half_stays);
