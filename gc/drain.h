@@ -49,11 +49,12 @@
 
 _Static_assert(DRAIN_RING_START_MAX > DRAIN_TAGS_AHEAD, "the ring is long");
 
-/* Of a longer block the first lines; then the processor sees where it goes. */
-GL_INLINE void hot_fetch(uintptr_t address, size_t granules) {
+/* What is at an entry's address, or in the granule there; of a longer block the
+   first lines.  Then the processor sees where it goes. */
+GL_INLINE void hot_fetch(uintptr_t address, gl_mark_entry entry) {
   const char *p = (const char *)address;
   __builtin_prefetch(p);
-  if (granules > 4) {
+  if (GL_UNLIKELY(gl_mark_entry_granules(entry) > 4)) {
     __builtin_prefetch(p + 64);
     __builtin_prefetch(p + 128);
   }
@@ -63,12 +64,15 @@ GL_INLINE void hot_fetch(uintptr_t address, size_t granules) {
    was taken off it, so there is room. */
 GL_INLINE void hot_scan(struct hot *h, const struct hot_filter *f,
                         gl_mark_entry entry) {
-  const uintptr_t *words = (const uintptr_t *)gl_mark_entry_address(entry);
-  size_t count = gl_mark_entry_granules(entry);
-  if (GL_LIKELY(count == 2)) { /* what most blocks have */
-    hot_filter_four(h, f, words);
+  if (GL_LIKELY(gl_mark_entry_granules(entry) == 2)) { /* as most blocks have */
+    hot_filter_four(h, f, (const uintptr_t *)gl_mark_entry_address(entry));
     return;
   }
+  /* Or gcc takes every entry apart before it looks at the count: a tree takes 3
+     to 5 % longer. */
+  __asm__("" : "+r"(entry));
+  const uintptr_t *words = (const uintptr_t *)gl_mark_entry_address(entry);
+  size_t count = gl_mark_entry_granules(entry);
   if (GL_UNLIKELY(count > DRAIN_PIECE_GRANULES)) {
     hot_save(h);
     gl_marker_push_rest(h->m, entry, DRAIN_PIECE_GRANULES);
@@ -105,7 +109,7 @@ GL_INLINE gl_mark_entry *hot_warm(const struct hot *h, gl_mark_entry *warm) {
   if (warm > h->top || warm < h->bottom) warm = h->top;
   for (int i = 0; i < DRAIN_WARM_MORE && warm > h->bottom; i++) {
     gl_mark_entry entry = *--warm;
-    hot_fetch(gl_mark_entry_address(entry), gl_mark_entry_granules(entry));
+    hot_fetch(gl_mark_entry_address(entry), entry);
   }
   return warm;
 }
@@ -125,21 +129,21 @@ static GL_NOINLINE void hot_blacken_some(struct hot *hot) {
     h.ring_start = end;
   }
   const gl_mark_entry *pushed = h.top;
-  while (h.ring_start < end) {
-    uintptr_t word = h.ring[h.ring_start++];
-    uint32_t *account = hot_account(&h, word);
-    if (GL_UNLIKELY(!hot_is_scanned(account))) {
+  const uintptr_t *stop = h.ring + end;
+  for (const uintptr_t *at = h.ring + h.ring_start; at < stop; at++) {
+    uintptr_t word = *at;
+    if (GL_UNLIKELY(!hot_is_scanned(&h, word))) {
       h.m->objects += (uint64_t)(h.top - pushed);
       hot_blacken_other(&h, word);
       pushed = h.top;
       continue;
     }
-    size_t granules;
-    uintptr_t head = hot_blacken(&h, account, word, &granules);
-    if (head == 0) continue;
-    hot_fetch(head, granules);
-    *h.top++ = gl_mark_entry_of(head, granules);
+    gl_mark_entry entry;
+    if (!hot_blacken(&h, &word, &entry)) continue;
+    hot_fetch(word, entry);
+    *h.top++ = entry;
   }
+  h.ring_start = end;
   h.m->objects += (uint64_t)(h.top - pushed);
   *hot = h;
 }
@@ -150,9 +154,10 @@ static GL_NOINLINE void hot_follow(struct hot *hot) {
   struct hot h = *hot;
   const struct hot_filter f = hot_filter_begin(&h);
   while (hot_candidates(&h) == 1 && !hot_has_entries(&h)) {
-    gl_mark_entry entry = hot_blacken_any(&h, h.ring[h.ring_start]);
+    gl_mark_entry entry;
+    bool found = hot_blacken_any(&h, h.ring[h.ring_start], &entry);
     h.ring_start = h.ring_end = 0;
-    if (entry == 0) break;
+    if (!found) break;
     hot_scan(&h, &f, entry);
     if (h.m->shared) hot_sort(&h, 0);
   }

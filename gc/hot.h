@@ -21,7 +21,8 @@ struct hot {
   uintptr_t base;
   size_t extent;
   uintptr_t tags_bias;
-  uintptr_t accounts_bias;
+  uintptr_t slots_bias;
+  uintptr_t live_bias;
   gl_mark_entry *bottom, *top, *limit; /* of the mark stack */
   uintptr_t *ring;
   size_t ring_start, ring_end; /* candidates are in between */
@@ -44,8 +45,9 @@ GL_INLINE struct hot hot_begin(struct gl_marker *m) {
       .base = base,
       .extent = gl_marking.extent_bytes,
       .tags_bias = gl_heap.tags_bias,
-      .accounts_bias = (uintptr_t)m->accounts -
-                       (base >> GL_ARENA_SHIFT) * sizeof *m->accounts,
+      .slots_bias = (uintptr_t)gl_heap.slots - (base >> GL_ARENA_SHIFT),
+      .live_bias =
+          (uintptr_t)m->live - (base >> GL_ARENA_SHIFT) * sizeof *m->live,
       .ring = m->ring};
   hot_load(&h);
   return h;
@@ -67,13 +69,18 @@ GL_INLINE void hot_rewind(struct hot *h) {
   h->ring_end = count;
 }
 
+/* Memory is so many times, by its logarithm, longer than its tags. */
+#define HOT_TAGS_SHIFT (GL_LINE_SHIFT - 4)
+_Static_assert(sizeof(struct gl_tags) == 1 << 4, "the tags of a line");
+
 GL_INLINE struct gl_tags *hot_tags(const struct hot *h, uintptr_t word) {
-  return (struct gl_tags *)(h->tags_bias +
-                            (word >> GL_LINE_SHIFT) * sizeof(struct gl_tags));
+  return (struct gl_tags *)(h->tags_bias + (word >> HOT_TAGS_SHIFT &
+                                            ~(sizeof(struct gl_tags) - 1)));
 }
 
+/* Any byte of them will do. */
 GL_INLINE void hot_fetch_tags(const struct hot *h, uintptr_t word) {
-  __builtin_prefetch(hot_tags(h, word), 1);
+  __builtin_prefetch((void *)(h->tags_bias + (word >> HOT_TAGS_SHIFT)), 1);
 }
 
 /* The head of the block that an interior word points into, or 0. */
@@ -89,73 +96,85 @@ GL_INLINE size_t hot_count_to_end(const struct hot *h, uintptr_t head) {
   return gl_marker_find_end(granule) - granule;
 }
 
-/* Bit n of x, counted modulo 64, as processors shift. */
-GL_INLINE bool hot_bit(uint64_t x, uintptr_t n) { return x >> (n & 63) & 1; }
-
-GL_INLINE uint32_t *hot_account(const struct hot *h, uintptr_t word) {
-  return (uint32_t *)(h->accounts_bias +
-                      (word >> GL_ARENA_SHIFT) * sizeof(uint32_t));
+GL_INLINE unsigned hot_bit_of(uintptr_t word) {
+  return (unsigned)(word >> GL_GRANULE_SHIFT) & 63;
 }
 
-GL_INLINE bool hot_is_scanned(const uint32_t *account) {
-  return (*account & GL_ACCOUNT_KINDS) == GL_ACCOUNT_SCANNED;
+/* Slots whose blocks are scanned, and those alone, have odd numbers. */
+_Static_assert(GL_SLOT_SCANNED % 2 == 1 && GL_SLOT_UNCOLLECTABLE % 2 == 1 &&
+                   GL_SLOT_ATOMIC % 2 == 0 && GL_SLOT_RUNS % 2 == 0,
+               "one bit says whether blocks are scanned");
+
+GL_INLINE uint8_t hot_slot(const struct hot *h, uintptr_t word) {
+  return *(const uint8_t *)(h->slots_bias + (word >> GL_ARENA_SHIFT));
+}
+
+GL_INLINE bool hot_is_scanned(const struct hot *h, uintptr_t word) {
+  return hot_slot(h, word) % 2 == 1;
+}
+
+GL_INLINE uint32_t *hot_live(const struct hot *h, uintptr_t word) {
+  return (uint32_t *)(h->live_bias +
+                      (word >> GL_ARENA_SHIFT) * sizeof(uint32_t));
 }
 
 /*
  * Blacken the block that a word points into, in an arena of territory that is
- * held, and enter it in the account of that; its line of tags has been fetched.
- * Returns the block's start and granules, or 0 where there is no block, or a
- * black one.  The caller counts the object.
+ * held; its line of tags has been fetched.  Returns whether there was a white
+ * one, all of it as an entry, and a word in its first granule.  The caller counts
+ * the object.
  */
-GL_INLINE uintptr_t hot_blacken(const struct hot *h, uint32_t *account,
-                                uintptr_t word, size_t *granules) {
+GL_INLINE bool hot_blacken(const struct hot *h, uintptr_t *where,
+                           gl_mark_entry *entry) {
+  uintptr_t word = *where;
   struct gl_tags *line = hot_tags(h, word);
+  unsigned bit = hot_bit_of(word);
   uint64_t block = line->block, mark = line->mark;
-  if (!hot_bit(block & ~mark, word >> GL_GRANULE_SHIFT)) {
-    if (GL_LIKELY(hot_bit(block, word >> GL_GRANULE_SHIFT))) return 0;
+  if (((block & ~mark) >> bit & 1) == 0) {
+    if (GL_LIKELY(block >> bit & 1)) return false;
     word = hot_head(h, word); /* it is interior, or in free memory */
-    if (word == 0) return 0;
+    if (word == 0) return false;
+    *where = word;
     line = hot_tags(h, word);
+    bit = hot_bit_of(word);
     block = line->block;
     mark = line->mark;
-    if (!hot_bit(block & ~mark, word >> GL_GRANULE_SHIFT)) return 0;
+    if (((block & ~mark) >> bit & 1) == 0) return false;
   }
-  size_t bit = word >> GL_GRANULE_SHIFT & 63;
   line->mark = mark | (uint64_t)1 << bit;
-  uint64_t above = (block | mark) >> bit >> 1;
-  *granules =
-      GL_LIKELY(above != 0) ? gl_lowest(above) + 1 : hot_count_to_end(h, word);
-  *account += (uint32_t)*granules << GL_ACCOUNT_BITS;
-  return word & ~(GL_GRANULE_BYTES - 1);
+  uint64_t tags = (block | mark) >> bit; /* its own is the lowest */
+  uint64_t above = tags & (tags - 1);
+  size_t granules =
+      GL_LIKELY(above != 0) ? gl_lowest(above) : hot_count_to_end(h, word);
+  *hot_live(h, word) += (uint32_t)granules;
+  *entry = gl_mark_entry_of(word & ~(GL_GRANULE_BYTES - 1), granules);
+  return true;
 }
 
 /* The rest of a candidate where nothing in its slot is scanned for now: a block
    of a pointer-free arena, or one of pages, which mark.c knows more about. */
 GL_INLINE void hot_blacken_other(struct hot *h, uintptr_t word) {
-  uint32_t *account = hot_account(h, word);
-  if ((*account & GL_ACCOUNT_RUNS) != 0) {
+  if (hot_slot(h, word) == GL_SLOT_RUNS) {
     hot_save(h);
     gl_marker_mark_large(h->m, word);
     hot_load(h);
     return;
   }
-  size_t granules;
-  if (hot_blacken(h, account, word, &granules) != 0) h->m->objects++;
+  gl_mark_entry entry;
+  if (hot_blacken(h, &word, &entry)) h->m->objects++;
 }
 
-/* A candidate of any kind.  Returns the entry of the block that it blackened, or
-   0 where there is nothing to scan for now. */
-GL_INLINE gl_mark_entry hot_blacken_any(struct hot *h, uintptr_t word) {
-  uint32_t *account = hot_account(h, word);
-  if (!hot_is_scanned(account)) {
+/* A candidate of any kind.  Returns whether it blackened a block that is to be
+   scanned, and its entry. */
+GL_INLINE bool hot_blacken_any(struct hot *h, uintptr_t word,
+                               gl_mark_entry *entry) {
+  if (!hot_is_scanned(h, word)) {
     hot_blacken_other(h, word);
-    return 0;
+    return false;
   }
-  size_t granules;
-  uintptr_t head = hot_blacken(h, account, word, &granules);
-  if (head == 0) return 0;
+  if (!hot_blacken(h, &word, entry)) return false;
   h->m->objects++;
-  return gl_mark_entry_of(head, granules);
+  return true;
 }
 
 #endif

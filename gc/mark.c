@@ -195,8 +195,8 @@ GL_MARK_UNCHECKED GL_INLINE void hot_filter_four(struct hot *h,
 
 void gl_marker_blacken(struct gl_marker *m, uintptr_t word) {
   struct hot h = hot_begin(m);
-  gl_mark_entry entry = hot_blacken_any(&h, word);
-  if (entry != 0) gl_marker_push(m, entry);
+  gl_mark_entry entry;
+  if (hot_blacken_any(&h, word, &entry)) gl_marker_push(m, entry);
 }
 
 GL_NOINLINE void gl_marker_blacken_slowly(struct gl_marker *m,
@@ -324,9 +324,8 @@ bool gl_marker_init(struct gl_marker *m) {
   m->capacity =
       gl_marking.fixed ? gl_options.mark_stack : MARK_STACK_FIRST_ENTRIES;
   if (m->stack == NULL) m->stack = gl_os_map(m->capacity * sizeof *m->stack);
-  if (m->accounts == NULL)
-    m->accounts = gl_os_map(slots * sizeof *m->accounts);
-  return m->stack != NULL && m->accounts != NULL;
+  if (m->live == NULL) m->live = gl_os_map(slots * sizeof *m->live);
+  return m->stack != NULL && m->live != NULL;
 }
 
 bool gl_mark_init(void) {
@@ -347,24 +346,13 @@ static void mark_shrink_stack(struct gl_marker *m) {
   m->capacity = MARK_STACK_FIRST_ENTRIES;
 }
 
-static void mark_open_accounts(struct gl_marker *m) {
-  static const uint8_t kinds[] = {
-      [GL_SLOT_RUNS] = GL_ACCOUNT_RUNS,
-      [GL_SLOT_SCANNED] = GL_ACCOUNT_SCANNED,
-      [GL_SLOT_ATOMIC] = GL_ACCOUNT_ATOMIC,
-      [GL_SLOT_UNCOLLECTABLE] = GL_ACCOUNT_SCANNED,
-  };
-  for (size_t i = 0; i < gl_mark_slots(); i++)
-    m->accounts[i] = kinds[gl_heap.slots[i]];
-}
-
 void gl_marker_begin(struct gl_marker *m) {
   mark_shrink_stack(m);
   m->bottom = m->depth = 0;
   m->objects = 0;
   m->away_count = m->unsent = 0;
   m->coming = NULL;
-  mark_open_accounts(m);
+  memset(m->live, 0, gl_mark_slots() * sizeof *m->live);
 }
 
 void gl_mark_begin(void) {
@@ -377,17 +365,15 @@ void gl_mark_finish(void) {
   gl_marker_drain(&gl_marker_main);
   gl_markers_finish();
   mark_recover(&gl_marker_main);
-  for (size_t i = 0; i < gl_mark_slots(); i++)
-    gl_marker_main.accounts[i] >>= GL_ACCOUNT_BITS;
 }
 
-const uint32_t *gl_mark_live(void) { return gl_marker_main.accounts; }
+const uint32_t *gl_mark_live(void) { return gl_marker_main.live; }
 
 uint64_t gl_mark_objects(void) { return gl_marker_main.objects; }
 
 size_t gl_mark_metadata_bytes(void) {
   size_t slots = gl_heap.extent_bytes >> GL_ARENA_SHIFT;
   size_t marker = gl_marker_main.capacity * sizeof(gl_mark_entry) +
-                  slots * sizeof *gl_marker_main.accounts;
+                  slots * sizeof *gl_marker_main.live;
   return marker * (1 + gl_markers_helpers()) + slots + gl_markers_pool_bytes();
 }

@@ -11,41 +11,30 @@
 /*
  * A range of granules that is to be scanned, of one block:
  *
- *     63                 48 47                                0
- *    | granules (16 bits)  | address                           |
+ *     63                                16 15                  0
+ *    | address                            | granules (16 bits)  |
  *
- * The largest count stands for all that is left of a large block.
+ * The largest count stands for all that is left of a large block.  (It is what a
+ * processor can compare without taking the word apart, and the address is one
+ * shift away.)
  */
 typedef uint64_t gl_mark_entry;
-#define GL_MARK_ADDRESS_BITS 48
-#define GL_MARK_COUNT_MAX (((size_t)1 << (64 - GL_MARK_ADDRESS_BITS)) - 1)
+#define GL_MARK_COUNT_BITS 16
+#define GL_MARK_COUNT_MAX (((size_t)1 << GL_MARK_COUNT_BITS) - 1)
 
 _Static_assert(GL_ARENA_GRANULES < GL_MARK_COUNT_MAX, "an arena's block fits");
 
 GL_INLINE gl_mark_entry gl_mark_entry_of(uintptr_t address, size_t granules) {
-  return (uint64_t)granules << GL_MARK_ADDRESS_BITS | address;
+  return (uint64_t)address << GL_MARK_COUNT_BITS | granules;
 }
 
 GL_INLINE uintptr_t gl_mark_entry_address(gl_mark_entry entry) {
-  return (uintptr_t)(entry << (64 - GL_MARK_ADDRESS_BITS) >>
-                     (64 - GL_MARK_ADDRESS_BITS));
+  return (uintptr_t)(entry >> GL_MARK_COUNT_BITS);
 }
 
 GL_INLINE size_t gl_mark_entry_granules(gl_mark_entry entry) {
-  return (size_t)(entry >> GL_MARK_ADDRESS_BITS);
+  return (size_t)(entry & GL_MARK_COUNT_MAX);
 }
-
-/*
- * A marker's account of a slot: what it is, and the granules it blackened
- * there.  Both in one word, since both are wanted for every candidate.
- */
-#define GL_ACCOUNT_BITS 2
-#define GL_ACCOUNT_KINDS (((uint32_t)1 << GL_ACCOUNT_BITS) - 1)
-enum gl_account {
-  GL_ACCOUNT_SCANNED, /* an arena whose blocks are scanned */
-  GL_ACCOUNT_ATOMIC,  /* an arena whose blocks are not */
-  GL_ACCOUNT_RUNS     /* look into the page table */
-};
 
 /* Room for candidates, and behind it for what a vector store writes too
    much. */
@@ -89,12 +78,12 @@ struct gl_packet {
 struct gl_marker {
   gl_mark_entry *stack;
   size_t bottom, depth, capacity;
-  uint32_t *accounts; /* for each slot, granules << bits | enum gl_account */
-  uint64_t objects;   /* blocks that it blackened */
-  bool shared;        /* others mark at the same time */
-  uint32_t held;      /* territories in which it alone blackens */
-  size_t away_count;  /* candidates that are not in them, */
-  size_t unsent;      /* and those already sorted into packets */
+  uint32_t *live;    /* for each slot, granules that it blackened */
+  uint64_t objects;  /* blocks that it blackened */
+  bool shared;       /* others mark at the same time */
+  uint32_t held;     /* territories in which it alone blackens */
+  size_t away_count; /* candidates that are not in them, */
+  size_t unsent;     /* and those already sorted into packets */
   struct gl_packet *out[GL_TERRITORIES_MAX];
   struct gl_packet *coming; /* sent to it, and how much of that is taken in */
   size_t taken;

@@ -18,9 +18,10 @@
   {2 * (a), 2 * (a) + 1, 2 * (b), 2 * (b) + 1,                                 \
    2 * (c), 2 * (c) + 1, 2 * (d), 2 * (d) + 1}
 
-/* For each mask of four words: the halves of those in it, in order. */
-static const int32_t hot_permutations[16][8]
-    __attribute__((aligned(32))) = {
+/* For each mask of four words: the halves of those in it, in order.  Bytes, so
+   that a load can be scaled by their length. */
+static const uint8_t hot_permutations[16][8]
+    __attribute__((aligned(64))) = {
         PICK(0, 0, 0, 0), PICK(0, 0, 0, 0), PICK(1, 0, 0, 0), PICK(0, 1, 0, 0),
         PICK(2, 0, 0, 0), PICK(0, 2, 0, 0), PICK(1, 2, 0, 0), PICK(0, 1, 2, 0),
         PICK(3, 0, 0, 0), PICK(0, 3, 0, 0), PICK(1, 3, 0, 0), PICK(0, 1, 3, 0),
@@ -53,8 +54,8 @@ GL_MARK_UNCHECKED GL_INLINE void hot_filter_four(struct hot *h,
   __m256i turned = _mm256_sub_epi64(words, f->base);
   __m256i within = _mm256_cmpgt_epi64(f->extent, turned);
   unsigned mask = (unsigned)_mm256_movemask_pd(_mm256_castsi256_pd(within));
-  __m256i order =
-      _mm256_load_si256((const __m256i *)hot_permutations[mask]);
+  __m256i order = _mm256_cvtepu8_epi32(
+      _mm_loadl_epi64((const __m128i *)hot_permutations[mask]));
   _mm256_storeu_si256((__m256i *)&h->ring[h->ring_end],
                       _mm256_permutevar8x32_epi32(words, order));
   h->ring_end += (unsigned)__builtin_popcount(mask);

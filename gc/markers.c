@@ -554,8 +554,7 @@ void gl_markers_start(void) {
 
 static void markers_add_up(const struct gl_marker *m) {
   for (size_t i = 0; i < gl_mark_slots(); i++)
-    gl_marker_main.accounts[i] += m->accounts[i] >> GL_ACCOUNT_BITS
-                                                        << GL_ACCOUNT_BITS;
+    gl_marker_main.live[i] += m->live[i];
   gl_marker_main.objects += m->objects;
 }
 
