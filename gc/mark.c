@@ -36,6 +36,11 @@
 /* Blocks found from roots before what they reach is marked. */
 #define MARK_ROOTS_AT_ONCE 64
 
+/* Words looked at singly after a root: where there is one, as on a stack, there
+   are more.  (To look for the next in the quick way at once made a program with
+   deep stacks 1.04 to 1.09 times as slow.) */
+#define MARK_ROOTS_NEAR 32
+
 struct gl_marking gl_marking GL_DATA = {.extent_bytes = 0};
 
 /* -------------------------------------------------------------- mark stack */
@@ -231,17 +236,34 @@ static GL_NOINLINE void mark_root(struct gl_marker *m, uintptr_t word) {
   if (ending != NULL) mark_candidate(m, (uintptr_t)ending);
 }
 
-GL_MARK_UNCHECKED void gl_mark_roots(const void *low, const void *high) {
-  struct gl_marker *m = &gl_marker_main;
+static const uintptr_t *mark_near(const uintptr_t *word, const uintptr_t *end) {
+  return end - word > MARK_ROOTS_NEAR ? word + MARK_ROOTS_NEAR : end;
+}
+
+/* One word after another until many were none.  That at the heap's end is a root
+   too: a block may end there.  Returns how far it came. */
+static GL_MARK_UNCHECKED const uintptr_t *mark_roots_near(
+    struct gl_marker *m, const uintptr_t *word, const uintptr_t *end) {
   uintptr_t base = gl_heap.base;
   size_t extent = gl_marking.extent_bytes;
-  const uintptr_t *word =
-      (const uintptr_t *)gl_round_up((uintptr_t)low, sizeof *word);
-  const uintptr_t *end = (const uintptr_t *)((uintptr_t)high & ~(uintptr_t)7);
-  for (; word < end; word++) {
+  const uintptr_t *stop = mark_near(word, end);
+  for (; word < stop; word++) {
     if (GL_LIKELY(*word - base > extent)) continue;
     mark_root(m, *word);
     if (m->depth - m->bottom > MARK_ROOTS_AT_ONCE) gl_marker_drain(m);
+    stop = mark_near(word, end);
+  }
+  return word;
+}
+
+void gl_mark_roots(const void *low, const void *high) {
+  struct gl_marker *m = &gl_marker_main;
+  const uintptr_t *word =
+      (const uintptr_t *)gl_round_up((uintptr_t)low, sizeof *word);
+  const uintptr_t *end = (const uintptr_t *)((uintptr_t)high & ~(uintptr_t)7);
+  while (word < end) {
+    if (gl_marking.has_avx2) word = gl_mark_next_root_avx2(word, end);
+    word = mark_roots_near(m, word, end);
   }
   gl_marker_drain(m);
 }

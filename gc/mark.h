@@ -114,6 +114,11 @@ void gl_marker_drain(struct gl_marker *marker);
 void gl_marker_drain_avx2(struct gl_marker *marker);
 bool gl_marker_has_avx2(void);
 
+/* The first word of [word, end) that points into the heap or to its end, or
+   end. */
+const uintptr_t *gl_mark_next_root_avx2(const uintptr_t *word,
+                                        const uintptr_t *end);
+
 /* The rare cases of draining: an entry of the block at head that finds the
    stack full; candidates for whose blocks it may have no room; an entry that is
    longer than a piece, of which the piece is left to the caller; a candidate

@@ -82,6 +82,28 @@ GL_MARK_UNCHECKED GL_INLINE void hot_filter_words(struct hot *h,
 
 void gl_marker_drain_avx2(struct gl_marker *m) { hot_drain(m); }
 
+/* In a mask, which of four words are above `most`, all turned. */
+GL_MARK_UNCHECKED GL_INLINE unsigned hot_without(const uintptr_t *word,
+                                                 __m256i base, __m256i most) {
+  __m256i words = _mm256_loadu_si256((const __m256i *)word);
+  __m256i without = _mm256_cmpgt_epi64(_mm256_sub_epi64(words, base), most);
+  return (unsigned)_mm256_movemask_pd(_mm256_castsi256_pd(without));
+}
+
+GL_MARK_UNCHECKED const uintptr_t *
+gl_mark_next_root_avx2(const uintptr_t *word, const uintptr_t *end) {
+  const uintptr_t base = gl_heap.base, extent = gl_marking.extent_bytes;
+  const __m256i bases = _mm256_set1_epi64x((long long)(base + TURN));
+  const __m256i most = _mm256_set1_epi64x((long long)(extent - TURN));
+  for (; end - word >= 8; word += 8) {
+    unsigned without = hot_without(word, bases, most) |
+                       hot_without(word + 4, bases, most) << 4;
+    if (without != 0xff) return word + __builtin_ctz(~without);
+  }
+  while (word < end && *word - base > extent) word++;
+  return word;
+}
+
 bool gl_marker_has_avx2(void) {
   return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi2");
 }
