@@ -481,6 +481,23 @@ bool gl_lane_try_extend(struct gl_cache *cache, struct gl_lane *lane, char *p,
 /* Prove that what the lane has is as it should be. */
 bool gl_lane_check(const struct gl_cache *cache, const struct gl_lane *lane);
 
+/* ----------------------------------------------- spare blocks (spares.c) */
+
+/* Free the large block that begins at a page, and keep it.  Returns its pages; 0
+   where it is not to be kept, or is no block any more.  Entered. */
+size_t gl_spares_put(struct gl_cache *cache, size_t page);
+
+/* A pointer-free large block of *pages or a few more: its first page, and how many
+   they are.  0 where there is none.  Entered. */
+size_t gl_spares_take(struct gl_cache *cache, size_t *pages);
+
+/* Make all of them free runs.  Wants the heap lock, and a cache that is the calling
+   thread's, or nobody's, or a stopped world. */
+void gl_spares_give_back(struct gl_cache *cache);
+
+/* Whether the large block at a page is one. */
+bool gl_spares_have(const struct gl_cache *cache, size_t page);
+
 /* ------------------------------------------------------ giving back (trim.c) */
 
 /*

@@ -206,6 +206,17 @@ static bool heap_budget_is_spent(struct gl_cache *cache) {
   return __atomic_load_n(&gl_heap.budget_bytes, __ATOMIC_RELAXED) <= 0;
 }
 
+static void heap_count_large(struct gl_cache *cache, size_t pages) {
+  cache->allocated_bytes += pages << GL_PAGE_SHIFT;
+  cache->charged_bytes += pages << GL_PAGE_SHIFT;
+  cache->large_bytes += (int64_t)(pages << GL_PAGE_SHIFT);
+}
+
+static void heap_count_large_freed(struct gl_cache *cache, size_t pages) {
+  gl_cache_count_freed(cache, gl_page_granule(pages));
+  cache->large_bytes -= (int64_t)(pages << GL_PAGE_SHIFT);
+}
+
 /* A large block, not zeroed; the cache is entered. */
 static size_t heap_take_large(struct gl_cache *cache, size_t pages,
                               size_t align_pages, enum gl_kind kind) {
@@ -215,12 +226,18 @@ static size_t heap_take_large(struct gl_cache *cache, size_t pages,
   if (page != 0) {
     gl_tags_set_block(gl_heap.tags, gl_page_granule(page));
     gl_runs_set_large(page, pages, kind);
-    cache->allocated_bytes += pages << GL_PAGE_SHIFT;
-    cache->charged_bytes += pages << GL_PAGE_SHIFT;
-    cache->large_bytes += (int64_t)(pages << GL_PAGE_SHIFT);
+    heap_count_large(cache, pages);
   }
   gl_heap_unlock();
   return page;
+}
+
+/* The same out of the cache's spare ones. */
+static void *heap_take_spare(struct gl_cache *cache, size_t pages) {
+  size_t page = gl_spares_take(cache, &pages);
+  if (page == 0) return NULL;
+  heap_count_large(cache, pages);
+  return gl_page_address(page);
 }
 
 static void *heap_allocate_large(struct gl_cache *cache, size_t size,
@@ -228,6 +245,10 @@ static void *heap_allocate_large(struct gl_cache *cache, size_t size,
                                  enum gl_want *want) {
   size_t pages = (size >> GL_PAGE_SHIFT) + (size % GL_PAGE_BYTES != 0);
   size_t align_pages = align > GL_PAGE_BYTES ? align >> GL_PAGE_SHIFT : 1;
+  if (kind == GL_ATOMIC && align_pages == 1) {
+    void *spare = heap_take_spare(cache, pages);
+    if (spare != NULL) return spare;
+  }
   if (heap_budget_is_spent(cache)) {
     *want = GL_WANT_COLLECTION;
     return NULL;
@@ -344,7 +365,8 @@ GL_RACES static bool heap_find_in_arena(struct gl_arena *arena, const void *p,
 
 GL_RACES static bool heap_find_large(const void *p, struct gl_block *block) {
   size_t page = gl_runs_find_large(gl_page_of(p));
-  if (page == 0) return false;
+  if (page == 0 || !gl_tags_is_block(gl_heap.tags, gl_page_granule(page)))
+    return false;
   block->start = gl_page_address(page);
   block->size = (size_t)gl_heap.pages[page].pages << GL_PAGE_SHIFT;
   block->kind = (enum gl_kind)gl_heap.pages[page].kind;
@@ -414,16 +436,27 @@ void *gl_heap_find_ending(const void *address) {
 
 /* -------------------------------------------------------------------- free */
 
+/* The large block at p becomes a spare one, where it can. */
+static bool heap_keep_large(struct gl_cache *cache, const char *p) {
+  size_t page = gl_page_of(p);
+  if (gl_heap.slow_only || (uintptr_t)p % GL_PAGE_BYTES != 0 ||
+      gl_runs_find_large(page) != page)
+    return false;
+  size_t pages = gl_spares_put(cache, page);
+  heap_count_large_freed(cache, pages);
+  return pages != 0;
+}
+
 static enum gl_fault heap_free_large(struct gl_cache *cache, char *p) {
   struct gl_block block;
+  if (heap_keep_large(cache, p)) return GL_FAULT_NONE;
   gl_heap_lock(cache);
   enum gl_fault fault = gl_heap_find_exact(p, &block);
   if (fault == GL_FAULT_NONE && block.large) {
     gl_tags_clear(gl_heap.tags, gl_granule_of(p));
     gl_runs_free_large(gl_page_of(p));
     gl_runs_tick(gl_os_coarse_ns());
-    gl_cache_count_freed(cache, block.size >> GL_GRANULE_SHIFT);
-    cache->large_bytes -= (int64_t)block.size;
+    heap_count_large_freed(cache, block.size >> GL_PAGE_SHIFT);
   }
   gl_heap_unlock();
   return fault;
@@ -544,14 +577,32 @@ void gl_heap_visit(gl_visit *visit, void *data) {
                               .size = (size_t)first->pages << GL_PAGE_SHIFT,
                               .kind = (enum gl_kind)first->kind,
                               .large = first->state == GL_PAGE_LARGE};
-      if (!visit(&item, item.large, data)) return;
+      bool allocated = item.large && gl_tags_is_block(gl_heap.tags,
+                                                      gl_page_granule(page));
+      if (!visit(&item, allocated, data)) return;
     }
     page += first->pages;
   }
 }
 
+static bool heap_is_spare(size_t page) {
+  for (struct gl_cache *c = gl_heap.caches; c != NULL; c = c->next)
+    if (gl_spares_have(c, page)) return true;
+  return false;
+}
+
+/* A large block has a tag, or is a spare one. */
+static bool heap_check_large(void) {
+  uint32_t page = gl_heap.runs.large;
+  for (; page != 0; page = gl_heap.pages[page].next) {
+    bool tagged = gl_tags_is_block(gl_heap.tags, gl_page_granule(page));
+    GL_HEAP_CHECK("large blocks", tagged != heap_is_spare(page));
+  }
+  return true;
+}
+
 bool gl_heap_prove(void) {
-  if (!gl_runs_check()) return false;
+  if (!gl_runs_check() || !heap_check_large()) return false;
   for (size_t i = 0; i < gl_heap_arena_slots(); i++)
     if (gl_heap.slots[i] != GL_SLOT_RUNS && !gl_arena_check(&gl_heap.arenas[i]))
       return false;

@@ -11,6 +11,7 @@ libgleaner_core_la_SOURCES += \
   alloc/lane.c \
   alloc/os.c alloc/os.h \
   alloc/runs.c alloc/runs.h \
+  alloc/spares.c \
   alloc/sweep.c \
   alloc/tags.c alloc/tags.h \
   alloc/trim.c \

@@ -52,6 +52,7 @@ static void sweep_close_lanes(struct gl_cache *cache) {
     lane->splits = false;
     lane->rescanned_at = gl_cache_net_freed_bytes(cache);
   }
+  gl_spares_give_back(cache);
   gl_cache_settle(cache);
 }
 

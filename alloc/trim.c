@@ -99,6 +99,7 @@ size_t gl_cache_trim(struct gl_cache *cache, bool discard) {
   size_t pages = 0;
   gl_cache_flush_outbox(cache);
   gl_cache_drain_inbox(cache);
+  gl_spares_give_back(cache);
   for (int i = 0; i < GL_LANES; i++) {
     struct gl_lane *lane = &cache->lane[i];
     if (!discard && !trim_has_empty(lane)) continue;
@@ -142,6 +143,7 @@ static void trim_on_look(struct gl_cache *cache, uint64_t now_ns) {
   if (periodic) {
     gl_runs_tick(now_ns);
     gl_cache_trim_orphans(false);
+    gl_spares_give_back(cache);
     cache->trimmed_ns = now_ns;
   }
   if (release || discard) gl_cache_trim(cache, discard && periodic);

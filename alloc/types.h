@@ -224,6 +224,9 @@ struct gl_lane {
    the chains in turn, and so waits for one block while it has others fetched. */
 #define GL_CHAINS 8u
 
+/* Large blocks that a cache keeps when they are freed: see spares.c. */
+#define GL_SPARES 8u
+
 /*
  * A thread's own allocator.  Written by its thread while `busy`, and by the
  * thread that has stopped the world.
@@ -258,6 +261,12 @@ struct gl_cache {
   int64_t idle_bytes;         /* the least idle since the last trim */
   int64_t hollow_bytes;       /* the same since pages were last discarded */
   uint64_t trimmed_ns;        /* when that was last thought of */
+  struct gl_spare {
+    uint32_t page; /* 0 for none */
+    uint32_t pages;
+  } spare[GL_SPARES];         /* large blocks that can be had again at once */
+  size_t spare_pages;         /* all of them */
+  unsigned next_spare;        /* the oldest, modulo GL_SPARES */
   const void *pin;            /* an argument that must outlive a collection */
   struct gl_cache *next;      /* all caches */
   void *thread;               /* the collector's record of it; NULL: unused */

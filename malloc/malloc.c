@@ -19,6 +19,7 @@
 #include <sys/auxv.h>
 #include <unistd.h>
 
+#include "../alloc/arena.h"
 #include "../alloc/cache.h"
 #include "../gc/threads.h"
 
@@ -159,8 +160,18 @@ static GL_NOINLINE void malloc_free_slow(void *block, enum gl_freed freed,
   errno = saved;
 }
 
+/* A large block, or what is no block. */
+static GL_NOINLINE void malloc_free_large(void *block, uintptr_t entry_sp) {
+  gl_api_free("free", block, entry_sp);
+  gl_lean_settle();
+}
+
 static GL_NOINLINE void malloc_free_more(void *block, enum gl_freed freed,
                                          uintptr_t entry_sp) {
+  if (freed == GL_FREED_ELSEWHERE && !gl_arena_is_in_use(gl_arena_of(block))) {
+    malloc_free_large(block, entry_sp);
+    return;
+  }
   if (gl_lean_self != gl_self)
     freed = gl_cache_try_free(gl_self, block, false);
   else

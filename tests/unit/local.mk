@@ -16,6 +16,7 @@ unit_tests = \
   tests/unit/os \
   tests/unit/processors \
   tests/unit/runs \
+  tests/unit/spares \
   tests/unit/tags \
   tests/unit/threads \
   tests/unit/trial
@@ -73,6 +74,10 @@ tests_unit_processors_LDADD = $(unit_ldadd)
 tests_unit_runs_SOURCES = tests/unit/runs.c
 tests_unit_runs_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_runs_LDADD = $(unit_ldadd)
+
+tests_unit_spares_SOURCES = tests/unit/spares.c
+tests_unit_spares_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_spares_LDADD = $(unit_ldadd)
 
 tests_unit_tags_SOURCES = tests/unit/tags.c
 tests_unit_tags_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
