@@ -491,9 +491,9 @@ size_t gl_spares_put(struct gl_cache *cache, size_t page);
    they are.  0 where there is none.  Entered. */
 size_t gl_spares_take(struct gl_cache *cache, size_t *pages);
 
-/* Make all of them free runs.  Wants the heap lock, and a cache that is the calling
-   thread's, or nobody's, or a stopped world. */
-void gl_spares_give_back(struct gl_cache *cache);
+/* Make all of them free runs; false where there were none.  Wants the heap lock, and
+   a cache that is the calling thread's, or nobody's, or a stopped world. */
+bool gl_spares_give_back(struct gl_cache *cache);
 
 /* Whether the large block at a page is one. */
 bool gl_spares_have(const struct gl_cache *cache, size_t page);

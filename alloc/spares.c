@@ -29,8 +29,10 @@ static void spares_give(struct gl_cache *cache, struct gl_spare *spare) {
   spares_remove(cache, spare);
 }
 
-void gl_spares_give_back(struct gl_cache *cache) {
+bool gl_spares_give_back(struct gl_cache *cache) {
+  bool any = cache->spare_pages != 0;
   for (unsigned i = 0; i < GL_SPARES; i++) spares_give(cache, &cache->spare[i]);
+  return any;
 }
 
 /* Room for so many pages more: the oldest go. */

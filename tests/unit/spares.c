@@ -151,6 +151,23 @@ START_TEST(what_gives_them_back) {
 }
 END_TEST
 
+/* They are no reason to be out of memory. */
+START_TEST(limit_leaves_them_to_others) {
+  spares_begin();
+  gl_heap.runs.limit_pages = ((size_t)2 << 20) >> GL_PAGE_SHIFT;
+  char *p[5];
+  for (size_t i = 0; i < 5; i++) p[i] = allocate(_i == 0 ? SIZE : 150 * KIB);
+  for (size_t i = 0; i < 5; i++) release(p[i]);
+  ck_assert_uint_gt(cache->spare_pages, 100);
+  if (_i == 0)
+    allocate(1600 * KIB);
+  else
+    for (size_t bytes = 0; bytes < 1400 * KIB; bytes += 256) allocate(256);
+  ck_assert_uint_eq(cache->spare_pages, 0);
+  ck_assert(test_prove());
+}
+END_TEST
+
 /* Two threads that free the same block at once: one of them is told. */
 static pthread_barrier_t barrier;
 static void *shared;
@@ -211,6 +228,7 @@ int main(void) {
   tcase_add_test(tests, oldest_go_first);
   tcase_add_test(tests, some_are_not_kept);
   tcase_add_loop_test(tests, what_gives_them_back, 0, 5);
+  tcase_add_loop_test(tests, limit_leaves_them_to_others, 0, 2);
   tcase_add_test(tests, one_of_two_frees_wins);
   tcase_add_test(tests, blocks_keep_what_is_in_them);
   return test_end();
