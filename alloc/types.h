@@ -102,7 +102,6 @@ struct gl_arena {
   struct gl_cache *owner;  /* NULL where this slot is no arena */
   uintptr_t bound;         /* gc_free is fast for blocks below */
   struct gl_arena *next;   /* in the owner's lane */
-  uint32_t free_granules;  /* about: exact after a sweep, then too high */
   uint32_t clean_from;     /* [clean_from, clean_to) was never written: the */
   uint32_t clean_to;       /* bytes are zero, and take no memory */
   uint16_t lane_offset;    /* of its lane in its owner: see gl_lane_of */
@@ -114,9 +113,13 @@ struct gl_arena {
                               collections; 0 for not idle */
   uint32_t hollow_granules; /* of the free ones, those whose pages were
                                discarded, and not used since */
+  /* Written by its owner at every free, while others that free blocks of it read who
+     that is: so in a cache line of its own. */
+  uint32_t free_granules /* about: exact after a sweep, then too high */
+      __attribute__((aligned(64)));
 } __attribute__((aligned(64)));
 
-_Static_assert(sizeof(struct gl_arena) == 64, "one cache line");
+_Static_assert(sizeof(struct gl_arena) == 128, "two cache lines");
 
 /* What the marker needs to know of an address, dense enough for the first
    level cache. */
