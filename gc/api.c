@@ -199,16 +199,17 @@ GC_API void *gc_malloc_atomic(size_t size) {
   return api_finish_allocate(size, GL_ATOMIC, p, GL_ENTRY_SP());
 }
 
-/* The same for blocks of random sizes. */
-static GL_NOINLINE void api_free_wide(void *block, uintptr_t entry_sp) {
+/* The same for blocks of random sizes.  A tail call: no argument is kept for the rare
+   case. */
+static GL_NOINLINE void api_free_wide(void *block) {
   enum gl_freed freed = gl_cache_try_free(gl_self, block, true);
   if (GL_LIKELY(freed == GL_FREED_DONE)) return;
-  gl_api_finish_free("gc_free", block, freed, entry_sp);
+  gl_api_finish_free("gc_free", block, freed, GL_ENTRY_SP());
 }
 
 GC_API void gc_free(void *block) {
   if (GL_UNLIKELY(gl_self->wide != 0)) {
-    api_free_wide(block, GL_ENTRY_SP());
+    api_free_wide(block);
     return;
   }
   enum gl_freed freed = gl_cache_try_free(gl_self, block, false);
