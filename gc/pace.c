@@ -127,10 +127,10 @@ static double pace_used_bytes(void) {
 }
 
 /* How many times as much as it should a heap holds, since no hole in it is long
-   enough for what is asked for; 1 where it does not. */
+   enough for what is asked for; 1 where it does not, or nothing was marked yet. */
 static double pace_fragmentation(double live) {
   double most = live * (1 + PACE_ROOM_MAX), used = pace_used_bytes();
-  return used > most ? used / most : 1;
+  return most > 0 && used > most ? used / most : 1;
 }
 
 /* The square-root rule within its bounds, and what is spare. */

@@ -330,6 +330,17 @@ START_TEST(disabling_nests) {
 }
 END_TEST
 
+/* Nothing was marked yet that could say how much room there is to be. */
+START_TEST(enabled_before_the_first_collection) {
+  gc_disable();
+  make_garbage(2 * MIB);
+  gc_enable();
+  ck_assert_uint_eq(stats().collections, 0);
+  make_garbage(32 * MIB);
+  ck_assert_uint_gt(stats().collections, 2);
+}
+END_TEST
+
 /* An enable too many is no disable in stock. */
 START_TEST(enabling_too_often) {
   gc_enable();
@@ -685,6 +696,7 @@ int main(void) {
   tcase_add_test(tests, guard_in_a_stack_of_its_own);
   tcase_add_test(tests, uncollectable_until_freed);
   tcase_add_test(tests, disabling_nests);
+  tcase_add_test(tests, enabled_before_the_first_collection);
   tcase_add_test(tests, enabling_too_often);
   tcase_add_test(tests, explicit_mode_never_collects);
   tcase_add_test(tests, implicit_mode_frees_nothing);
