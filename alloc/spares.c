@@ -7,7 +7,9 @@
  * memory to whoever looks them up.
  *
  * They are no more than a megabyte, and go back when the cache is trimmed, some
- * times a second where its thread frees, when its thread ends, and before a collection.
+ * times a second where its thread frees, when its thread ends, before a collection, and
+ * where there is no other room.  Where the heap is limited there are none: another
+ * thread's could not be had.
  */
 #include "cache.h"
 #include "runs.h"
@@ -58,10 +60,12 @@ static bool spares_claim(size_t page) {
 }
 
 /* Pages of the large block at a page, where it may be kept; or 0.  The word that says
-   of what kind it is has a link too, which others change meanwhile. */
+   of what kind it is has a link too, which others change meanwhile; and the limit may
+   be set at any time. */
 GL_RACES static uint32_t spares_length(size_t page) {
   const struct gl_page *first = &gl_heap.pages[page];
-  bool kept = first->pages <= SPARES_MOST_PAGES && first->kind == GL_ATOMIC;
+  bool kept = first->pages <= SPARES_MOST_PAGES && first->kind == GL_ATOMIC &&
+              gl_heap.runs.limit_pages == SIZE_MAX;
   return kept ? first->pages : 0;
 }
 

@@ -121,6 +121,19 @@ START_TEST(some_are_not_kept) {
 }
 END_TEST
 
+/* Another thread could not have them. */
+START_TEST(none_in_a_limited_heap) {
+  spares_begin();
+  struct gl_cache *other = test_cache();
+  gl_heap.runs.limit_pages = 256;
+  char *p = allocate(8 * SIZE);
+  release(p);
+  ck_assert(!is_spare(p));
+  ck_assert_ptr_nonnull(test_allocate(other, 6 * SIZE, GL_ATOMIC));
+  ck_assert(test_accounts_balance(cache));
+}
+END_TEST
+
 START_TEST(what_gives_them_back) {
   enum { TRIM, LOOK, COLLECTION, QUIESCE, END };
   spares_begin();
@@ -151,14 +164,14 @@ START_TEST(what_gives_them_back) {
 }
 END_TEST
 
-/* They are no reason to be out of memory. */
+/* They are no reason to be out of memory, whatever there is too little of. */
 START_TEST(limit_leaves_them_to_others) {
   spares_begin();
-  gl_heap.runs.limit_pages = ((size_t)2 << 20) >> GL_PAGE_SHIFT;
   char *p[5];
   for (size_t i = 0; i < 5; i++) p[i] = allocate(_i == 0 ? SIZE : 150 * KIB);
   for (size_t i = 0; i < 5; i++) release(p[i]);
   ck_assert_uint_gt(cache->spare_pages, 100);
+  gl_heap.runs.limit_pages = ((size_t)2 << 20) >> GL_PAGE_SHIFT;
   if (_i == 0)
     allocate(1600 * KIB);
   else
@@ -227,6 +240,7 @@ int main(void) {
   tcase_add_test(tests, block_a_little_longer_will_do);
   tcase_add_test(tests, oldest_go_first);
   tcase_add_test(tests, some_are_not_kept);
+  tcase_add_test(tests, none_in_a_limited_heap);
   tcase_add_loop_test(tests, what_gives_them_back, 0, 5);
   tcase_add_loop_test(tests, limit_leaves_them_to_others, 0, 2);
   tcase_add_test(tests, one_of_two_frees_wins);
