@@ -508,13 +508,24 @@ static bool heap_resize_large(struct gl_cache *cache,
   return resized;
 }
 
+static size_t heap_wanted_granules(size_t size) {
+  return gl_class_for(heap_granules(heap_padded(size))).granules;
+}
+
+/* A block may stay up to twice as large as it has to be. */
+bool gl_heap_may_stay(const struct gl_block *block, size_t size) {
+  if (heap_is_large(size)) return false;
+  size_t have = block->size >> GL_GRANULE_SHIFT;
+  size_t want = heap_wanted_granules(size);
+  return want <= have && want > have / 2;
+}
+
 static bool heap_resize_small(struct gl_cache *cache,
                               const struct gl_block *block, size_t size) {
   if (heap_is_large(size)) return false;
   size_t have = block->size >> GL_GRANULE_SHIFT;
-  size_t want = gl_class_for(heap_granules(heap_padded(size))).granules;
-  /* A block may stay up to twice as large as it has to be. */
-  if (want <= have) return want > have / 2;
+  size_t want = heap_wanted_granules(size);
+  if (want <= have) return gl_heap_may_stay(block, size);
   struct gl_arena *arena = gl_arena_of(block->start);
   if (arena->owner != cache) return false;
   return gl_lane_try_extend(cache, gl_lane_of(cache, arena), block->start,

@@ -75,6 +75,9 @@ void *gl_heap_allocate_aligned(struct gl_cache *cache, size_t size,
 /* Free the block that starts at p, or say why not: the whole of gc_free. */
 enum gl_fault gl_heap_free(struct gl_cache *cache, void *p);
 
+/* Whether a small or medium block may stay as it is where size bytes are wanted. */
+bool gl_heap_may_stay(const struct gl_block *block, size_t size);
+
 /* Make the block at least size bytes and give back what is too much, without
    moving it.  False, with nothing changed, where that cannot be. */
 bool gl_heap_try_resize(struct gl_cache *cache, const struct gl_block *block,

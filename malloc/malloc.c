@@ -190,6 +190,11 @@ static GL_NOINLINE void malloc_finish_free(void *block, enum gl_freed freed,
   if (freed != GL_FREED_DONE) malloc_free_more(block, freed, entry_sp);
 }
 
+/* A small or medium block of the calling thread's, where there is no collector. */
+GL_INLINE bool malloc_find_own(const void *p, struct gl_block *block) {
+  return gl_heap_find_own(gl_lean_self, p, block) && !gl_cache_is_sent(p);
+}
+
 /* Move out of the bootstrap arena. */
 static void *malloc_move(const void *block, size_t size, uintptr_t entry_sp) {
   size_t old = bootstrap_size(block);
@@ -200,6 +205,9 @@ static void *malloc_move(const void *block, size_t size, uintptr_t entry_sp) {
 
 static GL_NOINLINE void *malloc_resize(void *block, size_t size,
                                        uintptr_t entry_sp) {
+  struct gl_block found;
+  if (malloc_find_own(block, &found) && gl_heap_may_stay(&found, size))
+    return block;
   if (bootstrap_has(block)) return malloc_move(block, size, entry_sp);
   if (!malloc_is_ready()) return NULL;
   if (!malloc_is_ours(block)) return __libc_realloc(block, size);
@@ -326,8 +334,11 @@ MALLOC_API void free_aligned_sized(void *block, size_t alignment,
   free(block);
 }
 
+/* Some programs ask for every block that they allocate and free. */
 MALLOC_API size_t malloc_usable_size(void *block) {
+  struct gl_block found;
   if (block == NULL) return 0;
+  if (GL_LIKELY(malloc_find_own(block, &found))) return gl_heap_usable(&found);
   if (bootstrap_has(block)) return bootstrap_size(block);
   if (!malloc_is_ready() || !malloc_is_ours(block)) return 0;
   size_t size = gl_api_size("malloc_usable_size", block, GL_ENTRY_SP());
