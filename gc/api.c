@@ -14,6 +14,9 @@
 #include "../alloc/cache.h"
 #include "gc.h"
 
+/* Blocks that are resized get no more room than they asked for from here on. */
+#define API_MOST_TO_GROW ((size_t)16384)
+
 /* An allocation on its way. */
 struct api_request {
   size_t size;
@@ -288,10 +291,19 @@ GC_API char *gc_strndup(const char *string, size_t length) {
 
 /* ------------------------------------------------------------------ resizing */
 
+/* A block that has to move since it grew may grow again: it gets a quarter more than
+   it had.  Long ones grow where they are, more often than not. */
+static size_t api_size_to_grow(const struct gl_block *block, size_t size) {
+  size_t more = block->size + block->size / 4;
+  bool grows = size > block->size && size < more;
+  return grows && more <= API_MOST_TO_GROW && !gl_options.debug ? more : size;
+}
+
 /* Move a block to a new one of another size. */
 static void *api_move(const struct gl_block *block, size_t size,
                       uintptr_t entry_sp) {
-  void *p = api_allocate_pinned(size, block->kind, block->start, entry_sp);
+  void *p = api_allocate_pinned(api_size_to_grow(block, size), block->kind,
+                                block->start, entry_sp);
   if (p == NULL) return NULL;
   memcpy(p, block->start, size < block->size ? size : block->size);
   if (!gl_heap.slow_free && !gl_cache_free(gl_self, block->start))
