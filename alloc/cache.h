@@ -491,9 +491,13 @@ size_t gl_spares_put(struct gl_cache *cache, size_t page);
    they are.  0 where there is none.  Entered. */
 size_t gl_spares_take(struct gl_cache *cache, size_t *pages);
 
-/* Make all of them free runs; false where there were none.  Wants the heap lock, and
-   a cache that is the calling thread's, or nobody's, or a stopped world. */
+/* Make all of a cache's free runs, and those of all caches; false where there were
+   none.  Want the heap lock. */
 bool gl_spares_give_back(struct gl_cache *cache);
+bool gl_spares_give_back_all(void);
+
+/* Pages of all of a cache's. */
+size_t gl_spares_pages(const struct gl_cache *cache);
 
 /* Whether the large block at a page is one. */
 bool gl_spares_have(const struct gl_cache *cache, size_t page);

@@ -223,7 +223,7 @@ static size_t heap_take_large(struct gl_cache *cache, size_t pages,
   gl_heap_lock(cache);
   gl_runs_tick(gl_os_coarse_ns());
   size_t page = gl_runs_take(pages, align_pages);
-  if (page == 0 && gl_spares_give_back(cache))
+  if (page == 0 && gl_spares_give_back_all())
     page = gl_runs_take(pages, align_pages);
   if (page != 0) {
     gl_tags_set_block(gl_heap.tags, gl_page_granule(page));

@@ -132,6 +132,13 @@ static bool trim_has_grown(int64_t *least, int64_t idle, int64_t whole) {
   return growth >= TRIM_MIN_BYTES && growth >= whole / TRIM_SHARE;
 }
 
+/* Spare blocks, those of idle threads too; once a tick, however many threads look. */
+static void trim_spares(void) {
+  if (gl_heap.runs.spares_tick == gl_heap.runs.tick) return;
+  gl_heap.runs.spares_tick = gl_heap.runs.tick;
+  gl_spares_give_back_all();
+}
+
 static void trim_on_look(struct gl_cache *cache, uint64_t now_ns) {
   int64_t held = trim_held_bytes(cache), live = gl_cache_live_bytes(cache);
   bool release = trim_has_grown(&cache->idle_bytes, held - live, held);
@@ -143,7 +150,7 @@ static void trim_on_look(struct gl_cache *cache, uint64_t now_ns) {
   if (periodic) {
     gl_runs_tick(now_ns);
     gl_cache_trim_orphans(false);
-    gl_spares_give_back(cache);
+    trim_spares();
     cache->trimmed_ns = now_ns;
   }
   if (release || discard) gl_cache_trim(cache, discard && periodic);

@@ -78,6 +78,7 @@ struct gl_runs {
   uint64_t returned_pages;  /* to the system, since the start */
   uint64_t tick_ns;     /* when the age of dirty pages last advanced */
   uint8_t tick;         /* 1..255, stamps pages as they become dirty */
+  uint8_t spares_tick;  /* when spare blocks last went back */
 };
 
 /* ----------------------------------------------------------------- arenas */
@@ -264,11 +265,7 @@ struct gl_cache {
   int64_t idle_bytes;         /* the least idle since the last trim */
   int64_t hollow_bytes;       /* the same since pages were last discarded */
   uint64_t trimmed_ns;        /* when that was last thought of */
-  struct gl_spare {
-    uint32_t page; /* 0 for none */
-    uint32_t pages;
-  } spare[GL_SPARES];         /* large blocks that can be had again at once */
-  size_t spare_pages;         /* all of them */
+  uint64_t spare[GL_SPARES];  /* large blocks that can be had again at once */
   unsigned next_spare;        /* the oldest, modulo GL_SPARES */
   const void *pin;            /* an argument that must outlive a collection */
   struct gl_cache *next;      /* all caches */

@@ -51,6 +51,7 @@ size_t gl_lean_trim(void) {
   gl_heap_lock(NULL);
   size_t pages = gl_cache_trim_orphans(true);
   if (self != &gl_cache_none) pages += gl_cache_trim(self, true);
+  gl_spares_give_back_all();
   size_t bytes = gl_heap_scavenge() + (pages << GL_PAGE_SHIFT);
   gl_heap_unlock();
   if (self != &gl_cache_none) gl_cache_leave(self);
