@@ -292,18 +292,24 @@ GC_API char *gc_strndup(const char *string, size_t length) {
 /* ------------------------------------------------------------------ resizing */
 
 /* A block that has to move since it grew may grow again: it gets a quarter more than
-   it had.  Long ones grow where they are, more often than not. */
-static size_t api_size_to_grow(const struct gl_block *block, size_t size) {
+   it had.  Long ones grow where they are, more often than not.  NULL where that much is
+   not at hand: nobody is asked for room that the program did not want. */
+static void *api_try_more(const struct gl_block *block, size_t size) {
   size_t more = block->size + block->size / 4;
-  bool grows = size > block->size && size < more;
-  return grows && more <= API_MOST_TO_GROW && !gl_options.debug ? more : size;
+  enum gl_want want;
+  if (size <= block->size || size >= more || more > API_MOST_TO_GROW ||
+      gl_heap.slow_only || gl_self == &gl_cache_none)
+    return NULL;
+  void *p = gl_cache_allocate(gl_self, more, block->kind);
+  return p != NULL ? p : gl_heap_allocate(gl_self, more, block->kind, &want);
 }
 
 /* Move a block to a new one of another size. */
 static void *api_move(const struct gl_block *block, size_t size,
                       uintptr_t entry_sp) {
-  void *p = api_allocate_pinned(api_size_to_grow(block, size), block->kind,
-                                block->start, entry_sp);
+  void *p = api_try_more(block, size);
+  if (p == NULL)
+    p = api_allocate_pinned(size, block->kind, block->start, entry_sp);
   if (p == NULL) return NULL;
   memcpy(p, block->start, size < block->size ? size : block->size);
   if (!gl_heap.slow_free && !gl_cache_free(gl_self, block->start))

@@ -576,6 +576,32 @@ static void commit_misuse(char *block, char *freed) {
   ck_assert(suite_is_filled(block, 100, 1));
 }
 
+static bool tell_size(size_t size, void *data) {
+  *(size_t *)data = size;
+  return false;
+}
+
+/* A block that moves gets more than it asks for, but not where that is too much. */
+START_TEST(growing_takes_what_there_is) {
+  enum { MANY = 10000 };
+  static void *many[MANY];
+  size_t told = 0, count = 0;
+  setenv("GLEANER_MODE", "explicit", 1);
+  gc_set_heap_limit(MIB);
+  void *p = gc_malloc_atomic(112);
+  while (count < MANY && (many[count] = gc_malloc_atomic(128)) != NULL) count++;
+  ck_assert_uint_lt(count, MANY);
+  while (gc_malloc_atomic(16) != NULL) continue;
+  for (size_t i = 1; i < count; i += 100) gc_free(many[i]);
+  gc_set_oom_handler(tell_size, &told);
+  p = gc_realloc(p, 128);
+  ck_assert_ptr_nonnull(p);
+  ck_assert_uint_eq(told, 0);
+  ck_assert_ptr_null(gc_realloc(p, 30000));
+  ck_assert_uint_eq(told, 30000);
+}
+END_TEST
+
 START_TEST(error_handler_replaced) {
   ck_assert_ptr_null(
       (void *)(uintptr_t)gc_set_error_handler(note_error, &errors));
@@ -706,6 +732,7 @@ int main(void) {
   tcase_add_test(tests, limits_near_the_largest_number);
   tcase_add_test(tests, limit_below_the_heap);
   tcase_add_test(tests, oom_handler_makes_room);
+  tcase_add_test(tests, growing_takes_what_there_is);
   tcase_add_test(tests, error_handler_replaced);
   tcase_add_test(tests, data_of_handlers_is_kept);
   tcase_add_test(tests, nothing_is_a_point_of_cancellation);
