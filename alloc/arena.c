@@ -13,7 +13,7 @@
 #include <sched.h>
 #include <string.h>
 
-#include "heap.h"
+#include "cache.h"
 #include "os.h"
 #include "runs.h"
 
@@ -78,7 +78,7 @@ void gl_arena_append(struct gl_lane *lane, struct gl_arena *arena) {
 }
 
 struct gl_arena *gl_arena_create(struct gl_cache *owner, struct gl_lane *lane) {
-  size_t page = gl_runs_take(GL_ARENA_PAGES, GL_ARENA_PAGES);
+  size_t page = gl_spares_take_run(GL_ARENA_PAGES, GL_ARENA_PAGES);
   if (page == 0) return NULL;
   gl_runs_set_arena(page);
   struct gl_arena *arena = gl_arena_of(gl_page_address(page));

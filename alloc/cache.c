@@ -302,8 +302,9 @@ bool gl_cache_finish_free(struct gl_cache *cache, char *p,
     return true;
   }
   gl_cache_leave(cache);
-  if (freed == GL_FREED_LOOK) gl_cache_look(cache);
-  return freed == GL_FREED_LOOK;
+  if (freed != GL_FREED_LOOK) return false;
+  gl_cache_look(cache);
+  return true;
 }
 
 enum gl_fault gl_cache_free_slow(struct gl_cache *cache, struct gl_arena *arena,

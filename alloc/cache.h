@@ -496,6 +496,9 @@ size_t gl_spares_take(struct gl_cache *cache, size_t *pages);
 bool gl_spares_give_back(struct gl_cache *cache);
 bool gl_spares_give_back_all(void);
 
+/* gl_runs_take; where there is no room, once more without any spare blocks. */
+size_t gl_spares_take_run(size_t pages, size_t align);
+
 /* Pages of all of a cache's. */
 size_t gl_spares_pages(const struct gl_cache *cache);
 

@@ -222,9 +222,7 @@ static size_t heap_take_large(struct gl_cache *cache, size_t pages,
                               size_t align_pages, enum gl_kind kind) {
   gl_heap_lock(cache);
   gl_runs_tick(gl_os_coarse_ns());
-  size_t page = gl_runs_take(pages, align_pages);
-  if (page == 0 && gl_spares_give_back_all())
-    page = gl_runs_take(pages, align_pages);
+  size_t page = gl_spares_take_run(pages, align_pages);
   if (page != 0) {
     gl_tags_set_block(gl_heap.tags, gl_page_granule(page));
     gl_runs_set_large(page, pages, kind);
@@ -309,6 +307,17 @@ static void *heap_trim_front(struct gl_cache *cache, char *p, size_t align) {
   return aligned;
 }
 
+/* A small or medium block at an aligned address: one that is at hand, or a part of
+   one of so many bytes that there must be such an address in it. */
+static void *heap_allocate_aligned(struct gl_cache *cache, size_t granules,
+                                   size_t whole, size_t align,
+                                   enum gl_kind kind, enum gl_want *want) {
+  void *p = gl_cache_try_take_aligned(cache, granules, align, kind);
+  if (p != NULL) return p;
+  p = gl_cache_allocate_slow(cache, heap_granules(whole), kind, want);
+  return p == NULL ? NULL : heap_trim_front(cache, p, align);
+}
+
 void *gl_heap_allocate_aligned(struct gl_cache *cache, size_t size,
                                size_t align, enum gl_kind kind,
                                enum gl_want *want) {
@@ -319,19 +328,10 @@ void *gl_heap_allocate_aligned(struct gl_cache *cache, size_t size,
   size_t granules = heap_granules(heap_padded(size));
   size_t whole = (granules << GL_GRANULE_SHIFT) + align - GL_GRANULE_BYTES;
   gl_cache_enter_slow(cache);
-  void *p = NULL;
-  if (whole <= GL_MEDIUM_MAX_BYTES)
-    p = gl_cache_try_take_aligned(cache, granules, align, kind);
-  if (p != NULL) {
-    gl_cache_leave(cache);
-    return p;
-  }
-  if (whole > GL_MEDIUM_MAX_BYTES) {
-    p = heap_allocate_large(cache, size + (size == 0), align, kind, want);
-  } else {
-    p = gl_cache_allocate_slow(cache, heap_granules(whole), kind, want);
-    if (p != NULL) p = heap_trim_front(cache, p, align);
-  }
+  void *p =
+      whole > GL_MEDIUM_MAX_BYTES
+          ? heap_allocate_large(cache, size + (size == 0), align, kind, want)
+          : heap_allocate_aligned(cache, granules, whole, align, kind, want);
   gl_cache_leave(cache);
   return p;
 }
@@ -399,7 +399,7 @@ bool gl_heap_find_own(const struct gl_cache *cache, const void *p,
   if (granule >= gl_heap.extent_granules) return false;
   const struct gl_arena *arena = gl_arena_of(p);
   if (arena->owner != cache || (uintptr_t)p >= arena->bound ||
-      !gl_tags_is_block(gl_heap.tags, granule))
+      !gl_tags_is_block(gl_heap.tags, granule) || gl_cache_is_sent(p))
     return false;
   *block = (struct gl_block){
       .start = gl_granule_address(granule),
@@ -513,11 +513,13 @@ static size_t heap_wanted_granules(size_t size) {
 }
 
 /* A block may stay up to twice as large as it has to be. */
-bool gl_heap_may_stay(const struct gl_block *block, size_t size) {
-  if (heap_is_large(size)) return false;
-  size_t have = block->size >> GL_GRANULE_SHIFT;
-  size_t want = heap_wanted_granules(size);
+static bool heap_fits(size_t have, size_t want) {
   return want <= have && want > have / 2;
+}
+
+bool gl_heap_may_stay(const struct gl_block *block, size_t size) {
+  size_t have = block->size >> GL_GRANULE_SHIFT;
+  return !heap_is_large(size) && heap_fits(have, heap_wanted_granules(size));
 }
 
 static bool heap_resize_small(struct gl_cache *cache,
@@ -525,7 +527,7 @@ static bool heap_resize_small(struct gl_cache *cache,
   if (heap_is_large(size)) return false;
   size_t have = block->size >> GL_GRANULE_SHIFT;
   size_t want = heap_wanted_granules(size);
-  if (want <= have) return gl_heap_may_stay(block, size);
+  if (want <= have) return heap_fits(have, want);
   struct gl_arena *arena = gl_arena_of(block->start);
   if (arena->owner != cache) return false;
   return gl_lane_try_extend(cache, gl_lane_of(cache, arena), block->start,

@@ -93,7 +93,8 @@ bool gl_heap_find(const void *p, struct gl_block *block);
 enum gl_fault gl_heap_find_exact(const void *p, struct gl_block *block);
 
 /* The same at little cost, true for most blocks of the calling thread's cache, which
-   is entered; false for others, and where there is no block. */
+   is entered; false for others, for one that another thread has freed, and where
+   there is no block. */
 bool gl_heap_find_own(const struct gl_cache *cache, const void *p,
                       struct gl_block *block);
 

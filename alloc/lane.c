@@ -371,8 +371,6 @@ static struct gl_arena *lane_grow(struct gl_cache *cache, struct gl_lane *lane,
   gl_heap_lock(cache);
   gl_runs_tick(gl_os_coarse_ns());
   struct gl_arena *arena = gl_arena_create(cache, lane);
-  if (arena == NULL && gl_spares_give_back_all())
-    arena = gl_arena_create(cache, lane);
   gl_heap_unlock();
   if (arena == NULL) *want = GL_WANT_ROOM;
   return arena;

@@ -67,6 +67,12 @@ bool gl_spares_give_back_all(void) {
   return any;
 }
 
+size_t gl_spares_take_run(size_t pages, size_t align) {
+  size_t page = gl_runs_take(pages, align);
+  return page == 0 && gl_spares_give_back_all() ? gl_runs_take(pages, align)
+                                                : page;
+}
+
 /* Room for so many pages more, in a certain place: the oldest go. */
 static void spares_make_room(struct gl_cache *cache, unsigned at,
                              size_t pages) {

@@ -143,15 +143,19 @@ static enum gl_fault api_find_locked(const void *p, struct gl_block *block) {
   return fault;
 }
 
+static enum gl_fault api_find_any(const void *p, struct gl_block *block) {
+  enum gl_fault fault = gl_heap_find_exact(p, block);
+  bool sent = fault == GL_FAULT_NONE && !block->large && gl_cache_is_sent(p);
+  return sent ? GL_FAULT_TWICE : fault;
+}
+
 /* The block that starts at p, or what is wrong with p. */
 static enum gl_fault api_find(const void *p, struct gl_block *block) {
   struct gl_cache *cache = api_cache();
   if (cache == NULL) return api_find_locked(p, block);
   gl_cache_enter_slow(cache);
   enum gl_fault fault = GL_FAULT_NONE;
-  if (!gl_heap_find_own(cache, p, block)) fault = gl_heap_find_exact(p, block);
-  if (fault == GL_FAULT_NONE && !block->large && gl_cache_is_sent(p))
-    fault = GL_FAULT_TWICE;
+  if (!gl_heap_find_own(cache, p, block)) fault = api_find_any(p, block);
   gl_cache_leave(cache);
   if (gl_options.debug && fault == GL_FAULT_NONE && gl_debug_is_freed(p)) {
     block->start = NULL;

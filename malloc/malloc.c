@@ -144,13 +144,9 @@ static bool malloc_is_ours(const void *p) {
   return gl_in_heap(p) || (!bootstrap_has(p) && !malloc_is_libc(p));
 }
 
-static GL_NOINLINE void malloc_free_slow(void *block, enum gl_freed freed,
-                                         uintptr_t entry_sp) {
+/* A large block, one of another heap, or what is no block. */
+static GL_NOINLINE void malloc_free_other(void *block, uintptr_t entry_sp) {
   int saved = errno;
-  if (gl_cache_finish_free(gl_self, block, freed) || block == NULL) {
-    errno = saved;
-    return;
-  }
   if (bootstrap_has(block) || !malloc_is_ready()) return;
   if (malloc_is_ours(block))
     gl_api_free("free", block, entry_sp);
@@ -160,16 +156,18 @@ static GL_NOINLINE void malloc_free_slow(void *block, enum gl_freed freed,
   errno = saved;
 }
 
-/* A large block, or what is no block. */
-static GL_NOINLINE void malloc_free_large(void *block, uintptr_t entry_sp) {
-  gl_api_free("free", block, entry_sp);
-  gl_lean_settle();
+static GL_NOINLINE void malloc_free_slow(void *block, enum gl_freed freed,
+                                         uintptr_t entry_sp) {
+  int saved = errno;
+  bool done = gl_cache_finish_free(gl_self, block, freed);
+  errno = saved;
+  if (!done && block != NULL) malloc_free_other(block, entry_sp);
 }
 
 static GL_NOINLINE void malloc_free_more(void *block, enum gl_freed freed,
                                          uintptr_t entry_sp) {
   if (freed == GL_FREED_ELSEWHERE && !gl_arena_is_in_use(gl_arena_of(block))) {
-    malloc_free_large(block, entry_sp);
+    malloc_free_other(block, entry_sp);
     return;
   }
   if (gl_lean_self != gl_self)
@@ -190,11 +188,6 @@ static GL_NOINLINE void malloc_finish_free(void *block, enum gl_freed freed,
   if (freed != GL_FREED_DONE) malloc_free_more(block, freed, entry_sp);
 }
 
-/* A small or medium block of the calling thread's, where there is no collector. */
-GL_INLINE bool malloc_find_own(const void *p, struct gl_block *block) {
-  return gl_heap_find_own(gl_lean_self, p, block) && !gl_cache_is_sent(p);
-}
-
 /* Move out of the bootstrap arena. */
 static void *malloc_move(const void *block, size_t size, uintptr_t entry_sp) {
   size_t old = bootstrap_size(block);
@@ -206,7 +199,8 @@ static void *malloc_move(const void *block, size_t size, uintptr_t entry_sp) {
 static GL_NOINLINE void *malloc_resize(void *block, size_t size,
                                        uintptr_t entry_sp) {
   struct gl_block found;
-  if (malloc_find_own(block, &found) && gl_heap_may_stay(&found, size))
+  if (gl_heap_find_own(gl_lean_self, block, &found) &&
+      gl_heap_may_stay(&found, size))
     return block;
   if (bootstrap_has(block)) return malloc_move(block, size, entry_sp);
   if (!malloc_is_ready()) return NULL;
@@ -338,7 +332,8 @@ MALLOC_API void free_aligned_sized(void *block, size_t alignment,
 MALLOC_API size_t malloc_usable_size(void *block) {
   struct gl_block found;
   if (block == NULL) return 0;
-  if (GL_LIKELY(malloc_find_own(block, &found))) return gl_heap_usable(&found);
+  if (GL_LIKELY(gl_heap_find_own(gl_lean_self, block, &found)))
+    return gl_heap_usable(&found);
   if (bootstrap_has(block)) return bootstrap_size(block);
   if (!malloc_is_ready() || !malloc_is_ours(block)) return 0;
   size_t size = gl_api_size("malloc_usable_size", block, GL_ENTRY_SP());
