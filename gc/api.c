@@ -194,13 +194,13 @@ GL_NOINLINE void gl_api_finish_free(const char *function, void *p,
 
 /* ----------------------------------------------------------------- Fast path */
 
-GC_API void *gc_malloc(size_t size) {
+GC_API GL_HOT void *gc_malloc(size_t size) {
   void *p;
   if (GL_LIKELY(gl_cache_try_allocate(gl_self, size, GL_SCANNED, &p))) return p;
   return api_finish_allocate(size, GL_SCANNED, p, GL_ENTRY_SP());
 }
 
-GC_API void *gc_malloc_atomic(size_t size) {
+GC_API GL_HOT void *gc_malloc_atomic(size_t size) {
   void *p;
   if (GL_LIKELY(gl_cache_try_allocate(gl_self, size, GL_ATOMIC, &p))) return p;
   return api_finish_allocate(size, GL_ATOMIC, p, GL_ENTRY_SP());
@@ -208,13 +208,13 @@ GC_API void *gc_malloc_atomic(size_t size) {
 
 /* The same for blocks of random sizes.  A tail call: no argument is kept for the rare
    case. */
-static GL_NOINLINE void api_free_wide(void *block) {
+static GL_NOINLINE GL_HOT void api_free_wide(void *block) {
   enum gl_freed freed = gl_cache_try_free(gl_self, block, true);
   if (GL_LIKELY(freed == GL_FREED_DONE)) return;
   gl_api_finish_free("gc_free", block, freed, GL_ENTRY_SP());
 }
 
-GC_API void gc_free(void *block) {
+GC_API GL_HOT void gc_free(void *block) {
   if (GL_UNLIKELY(gl_self->wide != 0)) {
     api_free_wide(block);
     return;

@@ -212,7 +212,7 @@ static GL_NOINLINE void *malloc_resize(void *block, size_t size,
 
 /* ----------------------------------------------------------------- Fast path */
 
-MALLOC_API void *malloc(size_t size) {
+MALLOC_API GL_HOT void *malloc(size_t size) {
   void *p;
   if (GL_LIKELY(gl_lean_try_allocate(size, &p))) return p;
   return malloc_finish(size, p, GL_ENTRY_SP());
@@ -220,13 +220,13 @@ MALLOC_API void *malloc(size_t size) {
 
 /* The same for blocks of random sizes.  A tail call: no argument is kept for the rare
    case. */
-static GL_NOINLINE void malloc_free_wide(void *block) {
+static GL_NOINLINE GL_HOT void malloc_free_wide(void *block) {
   enum gl_freed freed = gl_lean_try_free(block, true);
   if (GL_LIKELY(freed == GL_FREED_DONE)) return;
   malloc_finish_free(block, freed, GL_ENTRY_SP());
 }
 
-MALLOC_API void free(void *block) {
+MALLOC_API GL_HOT void free(void *block) {
   if (GL_UNLIKELY(gl_lean_self->wide != 0)) {
     malloc_free_wide(block);
     return;
@@ -240,7 +240,7 @@ MALLOC_API void free(void *block) {
 
 /* Small blocks are cheapest to zero here; of large ones the heap knows which
    pages are zero already, where their kind is a zeroed one. */
-MALLOC_API void *calloc(size_t count, size_t size) {
+MALLOC_API GL_HOT void *calloc(size_t count, size_t size) {
   size_t bytes;
   if (__builtin_mul_overflow(count, size, &bytes)) {
     errno = ENOMEM;
