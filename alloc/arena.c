@@ -89,7 +89,7 @@ struct gl_arena *gl_arena_create(struct gl_cache *owner, struct gl_lane *lane) {
   arena->lane_offset = (uint16_t)((char *)lane - (char *)owner);
   /* Atomic: a look-up may still be at the arena that was here before. */
   __atomic_store_n(&arena->swept, true, __ATOMIC_RELAXED);
-  arena->visited = false;
+  arena->visited = arena->tenured = false;
   arena->latch = 0;
   arena->idle_since = 0;
   arena->hollow_granules = 0;
@@ -138,6 +138,12 @@ void gl_arena_sweep(struct gl_arena *arena) {
     __atomic_store_n(&arena->swept, true, __ATOMIC_RELEASE);
   }
   arena_unlatch(arena);
+}
+
+void gl_arena_sweep_white(struct gl_arena *arena) {
+  gl_tags_sweep_white_lines(gl_heap.tags,
+                            gl_arena_index(arena) * GL_ARENA_LINES,
+                            GL_ARENA_LINES);
 }
 
 size_t gl_arena_next_run(struct gl_arena *arena, size_t from, size_t *end) {

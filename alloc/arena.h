@@ -33,6 +33,9 @@ GL_INLINE bool gl_arena_is_swept(const struct gl_arena *arena) {
    call it at any time; it does nothing on a swept arena. */
 void gl_arena_sweep(struct gl_arena *arena);
 
+/* Make the tags of a stopped world's arena true but for this: black stays black. */
+void gl_arena_sweep_white(struct gl_arena *arena);
+
 /*
  * The next free run at or after granule `from` of a swept pending or current
  * arena: its first granule, and *end; all tags within but the first are

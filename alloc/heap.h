@@ -108,14 +108,25 @@ bool gl_heap_was_block(const void *p);
 
 /* Every one of these wants the lock and a stopped world. */
 
-/* Close every open hole and forget every quick list and bin: after it, the
-   tags say all there is to say.  Then sweep what the last collection left. */
-void gl_heap_prepare_mark(void);
+/*
+ * Tenured, until the end of the marking that comes, are arenas that nobody has opened,
+ * or asked about a block of, since the last one, and in which that left no more free
+ * than so many granules.  Their tags are as it left them: what it found alive is still
+ * black.  Before gl_heap_prepare_mark.  Returns the bytes that are alive in them.
+ */
+size_t gl_heap_tenure(size_t free_granules);
 
-/* After marking: live[i] is the number of live granules of arena i.  Wholly
-   dead arenas become free runs, the others are left to lazy sweeping.
-   Returns the live bytes in arenas. */
-size_t gl_heap_begin_sweep(const uint32_t *live);
+/* Close every open hole and forget every quick list and bin: after it, the
+   tags say all there is to say.  Then sweep what the last collection left, so that
+   all is white; but for a minor collection what is alive in tenured arenas stays
+   black. */
+void gl_heap_prepare_mark(bool minor);
+
+/* After marking: live[i] is the number of granules of arena i that were blackened.
+   Wholly dead arenas become free runs, the others are left to lazy sweeping.
+   Returns the live bytes in arenas; and *tenured_bytes, how many of them are in
+   tenured ones. */
+size_t gl_heap_begin_sweep(const uint32_t *live, size_t *tenured_bytes);
 
 /* Free the large blocks that are white, and whiten the others.  Wants the lock
    only.  Returns the live bytes. */

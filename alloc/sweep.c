@@ -36,9 +36,36 @@ static void sweep_free_sent(struct gl_cache *cache) {
   memset(&cache->outbox, 0, sizeof cache->outbox);
 }
 
-static void sweep_rest(void) {
-  for (size_t i = 0; i < gl_heap_arena_slots(); i++)
-    if (gl_heap.slots[i] != GL_SLOT_RUNS) gl_arena_sweep(&gl_heap.arenas[i]);
+/* What is alive in an arena that is not swept, by the last marking. */
+static size_t sweep_live_granules(const struct gl_arena *arena) {
+  return GL_ARENA_GRANULES - arena->free_granules;
+}
+
+static bool sweep_may_tenure(const struct gl_arena *arena, size_t free_granules) {
+  return !arena->swept && arena->kind != GL_UNCOLLECTABLE &&
+         arena->free_granules <= free_granules;
+}
+
+size_t gl_heap_tenure(size_t free_granules) {
+  size_t granules = 0;
+  for (size_t i = 0; i < gl_heap_arena_slots(); i++) {
+    struct gl_arena *arena = &gl_heap.arenas[i];
+    if (gl_heap.slots[i] == GL_SLOT_RUNS) continue;
+    arena->tenured = sweep_may_tenure(arena, free_granules);
+    if (arena->tenured) granules += sweep_live_granules(arena);
+  }
+  return granules << GL_GRANULE_SHIFT;
+}
+
+static void sweep_rest(bool minor) {
+  for (size_t i = 0; i < gl_heap_arena_slots(); i++) {
+    struct gl_arena *arena = &gl_heap.arenas[i];
+    if (gl_heap.slots[i] == GL_SLOT_RUNS) continue;
+    if (minor && arena->tenured)
+      gl_arena_sweep_white(arena);
+    else
+      gl_arena_sweep(arena);
+  }
 }
 
 static void sweep_close_lanes(struct gl_cache *cache) {
@@ -68,9 +95,10 @@ static void sweep_note_idle(struct gl_arena *arena) {
   arena->idle_since = gl_heap.runs.tick;
 }
 
-void gl_heap_prepare_mark(void) {
+void gl_heap_prepare_mark(bool minor) {
   gl_heap.epoch++;
-  sweep_rest();
+  gl_heap.minor = minor;
+  sweep_rest(minor);
   for (struct gl_cache *c = gl_heap.caches; c != NULL; c = c->next)
     sweep_free_sent(c);
   for (struct gl_cache *c = gl_heap.caches; c != NULL; c = c->next)
@@ -120,8 +148,16 @@ static void sweep_relink(struct gl_arena *arena) {
   gl_arena_append(lane, arena);
 }
 
-size_t gl_heap_begin_sweep(const uint32_t *live) {
-  size_t live_granules = 0;
+/* What is alive in an arena now that marking is done. */
+static size_t sweep_found_granules(size_t slot, const uint32_t *live) {
+  const struct gl_arena *arena = &gl_heap.arenas[slot];
+  bool kept = gl_heap.minor && arena->tenured;
+  gl_assert(!kept || live[slot] == 0);
+  return kept ? sweep_live_granules(arena) : live[slot];
+}
+
+size_t gl_heap_begin_sweep(const uint32_t *live, size_t *tenured_bytes) {
+  size_t live_granules = 0, tenured_granules = 0;
   sweep_unlink_arenas();
   /* From here on, what is alive in the arenas of a cache is what is found. */
   for (struct gl_cache *c = gl_heap.caches; c != NULL; c = c->next)
@@ -129,16 +165,20 @@ size_t gl_heap_begin_sweep(const uint32_t *live) {
   for (size_t i = 0; i < gl_heap_arena_slots(); i++) {
     struct gl_arena *arena = &gl_heap.arenas[i];
     if (gl_heap.slots[i] == GL_SLOT_RUNS) continue;
-    if (live[i] == 0) {
+    size_t found = sweep_found_granules(i, live);
+    if (arena->tenured) tenured_granules += found;
+    arena->tenured = false;
+    if (found == 0) {
       gl_arena_destroy(arena);
       continue;
     }
-    live_granules += live[i];
-    arena->owner->lost_bytes -= (int64_t)live[i] << GL_GRANULE_SHIFT;
-    arena->free_granules = (uint32_t)(GL_ARENA_GRANULES - live[i]);
+    live_granules += found;
+    arena->owner->lost_bytes -= (int64_t)(found << GL_GRANULE_SHIFT);
+    arena->free_granules = (uint32_t)(GL_ARENA_GRANULES - found);
     sweep_set_pending(arena, false);
     sweep_relink(arena);
   }
+  *tenured_bytes = tenured_granules << GL_GRANULE_SHIFT;
   return live_granules << GL_GRANULE_SHIFT;
 }
 
@@ -161,7 +201,7 @@ size_t gl_heap_sweep_large(void) {
 }
 
 static void sweep_take_apart(bool release) {
-  sweep_rest();
+  sweep_rest(false);
   for (struct gl_cache *c = gl_heap.caches; c != NULL; c = c->next)
     sweep_free_sent(c);
   for (struct gl_cache *c = gl_heap.caches; c != NULL; c = c->next)

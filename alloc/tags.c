@@ -101,6 +101,15 @@ void gl_tags_sweep_lines(struct gl_tags *tags, size_t line, size_t count) {
   }
 }
 
+void gl_tags_sweep_white_lines(struct gl_tags *tags, size_t line, size_t count) {
+  for (struct gl_tags *t = &tags[line], *end = t + count; t < end; t++) {
+    uint64_t block = t->block, mark = t->mark;
+    if ((block & ~mark) == 0) continue;
+    t->block = block & mark;
+    t->mark = block | mark;
+  }
+}
+
 void gl_tags_whiten_lines(struct gl_tags *tags, size_t line, size_t count) {
   for (struct gl_tags *t = &tags[line], *end = t + count; t < end; t++)
     if ((t->block & t->mark) != 0) t->mark &= ~t->block;

@@ -128,6 +128,9 @@ void gl_tags_clear_lines(struct gl_tags *tags, size_t line, size_t count);
 /* The sweep: black becomes white, white becomes free, free stays free. */
 void gl_tags_sweep_lines(struct gl_tags *tags, size_t line, size_t count);
 
+/* The same, but black stays black; lines without any white are not written to. */
+void gl_tags_sweep_white_lines(struct gl_tags *tags, size_t line, size_t count);
+
 /* Black becomes white; lines without any are not written to. */
 void gl_tags_whiten_lines(struct gl_tags *tags, size_t line, size_t count);
 

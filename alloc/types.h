@@ -109,6 +109,7 @@ struct gl_arena {
   uint8_t kind;            /* enum gl_kind */
   bool swept;              /* its tags are those of tags.h without exception */
   bool visited;
+  bool tenured;            /* see gl_heap_tenure */
   uint8_t latch;           /* held by whoever sweeps it */
   uint8_t idle_since;      /* tick when it was first not opened between two
                               collections; 0 for not idle */
@@ -334,6 +335,7 @@ struct gl_heap {
   size_t cache_count;
   size_t arena_count;
   size_t epoch;             /* collections so far */
+  bool minor;               /* the last of them was a minor one */
   /* read and written by all, atomically */
   int64_t budget_bytes;     /* to allocate until a collection is due */
   int64_t thrift_bytes;     /* of which so much must be left for it to grow */

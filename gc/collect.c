@@ -7,7 +7,8 @@
  * conservative: a word that looks like the address of a block is taken for a
  * pointer to it.  It stops the world for as long as it marks; the sweeping is
  * left to the allocators, an arena at a time, as they come to need the memory
- * (gl_arena_sweep).
+ * (gl_arena_sweep).  Where much of a heap is old most collections are minor ones, which
+ * leave that alone (minor.c).
  *
  * Four locks are held throughout: whose turn it is, the dynamic linker's (no
  * module comes or goes), our own (nobody else stops the world), and the heap's (no
@@ -36,6 +37,10 @@ static pthread_mutex_t collect_turn GL_DATA = PTHREAD_MUTEX_INITIALIZER;
 /* A helper is being made: it can be neither asked nor stopped.  Under the
    collecting mutex. */
 static bool collect_makes_helpers GL_DATA = false;
+
+/* Collections so far, and the full ones among them. */
+static size_t collect_all GL_DATA = 0;
+static size_t collect_full GL_DATA = 0;
 
 /* Whether this thread collects: making a helper may allocate. */
 static __thread bool collect_is_mine __attribute__((tls_model("initial-exec")));
@@ -72,13 +77,17 @@ void gl_collect_turn_after_fork(bool taken) {
 
 struct collect_request {
   enum gl_cause cause;
-  size_t epoch; /* collections when it was made */
+  size_t count; /* of collections that would do, when it was made */
   bool in_turn;
   struct gl_entry entry; /* the program, where it called the library */
   struct gl_cycle *cycle;
 };
 
 /* ------------------------------------------------------------- the phases */
+
+static void collect_check(bool (*prove)(void), const char *otherwise) {
+  if (gl_options.check && !prove()) gl_panic(otherwise, __FILE__, __LINE__);
+}
 
 static void collect_stop(struct gl_cycle *cycle) {
   cycle->before_bytes = gl_heap_held_bytes();
@@ -87,9 +96,13 @@ static void collect_stop(struct gl_cycle *cycle) {
   cycle->stopped_ns = gl_os_now_ns();
 }
 
-/* Close the open holes, sweep what the last collection left, make all white. */
-static void collect_prepare(void) {
-  gl_heap_prepare_mark();
+/* Close the open holes, sweep what the last collection left, make all white but
+   what stays. */
+static void collect_prepare(struct gl_cycle *cycle) {
+  cycle->minor = gl_minor_choose(cycle);
+  __atomic_add_fetch(&collect_all, 1, __ATOMIC_RELAXED);
+  if (!cycle->minor) __atomic_add_fetch(&collect_full, 1, __ATOMIC_RELAXED);
+  gl_heap_prepare_mark(cycle->minor);
   gl_mark_begin();
 }
 
@@ -104,18 +117,15 @@ static void collect_mark_rest(struct gl_cycle *cycle) {
   if (gl_options.debug) gl_debug_note_dead();
   cycle->marked_ns = gl_os_now_ns();
   cycle->marked_cpu_ns = gl_os_cpu_ns();
+  collect_check(gl_mark_prove, "a marking missed a block");
 }
 
 /* White blocks are free from now on, though most tags do not know it yet. */
 static void collect_begin_sweep(struct gl_cycle *cycle) {
   cycle->marked_objects = gl_mark_objects();
-  cycle->live_bytes = gl_heap_begin_sweep(gl_mark_live());
+  cycle->live_bytes =
+      gl_heap_begin_sweep(gl_mark_live(), &cycle->tenured_bytes);
   cycle->live_bytes += gl_heap_sweep_large();
-}
-
-static void collect_check(void) {
-  if (gl_options.check && !gl_heap_prove())
-    gl_panic("the heap is broken after a collection", __FILE__, __LINE__);
 }
 
 static void collect_resume(struct gl_cycle *cycle) {
@@ -124,18 +134,25 @@ static void collect_resume(struct gl_cycle *cycle) {
 }
 
 static void collect_settle(struct gl_cycle *cycle) {
-  gl_pace_note(cycle->live_bytes, cycle);
-  gl_markers_note(cycle->live_bytes + cycle->root_bytes,
-                  cycle->marked_ns - cycle->stopped_ns);
+  gl_minor_note(cycle);
+  gl_pace_note(cycle);
+  gl_markers_note(cycle);
   cycle->next_bytes = gl_pace_set_budget();
   gl_heap_tick();
   cycle->after_bytes = gl_heap_held_bytes();
   gl_stats_note(cycle);
 }
 
+/* Of the collections so far, those that would do for this cause: where there is no
+   room, only a full one may find some. */
+static size_t collect_count(enum gl_cause cause) {
+  return __atomic_load_n(cause == GL_CAUSE_ROOM ? &collect_full : &collect_all,
+                         __ATOMIC_RELAXED);
+}
+
 /* Another thread may have collected while this one waited for the locks. */
 static bool collect_is_late(const struct collect_request *request) {
-  return request->epoch != __atomic_load_n(&gl_heap.epoch, __ATOMIC_RELAXED);
+  return request->count != collect_count(request->cause);
 }
 
 /* And that is as good, unless the program asked for one of its own. */
@@ -152,11 +169,11 @@ static bool collect_locked(const struct collect_request *request) {
   cycle->start_cpu_ns = gl_os_cpu_ns();
   collect_stop(cycle);
   if (cycle->stopped) {
-    collect_prepare();
+    collect_prepare(cycle);
     collect_mark_roots(cycle, &request->entry);
     collect_mark_rest(cycle);
     collect_begin_sweep(cycle);
-    collect_check();
+    collect_check(gl_heap_prove, "the heap is broken after a collection");
   }
   collect_resume(cycle);
   if (cycle->stopped) collect_settle(cycle);
@@ -205,7 +222,7 @@ static GL_NOINLINE bool collect_cycle(enum gl_cause cause, uintptr_t entry_sp) {
   struct gl_cycle cycle = {.cause = cause};
   struct collect_request request = {
       .cause = cause,
-      .epoch = __atomic_load_n(&gl_heap.epoch, __ATOMIC_RELAXED),
+      .count = collect_count(cause),
       .cycle = &cycle};
   if (gl_options.debug) gl_debug_check(entry_sp);
   int state = gl_cancel_forbid();

@@ -96,7 +96,7 @@ static GL_NOINLINE GL_HOT void hot_scan_some(struct hot *hot) {
   size_t enough = h.ring_start + DRAIN_CANDIDATES;
   while (at < end && h.ring_end < enough) hot_scan(&h, &f, *at++);
   while (at < end) *h.top++ = *at++;
-  if (h.m->shared) hot_sort(&h, fetched);
+  hot_sift(&h, fetched);
   for (size_t i = fetched; i < h.ring_end; i++) hot_fetch_tags(&h, h.ring[i]);
   *hot = h;
 }
@@ -159,7 +159,7 @@ static GL_NOINLINE GL_HOT void hot_follow(struct hot *hot) {
     h.ring_start = h.ring_end = 0;
     if (!found) break;
     hot_scan(&h, &f, entry);
-    if (h.m->shared) hot_sort(&h, 0);
+    hot_sift(&h, 0);
   }
   *hot = h;
 }

@@ -24,6 +24,7 @@ struct gl_options {
   enum gl_mode mode;       /* GLEANER_MODE */
   size_t heap_limit;       /* GLEANER_HEAP_LIMIT, bytes, 0 for none */
   uint64_t stress_every;   /* GLEANER_STRESS=every:N, 0 for never */
+  bool stress_minor;       /* GLEANER_STRESS=minor:N */
   unsigned markers;        /* GLEANER_MARKERS, 0 for as many as processors */
   size_t mark_stack;       /* GLEANER_MARK_STACK, entries, 0 for growing */
   int stop_signal;         /* GLEANER_SIGNAL, 0 to choose one */
@@ -279,8 +280,16 @@ void gl_mark_begin(void);
    end counts. */
 void gl_mark_roots(const void *low, const void *high);
 
+/* What the blocks of tenured arenas point to, in a minor collection; they are black
+   themselves. */
+void gl_mark_tenured(void);
+
 /* Mark all blocks of uncollectable kind. */
 void gl_mark_uncollectable(void);
+
+/* After it, whether no word of a block that was reached points to a white one; it
+   takes as long as a marking. */
+bool gl_mark_prove(void);
 
 /* Finish: mark everything that is reachable from what is marked. */
 void gl_mark_finish(void);
@@ -290,8 +299,9 @@ const uint32_t *gl_mark_live(void);
 uint64_t gl_mark_objects(void);
 size_t gl_mark_metadata_bytes(void);
 
-/* Tell the markers how long they took for so many bytes, roots included. */
-void gl_markers_note(size_t bytes, uint64_t ns);
+/* Tell the markers how long they took. */
+struct gl_cycle;
+void gl_markers_note(const struct gl_cycle *cycle);
 
 /* Processors that this process may use: by its affinity, and by the limits of
    its cgroups. */
@@ -315,7 +325,14 @@ size_t gl_pace_set_budget(void);
 void gl_pace_extend_budget(void);
 
 /* Tell the pace how a collection went. */
-void gl_pace_note(size_t live_bytes, const struct gl_cycle *cycle);
+void gl_pace_note(const struct gl_cycle *cycle);
+
+/* -------------------------------------------------------- minor collections */
+
+/* Whether the collection that begins is a minor one; and how it went.  With the world
+   stopped, before gl_heap_prepare_mark; under the heap lock. */
+bool gl_minor_choose(const struct gl_cycle *cycle);
+void gl_minor_note(const struct gl_cycle *cycle);
 
 /* ------------------------------------------------------------------ collect */
 
@@ -330,6 +347,7 @@ enum gl_cause {
 struct gl_cycle {
   uint64_t number;
   enum gl_cause cause;
+  bool minor;          /* what is old was left alone */
   uint64_t start_cpu_ns, marked_cpu_ns; /* processor time, for the pace */
   uint64_t start_ns;   /* the pause begins */
   uint64_t stopped_ns; /* every thread is stopped */
@@ -340,6 +358,7 @@ struct gl_cycle {
   size_t before_bytes;
   size_t after_bytes;
   size_t live_bytes;
+  size_t tenured_bytes; /* of them, in arenas that were old before it */
   size_t root_bytes;
   uint64_t marked_objects;
   size_t next_bytes;   /* to allocate until the next one is due */
@@ -373,6 +392,7 @@ struct gl_totals {
   uint64_t pause_total_ns, pause_max_ns, pause_last_ns, mark_total_ns;
   size_t live_bytes, root_bytes;
   uint64_t marked_objects;
+  uint64_t minor_collections;
 };
 
 /* Add a collection to the totals; it gets its number. */

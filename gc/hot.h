@@ -23,6 +23,7 @@ struct hot {
   uintptr_t tags_bias;
   uintptr_t slots_bias;
   uintptr_t live_bias;
+  uintptr_t tenured_bias; /* 0 where nothing is */
   gl_mark_entry *bottom, *top, *limit; /* of the mark stack */
   uintptr_t *ring;
   size_t ring_start, ring_end; /* candidates are in between */
@@ -48,6 +49,9 @@ GL_INLINE struct hot hot_begin(struct gl_marker *m) {
       .slots_bias = (uintptr_t)gl_heap.slots - (base >> GL_ARENA_SHIFT),
       .live_bias =
           (uintptr_t)m->live - (base >> GL_ARENA_SHIFT) * sizeof *m->live,
+      .tenured_bias = gl_marking.minor ? (uintptr_t)gl_marking.tenured -
+                                             (base >> GL_ARENA_SHIFT)
+                                       : 0,
       .ring = m->ring};
   hot_load(&h);
   return h;

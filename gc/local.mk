@@ -14,11 +14,13 @@ libgleaner_core_la_SOURCES += \
   gc/drain.h gc/hot.h gc/mark.c gc/mark.h gc/share.h \
   gc/lean.c \
   gc/markers.c \
+  gc/minor.c \
   gc/modules.c \
   gc/options.c \
   gc/pace.c \
   gc/proc.c \
   gc/processors.c \
+  gc/prove.c \
   gc/ranges.c \
   gc/records.c \
   gc/restart.c \

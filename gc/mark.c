@@ -3,7 +3,8 @@
  * mark.c: from roots to everything reachable.
  *
  * Invariant while marking: a black block has been scanned, or is an entry of a
- * marker, or its slot is flagged as overflowed.  Nothing else is black.
+ * marker, or its slot is flagged as overflowed.  Nothing else is black, but in a
+ * minor collection what is tenured, until gl_mark_tenured has seen to it.
  *
  * A word becomes a block in two steps, each behind a short ring that gives its
  * memory time to arrive:
@@ -35,6 +36,11 @@
 
 /* Blocks found from roots before what they reach is marked. */
 #define MARK_ROOTS_AT_ONCE 64
+
+/* Stretches of tenured arenas on the stack before what they reach is marked: some,
+   so that there is something to give to other markers, and few, since a turn moves
+   those that it does not come to. */
+#define MARK_TENURED_AT_ONCE 8
 
 /* Words looked at singly after a root: where there is one, as on a stack, there
    are more.  (To look for the next in the quick way at once made a program with
@@ -72,8 +78,8 @@ static GL_COLD void mark_overflow(uintptr_t head) {
   __atomic_store_n(&gl_marking.overflowed, true, __ATOMIC_RELAXED);
 }
 
-/* Push an entry of the block that begins at head.  Where there is no room the
-   block will be scanned again from its start. */
+/* Push an entry of the block that begins at head, or of tenured ones.  Where there is
+   no room all of its slot will be scanned again. */
 GL_NOINLINE void gl_marker_push_slow(struct gl_marker *m, uintptr_t head,
                                      gl_mark_entry entry) {
   if (m->depth == m->capacity && !mark_make_room(m))
@@ -272,6 +278,29 @@ size_t gl_mark_slots(void) {
   return (gl_marking.extent_bytes + GL_ARENA_BYTES - 1) >> GL_ARENA_SHIFT;
 }
 
+/* The blocks of an arena between two of its free runs are one entry. */
+static void mark_tenured_arena(struct gl_marker *m, size_t slot) {
+  struct gl_tags *tags = gl_heap.tags;
+  size_t at = slot * GL_ARENA_GRANULES, end = at + GL_ARENA_GRANULES;
+  while ((at = gl_tags_next_block(tags, at, end)) < end) {
+    size_t next = gl_tags_next_free(tags, at, end);
+    uintptr_t start = (uintptr_t)gl_granule_address(at);
+    gl_marker_push(m, gl_mark_entry_of(start, next - at));
+    if (m->depth - m->bottom >= MARK_TENURED_AT_ONCE) gl_marker_drain(m);
+    at = next;
+  }
+}
+
+void gl_mark_tenured(void) {
+  struct gl_marker *m = &gl_marker_main;
+  if (!gl_marking.minor) return;
+  for (size_t slot = 0; slot < gl_mark_slots(); slot++)
+    if (gl_marking.tenured[slot] != 0 &&
+        gl_heap.slots[slot] == GL_SLOT_SCANNED)
+      mark_tenured_arena(m, slot);
+  gl_marker_drain(m);
+}
+
 static void mark_all_of_arena(struct gl_marker *m, size_t slot) {
   struct gl_tags *tags = gl_heap.tags;
   size_t at = slot * GL_ARENA_GRANULES, end = at + GL_ARENA_GRANULES;
@@ -355,7 +384,9 @@ bool gl_mark_init(void) {
   gl_marking.fixed = gl_options.mark_stack != 0;
   gl_marking.has_avx2 = gl_marker_has_avx2();
   if (gl_marking.flags == NULL) gl_marking.flags = gl_os_map(slots);
-  return gl_marking.flags != NULL && gl_marker_init(&gl_marker_main);
+  if (gl_marking.tenured == NULL) gl_marking.tenured = gl_os_map(slots);
+  return gl_marking.flags != NULL && gl_marking.tenured != NULL &&
+         gl_marker_init(&gl_marker_main);
 }
 
 /* A stack that had to grow is not kept: the next marking may never need it. */
@@ -377,8 +408,18 @@ void gl_marker_begin(struct gl_marker *m) {
   memset(m->live, 0, gl_mark_slots() * sizeof *m->live);
 }
 
+/* Nothing is tenured in a full collection. */
+static void mark_note_tenured(void) {
+  gl_marking.minor = gl_heap.minor;
+  if (!gl_heap.minor) return;
+  for (size_t slot = 0; slot < gl_mark_slots(); slot++)
+    gl_marking.tenured[slot] = gl_heap.slots[slot] != GL_SLOT_RUNS &&
+                               gl_heap.arenas[slot].tenured;
+}
+
 void gl_mark_begin(void) {
   gl_marking.extent_bytes = gl_heap.extent_bytes;
+  mark_note_tenured();
   gl_marker_begin(&gl_marker_main);
   gl_markers_start();
 }
@@ -397,5 +438,6 @@ size_t gl_mark_metadata_bytes(void) {
   size_t slots = gl_heap.extent_bytes >> GL_ARENA_SHIFT;
   size_t marker = gl_marker_main.capacity * sizeof(gl_mark_entry) +
                   slots * sizeof *gl_marker_main.live;
-  return marker * (1 + gl_markers_helpers()) + slots + gl_markers_pool_bytes();
+  return marker * (1 + gl_markers_helpers()) + 2 * slots +
+         gl_markers_pool_bytes();
 }

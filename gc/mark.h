@@ -9,7 +9,8 @@
 #include "gc.h"
 
 /*
- * A range of granules that is to be scanned, of one block:
+ * A range of granules that is to be scanned, of one block, or of neighbours in a
+ * tenured arena:
  *
  *     63                                16 15                  0
  *    | address                            | granules (16 bits)  |
@@ -96,6 +97,8 @@ struct gl_marking {
   size_t extent_bytes; /* of the heap, at the start of this marking */
   uint8_t *flags;  /* for each slot: blocks in it found no room on a stack */
   bool overflowed; /* some slot is flagged */
+  bool minor;      /* this is a minor marking, */
+  uint8_t *tenured; /* and for each slot, 1 where all in it is black from the start */
   bool fixed;      /* stacks may not grow */
   bool has_avx2;   /* the processor does, and BMI2 */
 };

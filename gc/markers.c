@@ -100,8 +100,10 @@ static struct {
   size_t used, most;      /* of the pool, now and ever */
 } markers GL_DATA = {.count = 0};
 
-/* Whether to be helped, or to mark alone.  With help at first. */
-static struct gl_trial markers_trial GL_DATA = GL_TRIAL_OF(true);
+/* Whether to be helped, or to mark alone, in a full collection and in a minor one.
+   With help at first. */
+static struct gl_trial markers_trials[2] GL_DATA = {GL_TRIAL_OF(true),
+                                                    GL_TRIAL_OF(true)};
 static bool markers_is_tried GL_DATA = false; /* in this marking */
 
 struct gl_marker gl_marker_main GL_DATA = {.held = GL_TERRITORIES_ALL};
@@ -528,12 +530,14 @@ static bool markers_are_chosen(void) {
   if (gl_heap_held_bytes() < MARKERS_MIN_BYTES || markers.count == 0)
     return false;
   markers_is_tried = gl_options.markers == 0 && !GL_TORTURE;
-  return !markers_is_tried || gl_trial_choose(&markers_trial);
+  return !markers_is_tried || gl_trial_choose(&markers_trials[gl_heap.minor]);
 }
 
-void gl_markers_note(size_t bytes, uint64_t ns) {
+void gl_markers_note(const struct gl_cycle *cycle) {
+  size_t bytes = cycle->live_bytes + cycle->root_bytes;
+  uint64_t ns = cycle->marked_ns - cycle->stopped_ns;
   if (markers_is_tried && bytes > 0)
-    gl_trial_note(&markers_trial, (double)ns / (double)bytes);
+    gl_trial_note(&markers_trials[cycle->minor], (double)ns / (double)bytes);
 }
 
 void gl_markers_start(void) {

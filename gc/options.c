@@ -91,16 +91,18 @@ static enum gl_mode options_mode(void) {
   return GL_MODE_MIXED;
 }
 
-static uint64_t options_stress(void) {
-  static const char prefix[] = "every:";
+static void options_stress(void) {
+  static const char full[] = "every:", minor[] = "minor:";
   const char *value = getenv("GLEANER_STRESS");
   uint64_t every = 0;
-  if (value == NULL || *value == '\0') return 0;
-  if (strncmp(value, prefix, sizeof prefix - 1) == 0 &&
-      options_parse_size(value + sizeof prefix - 1, &every))
-    return every;
-  options_complain("GLEANER_STRESS", value);
-  return 0;
+  if (value == NULL || *value == '\0') return;
+  gl_options.stress_minor = strncmp(value, minor, sizeof minor - 1) == 0;
+  if ((gl_options.stress_minor ||
+       strncmp(value, full, sizeof full - 1) == 0) &&
+      options_parse_size(value + sizeof full - 1, &every))
+    gl_options.stress_every = every;
+  else
+    options_complain("GLEANER_STRESS", value);
 }
 
 void gl_options_read(void) {
@@ -111,7 +113,7 @@ void gl_options_read(void) {
   gl_options.lean =
       gl_options.preloaded && gl_options.mode == GL_MODE_EXPLICIT;
   gl_options.heap_limit = options_size("GLEANER_HEAP_LIMIT", 0, SIZE_MAX);
-  gl_options.stress_every = options_stress();
+  options_stress();
   gl_options.markers = (unsigned)options_size("GLEANER_MARKERS", 0, UINT32_MAX);
   gl_options.mark_stack =
       options_size("GLEANER_MARK_STACK",

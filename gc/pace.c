@@ -69,6 +69,8 @@ static struct {
   uint64_t last_end_cpu_ns; /* when the mutator began to run */
   uint64_t last_allocated_bytes;
   size_t live_bytes; /* roots too: they are marked through as well */
+  size_t floating_bytes; /* beside them, and perhaps dead */
+  size_t full_bytes;     /* what the last full collection found alive */
   double goal_bytes; /* what was to be the heap at the end of the last budget */
   uint64_t goal_ns;  /* and when it was set */
 } pace GL_DATA = {.live_bytes = 0};
@@ -86,16 +88,27 @@ static void pace_measure(double *rate, double bytes, double ns) {
   *rate = *rate == 0 ? now : *rate + PACE_SMOOTHING * (now - *rate);
 }
 
-void gl_pace_note(size_t live_bytes, const struct gl_cycle *cycle) {
+/* What a minor collection finds alive and the last full one did not may be old
+   garbage: it is not to make the heap larger. */
+static void pace_note_live(const struct gl_cycle *cycle) {
+  size_t live_bytes = cycle->live_bytes;
+  if (!cycle->minor) pace.full_bytes = live_bytes;
+  if (live_bytes > pace.full_bytes) live_bytes = pace.full_bytes;
+  pace.floating_bytes = cycle->live_bytes - live_bytes;
+  pace.live_bytes = live_bytes + cycle->root_bytes;
+}
+
+void gl_pace_note(const struct gl_cycle *cycle) {
   uint64_t allocated = pace_allocated_bytes();
+  pace_note_live(cycle);
   pace_measure(&pace.allocation_rate,
                (double)(allocated - pace.last_allocated_bytes),
                (double)(cycle->start_cpu_ns - pace.last_end_cpu_ns));
-  pace_measure(&pace.marking_rate, (double)(live_bytes + cycle->root_bytes),
-               (double)(cycle->marked_cpu_ns - cycle->start_cpu_ns));
+  if (!cycle->minor)
+    pace_measure(&pace.marking_rate, (double)pace.live_bytes,
+                 (double)(cycle->marked_cpu_ns - cycle->start_cpu_ns));
   pace.last_allocated_bytes = allocated;
   pace.last_end_cpu_ns = gl_os_cpu_ns();
-  pace.live_bytes = live_bytes + cycle->root_bytes;
 }
 
 /* Newton's method, from above: no library for one root. */
@@ -133,6 +146,13 @@ static double pace_fragmentation(double live) {
   return most > 0 && used > most ? used / most : 1;
 }
 
+/* Of the room, what is left beside that which floats; but a quarter of it in any
+   case.  (Then the next collection is a full one.) */
+static double pace_less_floating(double room) {
+  double left = room - (double)pace.floating_bytes;
+  return left > room / 4 ? left : room / 4;
+}
+
 /* The square-root rule within its bounds, and what is spare. */
 static int64_t pace_room_bytes(void) {
   double live = (double)pace.live_bytes;
@@ -143,6 +163,7 @@ static int64_t pace_room_bytes(void) {
   room *= pace_fragmentation(live);
   if (room < live * PACE_ROOM_MIN) room = live * PACE_ROOM_MIN;
   if (room > live * PACE_ROOM_MAX) room = live * PACE_ROOM_MAX;
+  room = pace_less_floating(room);
   double spare = pace_spare_bytes();
   if (room < spare) room = spare;
   if (room < PACE_FLOOR_BYTES) room = PACE_FLOOR_BYTES;

@@ -35,6 +35,7 @@ size_t gl_roots_scan(const struct gl_entry *entry) {
   roots_scan_ranges(&gl_added_roots, &bytes);
   roots_scan_pins(&bytes);
   gl_mark_uncollectable();
+  gl_mark_tenured();
   return bytes;
 }
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * share.h: what a marker does while others mark too: it keeps the candidates
- * that lie in territories it holds, puts the others aside to be sent, and looks
- * for news once a turn.  Part of drain.h; markers.c has the slow halves.
+ * share.h: which candidates a marker keeps: in a minor collection none in a tenured
+ * arena, and while others mark too those that lie in territories it holds; the
+ * others it puts aside to be sent, and looks for news once a turn.  Part of drain.h;
+ * markers.c has the slow halves.
  */
 #ifndef GL_SHARE_H
 #define GL_SHARE_H
@@ -60,6 +61,25 @@ GL_INLINE void hot_take(struct hot *h) {
   }
   /* It may hold less now than when they were sent. */
   hot_sort(h, from);
+}
+
+/* Drop the candidates that are black from the start, from an index on. */
+GL_INLINE void hot_drop(struct hot *h, size_t from) {
+  size_t kept = from;
+  for (size_t i = from; i < h->ring_end; i++) {
+    uintptr_t word = h->ring[i];
+    h->ring[kept] = word;
+    kept +=
+        *(const uint8_t *)(h->tenured_bias + (word >> GL_ARENA_SHIFT)) ^ 1;
+  }
+  h->ring_end = kept;
+}
+
+/* Of the candidates that were just found, from an index on, keep those that this
+   marker has to look at. */
+GL_INLINE void hot_sift(struct hot *h, size_t from) {
+  if (h->tenured_bias != 0) hot_drop(h, from);
+  if (h->m->shared) hot_sort(h, from);
 }
 
 /* Look for what others have sent, and give where somebody is hungry. */

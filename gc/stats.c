@@ -20,6 +20,7 @@ void gl_stats_note(struct gl_cycle *cycle) {
   totals.live_bytes = cycle->live_bytes;
   totals.root_bytes = cycle->root_bytes;
   totals.marked_objects = cycle->marked_objects;
+  totals.minor_collections += cycle->minor;
 }
 
 uint64_t gl_stats_collections(void) { return totals.collections; }
@@ -66,6 +67,7 @@ static void stats_fill(struct gc_stats *stats) {
   stats->mark_total_ns = totals.mark_total_ns;
   stats->root_bytes = totals.root_bytes;
   stats->marked_objects = totals.marked_objects;
+  stats->minor_collections = totals.minor_collections;
 }
 
 GC_API void gc_get_stats(struct gc_stats *stats) {
@@ -92,7 +94,7 @@ static const struct stats_field stats_fields[] = {
     STATS_FIELD(collections),     STATS_FIELD(pause_total_ns),
     STATS_FIELD(pause_max_ns),    STATS_FIELD(pause_last_ns),
     STATS_FIELD(mark_total_ns),   STATS_FIELD(root_bytes),
-    STATS_FIELD(marked_objects),
+    STATS_FIELD(marked_objects),  STATS_FIELD(minor_collections),
 };
 
 #define STATS_FIELD_COUNT (sizeof stats_fields / sizeof stats_fields[0])
@@ -167,6 +169,8 @@ void gl_log_cycle(const struct gl_cycle *cycle) {
   gl_text_number(&text, cycle->root_bytes);
   gl_text_string(&text, " B threads ");
   gl_text_number(&text, cycle->threads);
+  log_size(&text, cycle->minor ? "; minor old " : "; full old ",
+           cycle->tenured_bytes);
   gl_text_string(&text, "\n");
   gl_text_write(&text, STDERR_FILENO);
 }

@@ -216,8 +216,8 @@ GC_API void *gc_base(const void *address);
 /* -------------------------------------------------------------- collection */
 
 /*
- * Collect now: free every block that nothing reaches, whether the collector is
- * enabled or not.  Sweeping happens later, bit by bit.  Costs a pause in
+ * Collect now, in full: free every block that nothing reaches, whether the collector
+ * is enabled or not.  Sweeping happens later, bit by bit.  Costs a pause in
  * proportion to the live scanned memory and the roots.
  */
 GC_API void gc_collect(void);
@@ -332,7 +332,7 @@ GC_API gc_error_handler *gc_set_error_handler(gc_error_handler *handler,
 struct gc_stats {
   uint64_t allocated_bytes;   /* handed out since the start */
   uint64_t freed_bytes;       /* given to gc_free since the start */
-  uint64_t live_bytes;        /* found alive by the last collection */
+  uint64_t live_bytes;        /* found alive, or left alone, by the last collection */
   uint64_t heap_bytes;        /* held from the system for blocks now */
   uint64_t peak_heap_bytes;   /* the most it ever was */
   uint64_t metadata_bytes;    /* tags, tables and stacks of the collector */
@@ -346,7 +346,8 @@ struct gc_stats {
   uint64_t pause_last_ns;     /* the last one */
   uint64_t mark_total_ns;     /* the part of it spent marking */
   uint64_t root_bytes;        /* scanned as roots by the last collection */
-  uint64_t marked_objects;    /* by the last collection */
+  uint64_t marked_objects;    /* by it, without what it left alone */
+  uint64_t minor_collections; /* those that left alone what is old */
 };
 
 /* Fill stats.  Costs a walk over the caches of all threads. */

@@ -47,6 +47,7 @@ for name in $cases; do
   run "$name" GLEANER_MARKERS=1 GLEANER_CHECK=1
   run "$name" GLEANER_MARKERS=2
   run "$name" GLEANER_MARKERS=2 GLEANER_STRESS=every:2000
+  run "$name" GLEANER_MARKERS=2 GLEANER_STRESS=minor:5000 GLEANER_CHECK=1
 done
 echo "threads: $passed passed, $failed failed"
 [ $failed -eq 0 ]

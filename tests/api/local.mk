@@ -16,6 +16,7 @@ api_tests = \
   tests/api/control \
   tests/api/forks \
   tests/api/lookups \
+  tests/api/minor \
   tests/api/oom \
   tests/api/seeing \
   tests/api/shapes \
@@ -47,6 +48,10 @@ tests_api_forks_LDADD = $(api_ldadd)
 tests_api_lookups_SOURCES = tests/api/lookups.c
 tests_api_lookups_CFLAGS = $(api_cflags)
 tests_api_lookups_LDADD = $(api_ldadd)
+
+tests_api_minor_SOURCES = tests/api/minor.c
+tests_api_minor_CFLAGS = $(api_cflags)
+tests_api_minor_LDADD = $(api_ldadd)
 
 tests_api_seeing_SOURCES = tests/api/seeing.c
 tests_api_seeing_CFLAGS = $(api_cflags)

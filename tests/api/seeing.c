@@ -356,6 +356,30 @@ START_TEST(stress_collects_every_nth_time) {
 }
 END_TEST
 
+/* Old data, and then at every tenth allocation a collection that leaves it alone,
+   but for some. */
+START_TEST(stress_collects_minor_ones) {
+  setenv("GLEANER_STRESS", "minor:10", 1);
+  setenv("GLEANER_CHECK", "1", 1);
+  suite_catch_errors();
+  void **old = NULL;
+  for (int i = 0; i < 40000; i++) {
+    void **p = gc_malloc(64);
+    *p = old;
+    old = p;
+  }
+  struct gc_stats before = stats();
+  for (int i = 0; i < 1000; i++) expect(gc_malloc(100) != NULL);
+  struct gc_stats after = stats();
+  uint64_t minor = after.minor_collections - before.minor_collections;
+  ck_assert_uint_ge(after.collections - before.collections, 100);
+  ck_assert_uint_ge(minor, 80);
+  ck_assert_uint_lt(minor, after.collections - before.collections);
+  for (int i = 0; i < 40000; i++, old = *old) expect(gc_base(old) == old);
+  ck_assert_str_eq(suite_caught(), "");
+}
+END_TEST
+
 START_TEST(stress_sees_what_is_hidden) {
   setenv("GLEANER_STRESS", "every:1", 1);
   uintptr_t hidden = api_hide(gc_malloc(100));
@@ -394,6 +418,8 @@ static const char *const nonsense[][2] = {
     {"GLEANER_STRESS", "every:"},
     {"GLEANER_STRESS", "every:x"},
     {"GLEANER_STRESS", "every:-1"},
+    {"GLEANER_STRESS", "minor:"},
+    {"GLEANER_STRESS", "minor"},
     {"GLEANER_MARKERS", "two"},
     {"GLEANER_MARKERS", "4294967296"},
     {"GLEANER_MARK_STACK", "big"},
@@ -473,6 +499,7 @@ int main(void) {
   tcase_add_test(tests, log_ends_with_a_summary);
   tcase_add_loop_test(tests, no_log_without_asking, 0, 3);
   tcase_add_test(tests, stress_collects_every_nth_time);
+  tcase_add_test(tests, stress_collects_minor_ones);
   tcase_add_test(tests, stress_sees_what_is_hidden);
   tcase_add_loop_test(tests, nonsense_is_named_and_ignored, 0,
                       (int)(sizeof nonsense / sizeof *nonsense));

@@ -77,7 +77,7 @@ START_TEST(breaks_2_newest_block_has_an_end) {
   uint64_t freed = test_freed_bytes(cache);
   ck_assert_int_eq(gl_heap_free(other, sent), GL_FAULT_NONE);
   gl_heap_lock(NULL);
-  gl_heap_prepare_mark();
+  gl_heap_prepare_mark(false);
   gl_heap_unlock();
   ck_assert_uint_eq(test_freed_bytes(cache) - freed, 64); /* its owner */
 }

@@ -136,12 +136,26 @@ struct marker {
   test_keep *keep;
   void *data;
   uint32_t *live;
+  struct test_minor minor;
 };
+
+/* Whether it stays without being asked about; and so is black, as nothing else
+   is. */
+static bool marker_spares(struct marker *marker, const struct gl_block *item) {
+  bool black = gl_tags_is_marked(gl_heap.tags, gl_granule_of(item->start));
+  bool tenured = !item->large && gl_arena_of(item->start)->tenured;
+  expect(black == (gl_heap.minor && tenured));
+  if (!black) return false;
+  marker->minor.spared_blocks++;
+  marker->minor.spared_bytes += item->size;
+  return true;
+}
 
 static bool marker_visit(const struct gl_block *item, bool allocated,
                          void *data) {
   struct marker *marker = data;
-  if (!allocated || !marker->keep(item, marker->data)) return true;
+  if (!allocated || marker_spares(marker, item)) return true;
+  if (!marker->keep(item, marker->data)) return true;
   size_t granule = gl_granule_of(item->start);
   gl_tags_line(gl_heap.tags, granule)->mark |= gl_tags_bit(granule);
   if (!item->large)
@@ -150,17 +164,26 @@ static bool marker_visit(const struct gl_block *item, bool allocated,
   return true;
 }
 
-void test_collect(test_keep *keep, void *data) {
+static struct test_minor collect(bool minor, test_keep *keep, void *data) {
   gl_heap_lock(NULL);
   size_t arenas = (gl_heap.extent_bytes >> GL_ARENA_SHIFT) + 1;
-  struct marker marker = {keep, data, calloc(arenas, sizeof(uint32_t))};
+  struct marker marker = {keep, data, calloc(arenas, sizeof(uint32_t)), {0}};
   ck_assert_ptr_nonnull(marker.live);
-  gl_heap_prepare_mark();
+  marker.minor.tenured_bytes = gl_heap_tenure(GL_ARENA_GRANULES);
+  gl_heap_prepare_mark(minor);
   gl_heap_visit(marker_visit, &marker);
-  gl_heap_begin_sweep(marker.live);
+  marker.minor.live_bytes =
+      gl_heap_begin_sweep(marker.live, &marker.minor.still_bytes);
   gl_heap_sweep_large();
   gl_heap_unlock();
   free(marker.live);
+  return marker.minor;
+}
+
+void test_collect(test_keep *keep, void *data) { collect(false, keep, data); }
+
+struct test_minor test_collect_minor(test_keep *keep, void *data) {
+  return collect(true, keep, data);
 }
 
 bool test_keep_all(const struct gl_block *block, void *data) {

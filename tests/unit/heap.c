@@ -253,7 +253,7 @@ START_TEST(walk_tiles_the_heap) {
   cache = test_heap();
   populate();
   gl_heap_lock(NULL);
-  gl_heap_prepare_mark();
+  gl_heap_prepare_mark(false);
   char *at = gl_page_address(GL_RUNS_FIRST_PAGE);
   gl_heap_visit(count_item, &at);
   ck_assert_ptr_eq(at, (char *)gl_heap.base + gl_heap.extent_bytes);
@@ -264,7 +264,7 @@ END_TEST
 START_TEST(live_bytes_are_what_was_marked) {
   cache = test_heap();
   populate();
-  size_t small = 0, large = 0;
+  size_t small = 0, large = 0, tenured;
   for (size_t i = 0; i < BLOCKS; i++) {
     struct gl_block block;
     if (!items[i].allocated) continue;
@@ -273,7 +273,7 @@ START_TEST(live_bytes_are_what_was_marked) {
   }
   gl_heap_lock(NULL);
   uint32_t *live = calloc(gl_heap.extent_bytes >> GL_ARENA_SHIFT, 4);
-  gl_heap_prepare_mark();
+  gl_heap_prepare_mark(false);
   for (size_t i = 0; i < BLOCKS; i++) {
     if (!items[i].allocated) continue;
     size_t granule = gl_granule_of(items[i].start);
@@ -281,7 +281,7 @@ START_TEST(live_bytes_are_what_was_marked) {
     live[granule / GL_ARENA_GRANULES] +=
         (uint32_t)(items[i].usable >> GL_GRANULE_SHIFT);
   }
-  ck_assert_uint_eq(gl_heap_begin_sweep(live), small);
+  ck_assert_uint_eq(gl_heap_begin_sweep(live, &tenured), small);
   ck_assert_uint_eq(gl_heap_sweep_large(), large);
   gl_heap_unlock();
   free(live);

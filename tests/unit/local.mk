@@ -12,9 +12,11 @@ unit_tests = \
   tests/unit/faults \
   tests/unit/heap \
   tests/unit/limits \
+  tests/unit/minor \
   tests/unit/model \
   tests/unit/os \
   tests/unit/processors \
+  tests/unit/prove \
   tests/unit/runs \
   tests/unit/spares \
   tests/unit/tags \
@@ -59,6 +61,10 @@ tests_unit_limits_SOURCES = tests/unit/limits.c
 tests_unit_limits_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_limits_LDADD = $(unit_ldadd)
 
+tests_unit_minor_SOURCES = tests/unit/minor.c
+tests_unit_minor_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_minor_LDADD = $(unit_ldadd)
+
 tests_unit_model_SOURCES = tests/unit/model.c
 tests_unit_model_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_model_LDADD = $(unit_ldadd)
@@ -70,6 +76,10 @@ tests_unit_os_LDADD = $(unit_ldadd)
 tests_unit_processors_SOURCES = tests/unit/processors.c
 tests_unit_processors_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_processors_LDADD = $(unit_ldadd)
+
+tests_unit_prove_SOURCES = tests/unit/prove.c
+tests_unit_prove_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_prove_LDADD = $(unit_ldadd)
 
 tests_unit_runs_SOURCES = tests/unit/runs.c
 tests_unit_runs_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)

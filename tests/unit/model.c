@@ -5,6 +5,10 @@
  * random operations by three caches in turn; every block is filled with what
  * no other block has and verified when it goes.
  *
+ * A minor collection leaves alone what is in tenured arenas: for the model it is
+ * all alive.  No arena is tenured in which the model knows of anything that was
+ * done since the last marking.
+ *
  * A block that one cache frees and another owns is on its way for a time that
  * nobody can foretell: the model calls it sent, and lets its granules be
  * handed out again or not.
@@ -40,6 +44,8 @@ static struct {
   size_t live_count;
   size_t live_bytes;
   uint64_t swept_bytes; /* died by collection */
+  bool *touched;        /* of an arena: since the last marking */
+  size_t spared_blocks; /* by minor collections */
   size_t allocations;
   size_t grow; /* of 100 operations, so many allocate */
 } model;
@@ -52,6 +58,8 @@ static void model_init(void) {
   for (int i = 1; i < CACHES; i++) model.cache[i] = test_cache();
   model.owner = calloc(MODEL_HEAP_BYTES >> GL_GRANULE_SHIFT, sizeof(uint32_t));
   ck_assert_ptr_nonnull(model.owner);
+  model.touched = calloc(MODEL_HEAP_BYTES >> GL_ARENA_SHIFT, 1);
+  ck_assert_ptr_nonnull(model.touched);
   for (uint32_t i = 0; i < 4 * MODEL_BLOCKS; i++)
     model.unused[model.unused_count++] = i;
   model.grow = 50;
@@ -96,6 +104,10 @@ static void model_leave_live(struct item *item) {
 static void model_settle_sent(void) {
   for (size_t i = 0; i < 4 * MODEL_BLOCKS; i++)
     if (model.item[i].state == SENT) model_disown(&model.item[i]);
+}
+
+static void model_touch(const void *p) {
+  model.touched[gl_arena_index(gl_arena_of(p))] = true;
 }
 
 static struct item *model_pick(void) {
@@ -151,6 +163,7 @@ static void model_adopt(struct gl_cache *cache, char *p, size_t size,
   if (gl_kind_is_zeroed(kind)) expect(test_is_zero(p, block.size));
   *item = (struct item){p, size, block.size, kind, LIVE, model.live_count};
   model_own(item, 0, block.size);
+  model_touch(p);
   model.allocations++;
   model.live[model.live_count++] = (uint32_t)(item - model.item);
   model.live_bytes += block.size;
@@ -198,6 +211,7 @@ static void do_free(void) {
   struct gl_cache *cache =
       small && !test_one_in(6) ? arena->owner : model.cache[test_below(CACHES)];
   bool sent = small && cache != arena->owner;
+  model_touch(item->start);
   model_leave_live(item);
   expect(test_free(cache, item->start) == GL_FAULT_NONE);
   if (sent) {
@@ -236,6 +250,7 @@ static void do_resize(void) {
       test_one_in(2) ? model_size() : test_below(2 * item->usable + 64);
   if (size > item->usable + MODEL_LIVE_BYTES / 2) return;
   item_verify(item);
+  model_touch(item->start);
   expect(gl_heap_find_exact(item->start, &block) == GL_FAULT_NONE);
   struct gl_cache *cache = model.cache[test_below(CACHES)];
   if (gl_heap_try_resize(cache, &block, size)) item_resized(item, size);
@@ -260,6 +275,7 @@ static void do_find(void) {
     expect(!found);
     return;
   }
+  model_touch(p);
   uint32_t owner = model.owner[gl_granule_of(p)];
   if (owner == 0) {
     if (found)
@@ -299,6 +315,12 @@ static bool census_keep(const struct gl_block *block, void *data) {
   return false;
 }
 
+static void census_end(void) {
+  size_t bytes = gl_heap.extent_bytes >> GL_ARENA_SHIFT;
+  memset(model.touched, 0, bytes + 1);
+  expect(test_prove());
+}
+
 /* Before marking, the heap's blocks are the model's, no more and no less. */
 static void do_collect(void) {
   static const size_t rates[] = {0, 20, 60, 90, 97, 99, 100};
@@ -307,7 +329,44 @@ static void do_collect(void) {
   model_settle_sent();
   test_collect(census_keep, &census);
   expect(census.seen == live);
-  expect(test_prove());
+  census_end();
+}
+
+/* What lies in arenas that may be tenured, since nobody touched them. */
+static size_t model_untouched_bytes(void) {
+  size_t bytes = 0;
+  for (size_t i = 0; i < model.live_count; i++) {
+    const struct item *item = &model.item[model.live[i]];
+    size_t slot = gl_arena_index(gl_arena_of(item->start));
+    if (gl_heap.slots[slot] != GL_SLOT_RUNS && !model.touched[slot])
+      bytes += item->usable;
+  }
+  return bytes;
+}
+
+static size_t model_small_bytes(void) {
+  size_t bytes = 0;
+  for (size_t i = 0; i < model.live_count; i++) {
+    const struct item *item = &model.item[model.live[i]];
+    if (gl_heap.slots[gl_arena_index(gl_arena_of(item->start))] != GL_SLOT_RUNS)
+      bytes += item->usable;
+  }
+  return bytes;
+}
+
+static void do_collect_minor(void) {
+  struct census census = {0, test_below(101)};
+  size_t live = model.live_count;
+  model_settle_sent();
+  size_t untouched = model_untouched_bytes();
+  struct test_minor minor = test_collect_minor(census_keep, &census);
+  expect(census.seen + minor.spared_blocks == live);
+  expect(minor.spared_bytes == minor.tenured_bytes);
+  expect(minor.spared_bytes == minor.still_bytes);
+  expect(minor.spared_bytes <= untouched);
+  expect(minor.live_bytes == model_small_bytes());
+  model.spared_blocks += minor.spared_blocks;
+  census_end();
 }
 
 /* Every page in use holds something: arenas that are empty are gone. */
@@ -391,8 +450,21 @@ static void check_accounts(void) {
   expect(bytes == expected);
 }
 
+static void do_usual(void);
+
+/* Several with little in between, or all would be young again. */
+static void do_minors(void) {
+  size_t most = (size_t)1 << test_below(10);
+  do_collect();
+  for (size_t left = test_below(6); left > 0; left--) {
+    for (size_t i = test_below(most); i > 0; i--) do_usual();
+    do_collect_minor();
+    check_accounts();
+  }
+}
+
 static void do_seldom(void) {
-  switch (test_below(10)) {
+  switch (test_below(12)) {
     case 0: do_collect(); break;
     case 1: do_release(); break;
     case 2: do_limit(); break;
@@ -400,6 +472,8 @@ static void do_seldom(void) {
     case 4: do_release_cache(); break;
     case 5: model.grow = 30 + test_below(60); break;
     case 6: expect(test_prove()); break;
+    case 7:
+    case 8: do_minors(); break;
     default: do_tick();
   }
   if (gl_heap.runs.limit_pages != SIZE_MAX)
@@ -413,8 +487,7 @@ static bool model_is_full(void) {
          model.live_bytes >= MODEL_LIVE_BYTES || model.unused_count == 0;
 }
 
-static void do_one(void) {
-  if (test_one_in(600)) do_seldom();
+static void do_usual(void) {
   if (test_one_in(16)) do_find();
   if (test_one_in(12)) do_resize();
   if (test_below(100) >= model.grow || model_is_full())
@@ -425,6 +498,11 @@ static void do_one(void) {
     do_allocate();
 }
 
+static void do_one(void) {
+  if (test_one_in(600)) do_seldom();
+  do_usual();
+}
+
 static void run(int operations, bool slow_only) {
   model_init();
   gl_heap.slow_only = slow_only;
@@ -432,6 +510,7 @@ static void run(int operations, bool slow_only) {
   for (size_t i = 0; i < model.live_count; i++)
     item_verify(&model.item[model.live[i]]);
   expect(model.allocations > (size_t)operations / 4);
+  expect(model.spared_blocks > (size_t)operations / 1000);
   while (model.live_count > 0) do_free();
   do_release();
   expect(gl_heap.runs.used_pages == 0);

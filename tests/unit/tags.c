@@ -166,6 +166,21 @@ START_TEST(sweep_lines) {
 }
 END_TEST
 
+/* Black stays black. */
+START_TEST(sweep_white_lines) {
+  static const uint8_t swept[] = {
+      [NONE] = NONE, [FREE] = FREE, [WHITE] = FREE, [BLACK] = BLACK};
+  for (int round = 0; round < ROUNDS; round++) {
+    scatter();
+    size_t line = test_below(LINES), count = test_below(LINES - line + 1);
+    for (size_t i = line * 64; i < (line + count) * 64; i++)
+      oracle[i] = swept[oracle[i]];
+    gl_tags_sweep_white_lines(tags, line, count);
+    expect(agrees());
+  }
+}
+END_TEST
+
 START_TEST(count_allocated) {
   for (int round = 0; round < ROUNDS; round++) {
     scatter();
@@ -190,6 +205,7 @@ int main(void) {
   tcase_add_test(tests, erase_free);
   tcase_add_test(tests, clear_lines);
   tcase_add_test(tests, sweep_lines);
+  tcase_add_test(tests, sweep_white_lines);
   tcase_add_test(tests, count_allocated);
   return test_end();
 }

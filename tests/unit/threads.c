@@ -228,10 +228,11 @@ static void collect_stopped(uint32_t *live) {
   expect(gl_heap.extent_bytes <= HEAP_BYTES);
   expect(gl_heap_prove());
   each_dropped(false);
-  gl_heap_prepare_mark();
+  gl_heap_prepare_mark(false);
   gl_heap_visit(mark_visit, &marking);
   each_dropped(true);
-  gl_heap_begin_sweep(live);
+  size_t tenured;
+  gl_heap_begin_sweep(live, &tenured);
   gl_heap_sweep_large();
   expect(gl_heap_prove());
 }
