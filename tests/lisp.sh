@@ -51,10 +51,11 @@ run_all() {
 
 run_all normal
 GLEANER_STRESS=every:1000 GLEANER_CHECK=1 run_all stress
+GLEANER_STRESS=minor:1000 GLEANER_CHECK=1 run_all minor
 GLEANER_MODE=explicit run_all explicit
 for output in *.normal; do
   name=${output%.normal}
-  for way in stress explicit; do
+  for way in stress minor explicit; do
     cmp "$name.normal" "$name.$way" || fail "$name ($way) has another output"
   done
 done
