@@ -245,7 +245,10 @@ GL_MARK_UNCHECKED static bool tls_is_vector(
   return false;
 }
 
+/* In the first and the last page of all is no memory, and what is computed
+   there may wrap. */
 static void tls_try_vector(struct tls_scan *how, uintptr_t address) {
+  if (address + GL_PAGE_BYTES < 2 * GL_PAGE_BYTES) return;
   const struct tls_vector_entry *vector = (void *)address;
   if (vector == how->last || !tls_is_vector(how, vector)) return;
   how->last = vector;
