@@ -158,6 +158,17 @@ bool gl_modules_reserve(void);
    the code of a loaded module. */
 bool gl_modules_find(const void *address, char *name, size_t size);
 
+/* Learn how to find other namespaces of the dynamic linker.  Waits for whoever
+   is loading a module, and may allocate. */
+void gl_namespaces_init(void);
+
+/* Call visit for the modules of all namespaces of the dynamic linker but our
+   own, until one returns false.  Within gl_modules_hold, under the heap lock.
+   Returns whether none did. */
+struct dl_phdr_info;
+typedef bool gl_namespaces_visit_module(const struct dl_phdr_info *info);
+bool gl_namespaces_visit(gl_namespaces_visit_module *visit);
+
 /* --------------------------------------------------------------------- TLS */
 
 /* Where the C library keeps thread-local storage and keys. */
@@ -179,6 +190,10 @@ void gl_tls_set_layout(const struct gl_tls_layout *layout);
 /* When the dynamic linker gave this number to a module, by its own count; 0 where
    that is not known.  Within gl_modules_hold. */
 size_t gl_tls_generation(size_t module);
+
+/* The number of a module, a struct link_map; 0 where it has no thread-local
+   storage yet, or that is not known.  Within gl_modules_hold. */
+size_t gl_tls_find_number(const void *module);
 
 /* Call scan for every range of thread-local storage and pthread keys of the
    thread whose thread pointer is tp; it is the caller or stopped. */

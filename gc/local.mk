@@ -16,6 +16,7 @@ libgleaner_core_la_SOURCES += \
   gc/markers.c \
   gc/minor.c \
   gc/modules.c \
+  gc/namespaces.c \
   gc/options.c \
   gc/pace.c \
   gc/proc.c \

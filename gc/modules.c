@@ -90,23 +90,28 @@ static void modules_note_linker(const struct dl_phdr_info *info) {
   }
 }
 
+static bool modules_add(const struct dl_phdr_info *info) {
+  for (int i = 0; i < info->dlpi_phnum; i++)
+    if (!modules_add_segment(info, &info->dlpi_phdr[i])) return false;
+  for (int i = 0; i < info->dlpi_phnum; i++)
+    if (!modules_exclude_relro(info, &info->dlpi_phdr[i])) return false;
+  return true;
+}
+
 static int modules_list_one(struct dl_phdr_info *info, size_t size,
                             void *data) {
   (void)size;
   (void)data;
   gl_modules.loads = info->dlpi_adds;
   modules_note_linker(info);
-  for (int i = 0; i < info->dlpi_phnum; i++)
-    if (!modules_add_segment(info, &info->dlpi_phdr[i])) return 1;
-  for (int i = 0; i < info->dlpi_phnum; i++)
-    if (!modules_exclude_relro(info, &info->dlpi_phdr[i])) return 1;
-  return 0;
+  return modules_add(info) ? 0 : 1;
 }
 
 bool gl_modules_list(void) {
   gl_modules.data.count = 0;
   gl_modules.tls_count = 0;
   if (dl_iterate_phdr(modules_list_one, NULL) != 0) return false;
+  if (!gl_namespaces_visit(modules_add)) return false;
   return gl_ranges_exclude(&gl_modules.data, __start_gl_data, __stop_gl_data);
 }
 

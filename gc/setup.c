@@ -164,6 +164,7 @@ static void setup_with_collector(void) {
   }
   within = true;
   gl_modules_init();
+  gl_namespaces_init();
   struct gl_tls_layout layout = gl_tls_find_layout();
   if (!setup_try(&layout)) {
     gl_collect_lock();

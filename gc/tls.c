@@ -140,6 +140,16 @@ size_t gl_tls_generation(size_t module) {
   return 0;
 }
 
+size_t gl_tls_find_number(const void *module) {
+  if (tls_layout.slots == NULL) return 0;
+  size_t number = 0;
+  const struct gl_tls_slots *slots = *tls_layout.slots;
+  for (; slots != NULL; slots = slots->next)
+    for (size_t i = 0; i < slots->count; i++, number++)
+      if (slots->slots[i].module == module) return number;
+  return 0;
+}
+
 struct tls_scan {
   const char *tp;
   bool doubtful; /* a block that is not in memory is none */
