@@ -2,17 +2,20 @@
 # SPDX-License-Identifier: MIT
 #
 # dl.sh: builds copies of the liveness test's plugin, and runs the test that
-# loads and unloads them between collections.  Two of them have less, and much
-# more, thread-local storage than the others.  More tests are given them.
+# loads and unloads them between collections, in its own namespace and in
+# others.  Two of them have less, and much more, thread-local storage than the
+# others.  More tests are given them.
 # Flags are words to be split, hence: shellcheck disable=SC2086
 set -eu
 srcdir=${srcdir:-.}
 . "$srcdir/tests/library.sh"
 
+# They need only the dynamic linker, of which there is one for all namespaces.
+linker=$(${CC:-cc} -print-file-name=ld-linux-x86-64.so.2)
 plugins=
 build() { # name, words of thread-local storage
-  ${CC:-cc} -O2 -fPIC -shared -DPLUGIN_TLS_WORDS="$2" -o "$work/$1.so" \
-    "$srcdir/tests/live/plugin.c"
+  ${CC:-cc} -O2 -fPIC -shared -nostdlib -DPLUGIN_TLS_WORDS="$2" \
+    -o "$work/$1.so" "$srcdir/tests/live/plugin.c" "$linker"
   plugins="$plugins $work/$1.so"
 }
 
@@ -20,7 +23,10 @@ build short 30
 build long 8000000
 for i in 1 2 3 4 5; do build "plugin$i" 600; done
 ${CC:-cc} -O2 $cflags -o "$work/dl" "$srcdir/tests/api/dl.c" $libs
-GLEANER_CHECK=1 "$work/dl" $plugins
+for how in shared apart; do GLEANER_CHECK=1 "$work/dl" $how $plugins; done
+${CC:-cc} -O2 $cflags -fno-pie -no-pie -o "$work/fixed" \
+  "$srcdir/tests/api/dl.c" $libs
+"$work/fixed" apart $plugins
 
 ${CC:-cc} -O2 $cflags -fPIC -shared -DFIRST_PLUGIN -o "$work/constructor.so" \
   "$srcdir/tests/api/first.c"

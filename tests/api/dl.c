@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * dl.c: libraries come and go between collections, and during them.  Each
- * argument is the path of a copy of the liveness test's plugin: it has data,
- * bss and thread-local storage, and knows nothing of the collector.  The first
- * has little thread-local storage, the second much.
+ * dl.c: libraries come and go between collections, and during them.  The first
+ * argument is "shared", or "apart" where each is to have a namespace of its
+ * own.  Each other one is the path of a copy of the liveness test's plugin: it
+ * has data, bss and thread-local storage, and knows nothing of the collector.
+ * The first has little thread-local storage, the second much.
  */
 #include "../api.h"
 
 #include <dlfcn.h>
+#include <link.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
@@ -19,8 +21,10 @@
 static const char *const places[] = {"data", "bss", "tls"};
 #define PLACES (sizeof places / sizeof *places)
 
+static Lmid_t space = LM_ID_BASE;
+
 static void *open_plugin(const char *path) {
-  void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+  void *library = dlmopen(space, path, RTLD_NOW | RTLD_LOCAL);
   if (library == NULL) fprintf(stderr, "%s\n", dlerror());
   API_CHECK(library != NULL);
   return library;
@@ -158,12 +162,27 @@ static void test_during_collections(void) {
   printf("%d collections beside threads that load and unload\n", COLLECTIONS);
 }
 
+/* Only a C library that has this function tells of other namespaces.  That the
+   program uses the symbol gives it a copy, where it is linked to lie at a fixed
+   address. */
+static bool choose_space(const char *how) {
+  API_CHECK(_r_debug.r_version >= 1);
+  if (strcmp(how, "shared") == 0) return true;
+  API_CHECK(strcmp(how, "apart") == 0);
+  space = LM_ID_NEWLM;
+  return dlsym(RTLD_DEFAULT, "_dl_find_object") != NULL;
+}
+
 int main(int argc, char **argv) {
-  API_CHECK(argc > 3);
+  API_CHECK(argc > 4);
+  if (!choose_space(argv[1])) {
+    printf("other namespaces cannot be seen\n");
+    return 0;
+  }
   gc_collect();
-  test_numbers_again(argv[1], argv[2]);
-  all_paths = argv + 3;
-  path_count = (size_t)argc - 3;
+  test_numbers_again(argv[2], argv[3]);
+  all_paths = argv + 4;
+  path_count = (size_t)argc - 4;
   test_rounds(all_paths, path_count);
   test_during_collections();
   API_CHECK(gc_heap_check());
