@@ -43,7 +43,8 @@ int main() {
   }
   try {
     volatile std::size_t huge = std::size_t(-1) / 4;
-    delete[] new char[huge];
+    char *volatile kept = new char[huge]; /* or clang leaves both out */
+    delete[] kept;
     return 1;
   } catch (const std::bad_alloc &) {
   }
