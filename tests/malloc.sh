@@ -41,7 +41,7 @@ ${CC:-cc} -O1 -g $cflags -o "$work/returned" "$programs/returned.c" -pthread
 preloaded "$work/returned" || fail "returned: status $?"
 
 if [ -n "${CXX:-}" ] &&
-  $CXX -O1 -g -pthread -o "$work/objects" "$programs/objects.cc"; then
+  $CXX -std=c++17 -O1 -g -pthread -o "$work/objects" "$programs/objects.cc"; then
   preloaded "$work/objects" || fail "objects: status $?"
 fi
 
