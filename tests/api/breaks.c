@@ -19,12 +19,6 @@
 #define OBJECTS 200u
 #define LUCKY 3u /* objects that a stray word may keep, at most */
 
-static struct gc_stats stats(void) {
-  struct gc_stats stats;
-  gc_get_stats(&stats);
-  return stats;
-}
-
 /* Objects that nobody knows, but for their hidden addresses. */
 static uintptr_t hidden[OBJECTS];
 
@@ -97,8 +91,8 @@ START_TEST(breaks_3_markers_lose_no_mark) {
     link_nodes();
     for (int i = 0; i < 8; i++) {
       gc_collect();
-      ck_assert_uint_ge(stats().marked_objects, NODES + 1);
-      ck_assert_uint_le(stats().marked_objects, NODES + 200);
+      ck_assert_uint_ge(suite_stats().marked_objects, NODES + 1);
+      ck_assert_uint_le(suite_stats().marked_objects, NODES + 200);
     }
     for (size_t i = 0; i < NODES / 4; i++)
       memset(gc_malloc(sizeof(struct node)), 0xDB, sizeof(struct node));
@@ -149,7 +143,7 @@ static void collect_with(void *(*const bodies[])(void *), int threads,
   }
   atomic_store(&finished, true);
   for (int i = 0; i < threads; i++) pthread_join(thread[i], NULL);
-  ck_assert_uint_ge(stats().collections, (uint64_t)done);
+  ck_assert_uint_ge(suite_stats().collections, (uint64_t)done);
   ck_assert(gc_heap_check());
 }
 
@@ -300,13 +294,13 @@ START_TEST(breaks_10_depth_without_memory) {
     array[i]->number = i;
   }
   gc_collect(); /* makes the tables that it needs */
-  uint64_t marked = stats().marked_objects;
+  uint64_t marked = suite_stats().marked_objects;
   ck_assert_uint_ge(marked, 4 * width + 1);
-  uint64_t collections = stats().collections;
+  uint64_t collections = suite_stats().collections;
   gl_os_fail_at(1, true);
   for (int i = 0; i < 3; i++) gc_collect();
-  ck_assert_uint_eq(stats().collections, collections + 3);
-  ck_assert_uint_ge(stats().marked_objects, 4 * width + 1);
+  ck_assert_uint_eq(suite_stats().collections, collections + 3);
+  ck_assert_uint_ge(suite_stats().marked_objects, 4 * width + 1);
   gl_os_fail_at(0, false);
   for (size_t i = 0; i < width / 2; i++) memset(gc_malloc(32), 0xDB, 32);
   for (size_t i = 0; i < width; i++) expect(array[i]->number == i);

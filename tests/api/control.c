@@ -14,12 +14,6 @@
 
 #define MIB ((size_t)1 << 20)
 
-static struct gc_stats stats(void) {
-  struct gc_stats stats;
-  gc_get_stats(&stats);
-  return stats;
-}
-
 /* ---------------------------------------------------------------- first use */
 
 static int listing; /* 1: a thread lists libraries; 2: the library is used */
@@ -172,7 +166,7 @@ static void *wait_twice(void *data) {
 START_TEST(thread_local_storage_is_scanned_once) {
   pthread_t thread[LOCAL_THREADS];
   gc_collect();
-  size_t alone = stats().root_bytes;
+  size_t alone = suite_stats().root_bytes;
   ck_assert_uint_ge(alone, LOCAL_BYTES);
   if (!suite_is_sanitized()) /* its own data are roots */
     ck_assert_uint_lt(alone, 2 * LOCAL_BYTES);
@@ -181,7 +175,7 @@ START_TEST(thread_local_storage_is_scanned_once) {
     ck_assert_int_eq(pthread_create(&thread[i], NULL, wait_twice, NULL), 0);
   pthread_barrier_wait(&barrier);
   gc_collect();
-  size_t more = stats().root_bytes - alone;
+  size_t more = suite_stats().root_bytes - alone;
   pthread_barrier_wait(&barrier);
   for (size_t i = 0; i < LOCAL_THREADS; i++) pthread_join(thread[i], NULL);
   ck_assert_uint_ge(more, LOCAL_THREADS * LOCAL_BYTES);
@@ -316,17 +310,17 @@ START_TEST(disabling_nests) {
   gc_disable();
   gc_disable();
   make_garbage(32 * MIB);
-  ck_assert_uint_eq(stats().collections, 0);
+  ck_assert_uint_eq(suite_stats().collections, 0);
   gc_enable();
   ck_assert(!gc_is_enabled());
   make_garbage(32 * MIB);
-  ck_assert_uint_eq(stats().collections, 0);
+  ck_assert_uint_eq(suite_stats().collections, 0);
   gc_collect(); /* asked for, it comes all the same */
-  ck_assert_uint_eq(stats().collections, 1);
+  ck_assert_uint_eq(suite_stats().collections, 1);
   gc_enable();
   ck_assert(gc_is_enabled());
   make_garbage(64 * MIB);
-  ck_assert_uint_gt(stats().collections, 2);
+  ck_assert_uint_gt(suite_stats().collections, 2);
 }
 END_TEST
 
@@ -335,9 +329,9 @@ START_TEST(enabled_before_the_first_collection) {
   gc_disable();
   make_garbage(2 * MIB);
   gc_enable();
-  ck_assert_uint_eq(stats().collections, 0);
+  ck_assert_uint_eq(suite_stats().collections, 0);
   make_garbage(32 * MIB);
-  ck_assert_uint_gt(stats().collections, 2);
+  ck_assert_uint_gt(suite_stats().collections, 2);
 }
 END_TEST
 
@@ -349,7 +343,7 @@ START_TEST(enabling_too_often) {
   gc_disable();
   ck_assert(!gc_is_enabled());
   make_garbage(16 * MIB);
-  ck_assert_uint_eq(stats().collections, 0);
+  ck_assert_uint_eq(suite_stats().collections, 0);
 }
 END_TEST
 
@@ -365,9 +359,9 @@ START_TEST(explicit_mode_never_collects) {
   gc_collect();
   gc_enable();
   make_garbage(16 * MIB);
-  gc_set_heap_limit(stats().heap_bytes);
+  gc_set_heap_limit(suite_stats().heap_bytes);
   while (gc_malloc(1000) != NULL) continue;
-  ck_assert_uint_eq(stats().collections, 0);
+  ck_assert_uint_eq(suite_stats().collections, 0);
   ck_assert(gc_heap_check());
 }
 END_TEST
@@ -385,9 +379,9 @@ START_TEST(implicit_mode_frees_nothing) {
     expect(gc_base(p) == p);
     expect(suite_is_filled(p, i * 7, i));
   }
-  ck_assert_uint_eq(stats().freed_bytes, 0);
+  ck_assert_uint_eq(suite_stats().freed_bytes, 0);
   make_garbage(64 * MIB);
-  ck_assert_uint_gt(stats().collections, 0);
+  ck_assert_uint_gt(suite_stats().collections, 0);
   char *before = gc_malloc(1000);
   held = before;
   suite_fill(before, 1000, 1);
@@ -446,7 +440,7 @@ static void stay_below(size_t limit, size_t size) {
   ck_assert_int_eq(errno, ENOMEM);
   ck_assert_uint_le(bytes, limit);
   ck_assert_uint_ge(bytes, limit / 2);
-  ck_assert_uint_le(stats().peak_heap_bytes, limit);
+  ck_assert_uint_le(suite_stats().peak_heap_bytes, limit);
   held = NULL;
   api_scrub();
   gc_collect();
@@ -455,7 +449,7 @@ static void stay_below(size_t limit, size_t size) {
 
 START_TEST(limit_holds) {
   gc_set_heap_limit(8 * MIB);
-  ck_assert_uint_eq(stats().heap_limit_bytes, 8 * MIB);
+  ck_assert_uint_eq(suite_stats().heap_limit_bytes, 8 * MIB);
   stay_below(8 * MIB, 100);
   stay_below(8 * MIB, 5000);
   stay_below(8 * MIB, 100000);
@@ -463,7 +457,7 @@ START_TEST(limit_holds) {
   gc_set_heap_limit(16 * MIB);
   ck_assert_uint_ge(allocate_all(1000, 12 * MIB), 12 * MIB);
   gc_set_heap_limit(0);
-  ck_assert_uint_eq(stats().heap_limit_bytes, 0);
+  ck_assert_uint_eq(suite_stats().heap_limit_bytes, 0);
   ck_assert_uint_ge(allocate_all(1000, 64 * MIB), 64 * MIB);
 }
 END_TEST
@@ -471,7 +465,7 @@ END_TEST
 START_TEST(limit_of_the_environment) {
   setenv("GLEANER_HEAP_LIMIT", "4M", 1);
   ck_assert(gc_init());
-  ck_assert_uint_eq(stats().heap_limit_bytes, 4 * MIB);
+  ck_assert_uint_eq(suite_stats().heap_limit_bytes, 4 * MIB);
   stay_below(4 * MIB, 200);
   make_garbage(100 * MIB); /* which needs none of it */
 }
@@ -486,9 +480,9 @@ START_TEST(limits_near_the_largest_number) {
     gc_free(p);
   }
   gc_set_heap_limit(1);
-  ck_assert_uint_eq(stats().heap_limit_bytes, 4096);
+  ck_assert_uint_eq(suite_stats().heap_limit_bytes, 4096);
   gc_set_heap_limit(4097);
-  ck_assert_uint_eq(stats().heap_limit_bytes, 8192);
+  ck_assert_uint_eq(suite_stats().heap_limit_bytes, 8192);
 }
 END_TEST
 
@@ -497,9 +491,9 @@ START_TEST(limit_below_the_heap) {
   ck_assert_uint_ge(allocate_all(1000, 16 * MIB), 16 * MIB);
   void *list = held;
   gc_set_heap_limit(MIB);
-  size_t before = stats().heap_bytes;
+  size_t before = suite_stats().heap_bytes;
   expect_error(gc_malloc(4 * MIB), ENOMEM);
-  ck_assert_uint_le(stats().heap_bytes, before);
+  ck_assert_uint_le(suite_stats().heap_bytes, before);
   size_t count = 0;
   for (void **p = list; p != NULL; p = *p) count++;
   ck_assert_uint_ge(count, 16 * MIB / 1000);

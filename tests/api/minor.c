@@ -43,12 +43,6 @@ static void begin(int setting) {
   set("GLEANER_CHECK", settings[setting].check);
 }
 
-static struct gc_stats stats(void) {
-  struct gc_stats s;
-  gc_get_stats(&s);
-  return s;
-}
-
 /* ------------------------------------------------------------------ what is old */
 
 /* A node of a full binary tree, numbered from 1 at the root; those below n are
@@ -139,7 +133,7 @@ static struct {
 } seen;
 
 static void watch(void) {
-  struct gc_stats s = stats();
+  struct gc_stats s = suite_stats();
   uint64_t minors = s.minor_collections - seen.minors;
   bool full = s.collections - seen.collections > minors;
   seen.run = full ? 0 : seen.run + (unsigned)minors;
@@ -333,10 +327,10 @@ END_TEST
 START_TEST(a_collection_asked_for_frees_what_was_old) {
   grow_old(0, DEPTH);
   flood_until_they_are_many();
-  ck_assert_uint_ge(stats().live_bytes, old_bytes());
+  ck_assert_uint_ge(suite_stats().live_bytes, old_bytes());
   drop_old();
   gc_collect();
-  ck_assert_uint_lt(stats().live_bytes, old_bytes() / 8);
+  ck_assert_uint_lt(suite_stats().live_bytes, old_bytes() / 8);
 }
 END_TEST
 
@@ -346,12 +340,12 @@ START_TEST(what_was_old_goes_without_being_asked_for) {
   flood_until_they_are_many();
   drop_old();
   uint64_t before = seen.collections;
-  while (stats().live_bytes > old_bytes() / 8) {
+  while (suite_stats().live_bytes > old_bytes() / 8) {
     step();
     ck_assert_uint_le(seen.collections - before, RUN_MOST + 1);
   }
   ck_assert_uint_gt(seen.collections, before);
-  ck_assert_uint_le(stats().peak_heap_bytes, 3 * old_bytes());
+  ck_assert_uint_le(suite_stats().peak_heap_bytes, 3 * old_bytes());
 }
 END_TEST
 
@@ -373,16 +367,16 @@ START_TEST(old_data_does_not_pile_up) {
     flood(2);
     verify_below(tree[0], 1);
   }
-  ck_assert_uint_le(stats().peak_heap_bytes, 4 * old_bytes());
+  ck_assert_uint_le(suite_stats().peak_heap_bytes, 4 * old_bytes());
 }
 END_TEST
 
 START_TEST(a_collection_asked_for_is_full) {
   grow_old(0, DEPTH - 2);
   flood_until_they_are_many();
-  struct gc_stats before = stats();
+  struct gc_stats before = suite_stats();
   for (int i = 0; i < 20; i++) gc_collect();
-  struct gc_stats after = stats();
+  struct gc_stats after = suite_stats();
   ck_assert_uint_eq(after.collections - before.collections, 20);
   ck_assert_uint_eq(after.minor_collections, before.minor_collections);
   ck_assert_uint_ge(after.marked_objects, old_count());
@@ -395,7 +389,7 @@ START_TEST(much_waste_is_looked_for_again) {
   flood_until_they_are_many();
   tree[0]->below[1] = NULL; /* the other one ends where the root begins */
   api_scrub();
-  while (stats().live_bytes > old_bytes() * 3 / 4) {
+  while (suite_stats().live_bytes > old_bytes() * 3 / 4) {
     step();
     expect(seen.collections < 200);
   }
@@ -424,12 +418,12 @@ START_TEST(growth_is_looked_into) {
   unsigned grown = 0;
   grow_old(0, DEPTH - 1);
   flood_until_they_are_many();
-  uint64_t live_bytes = stats().live_bytes, collections = seen.collections;
+  uint64_t live_bytes = suite_stats().live_bytes, collections = seen.collections;
   while (seen.run > 0) {
     grow_more();
     if (seen.collections == collections || seen.run == 0) continue;
     collections = seen.collections;
-    grown += stats().live_bytes > live_bytes + live_bytes / 8;
+    grown += suite_stats().live_bytes > live_bytes + live_bytes / 8;
     ck_assert_uint_le(grown, GL_TORTURE ? RUN_MOST : 1);
   }
   ck_assert_uint_gt(seen.collections, collections);
@@ -449,11 +443,11 @@ START_TEST(no_room_makes_a_full_one) {
   flood_until_they_are_many();
   gc_set_oom_handler(count_call, &calls);
   drop_old();
-  struct gc_stats before = stats();
+  struct gc_stats before = suite_stats();
   gc_set_heap_limit(before.heap_bytes);
   size_t size = before.heap_bytes - before.live_bytes + 2 * MIB;
   ck_assert_ptr_nonnull(gc_malloc_atomic(size));
-  struct gc_stats after = stats();
+  struct gc_stats after = suite_stats();
   ck_assert_int_eq(calls, 0);
   ck_assert_uint_eq(after.collections - before.collections, 1);
   ck_assert_uint_eq(after.minor_collections, before.minor_collections);
@@ -511,7 +505,7 @@ START_TEST(no_room_makes_a_full_one_whoever_collects) {
   atomic_store(&main_tid, (pid_t)syscall(SYS_gettid));
   await_flood(&listing, &flooding);
   gc_free(freed); /* or its budget would be spent too */
-  struct gc_stats s = stats();
+  struct gc_stats s = suite_stats();
   gc_set_heap_limit(s.heap_bytes);
   atomic_store(&asks, true);
   void *p = gc_malloc_atomic(s.heap_bytes - s.live_bytes + 4 * MIB);
@@ -544,7 +538,7 @@ static void *storer_main(void *data) {
   tree[s->self] = build(1);
   rendezvous();
   store_all(s);
-  while (stats().minor_collections < thread_minors) storer_round(s);
+  while (suite_stats().minor_collections < thread_minors) storer_round(s);
   verify_all(s);
   rendezvous();
   verify_below(tree[s->self], 1);

@@ -10,12 +10,6 @@
 
 #define MIB ((size_t)1 << 20)
 
-static struct gc_stats stats(void) {
-  struct gc_stats stats;
-  gc_get_stats(&stats);
-  return stats;
-}
-
 static void *volatile held;
 
 /* A list that lives, and garbage. */
@@ -34,18 +28,18 @@ static void work(size_t live_bytes, size_t garbage_bytes) {
 
 START_TEST(stats_count_bytes) {
   gc_disable();
-  struct gc_stats before = stats();
+  struct gc_stats before = suite_stats();
   void *p[100];
   for (int i = 0; i < 100; i++) p[i] = gc_malloc(1000);
   void *large = gc_malloc(MIB - 1);
-  struct gc_stats after = stats();
+  struct gc_stats after = suite_stats();
   ck_assert_uint_eq(after.allocated_bytes - before.allocated_bytes,
                     100 * 1008 + MIB);
   ck_assert_uint_eq(after.freed_bytes, before.freed_bytes);
   for (int i = 0; i < 100; i++) gc_free(p[i]);
   gc_free(large);
-  ck_assert_uint_eq(stats().freed_bytes - before.freed_bytes, 100 * 1008 + MIB);
-  ck_assert_uint_eq(stats().allocated_bytes, after.allocated_bytes);
+  ck_assert_uint_eq(suite_stats().freed_bytes - before.freed_bytes, 100 * 1008 + MIB);
+  ck_assert_uint_eq(suite_stats().allocated_bytes, after.allocated_bytes);
 }
 END_TEST
 
@@ -67,15 +61,15 @@ static void check_plausible(const struct gc_stats *s, size_t live) {
 }
 
 START_TEST(stats_are_plausible) {
-  ck_assert_uint_eq(stats().collections, 0);
+  ck_assert_uint_eq(suite_stats().collections, 0);
   work(4 * MIB, 100 * MIB);
-  uint64_t allocated = stats().allocated_bytes;
+  uint64_t allocated = suite_stats().allocated_bytes;
   ck_assert_uint_ge(allocated, 104 * MIB);
   ck_assert_uint_le(allocated, 118 * MIB); /* padding: an eighth at most */
-  uint64_t collections = stats().collections;
+  uint64_t collections = suite_stats().collections;
   ck_assert_uint_gt(collections, 2);
   gc_collect();
-  struct gc_stats s = stats();
+  struct gc_stats s = suite_stats();
   ck_assert_uint_eq(s.collections, collections + 1);
   check_plausible(&s, 4 * MIB);
   ck_assert_uint_le(s.peak_heap_bytes, 32 * MIB);
@@ -113,7 +107,7 @@ START_TEST(stats_as_json) {
   char text[4096], cut[4096];
   uint64_t numbers[FIELDS];
   work(MIB, 10 * MIB);
-  struct gc_stats s = stats();
+  struct gc_stats s = suite_stats();
   memcpy(numbers, &s, sizeof s);
   size_t length = gc_stats_json(text, sizeof text);
   ck_assert_uint_lt(length, sizeof text);
@@ -170,7 +164,7 @@ START_TEST(walk_tiles_the_heap) {
   struct tiles tiles = {.wanted = {gc_malloc(100), gc_malloc_atomic(2000),
                                    gc_malloc_uncollectable(MIB)}};
   gc_heap_walk(lay_tile, &tiles);
-  struct gc_stats s = stats();
+  struct gc_stats s = suite_stats();
   ck_assert_uint_eq(tiles.allocated, s.allocated_bytes - s.freed_bytes);
   ck_assert_uint_eq(tiles.gaps, 0);
   ck_assert_uint_gt(tiles.items, 2000);
@@ -201,8 +195,8 @@ START_TEST(trim_gives_memory_back) {
   for (int i = 0; i < 30; i++) gc_free(block[i]);
   ck_assert_uint_ge(gc_trim(), 119 * MIB);
   size_t trimmed = suite_resident_bytes();
-  ck_assert_uint_le(stats().heap_bytes, 2 * MIB);
-  ck_assert_uint_ge(stats().returned_bytes, 119 * MIB);
+  ck_assert_uint_le(suite_stats().heap_bytes, 2 * MIB);
+  ck_assert_uint_ge(suite_stats().returned_bytes, 119 * MIB);
   if (!suite_is_sanitized()) ck_assert_uint_ge(full, trimmed + 110 * MIB);
   ck_assert_uint_eq(gc_trim(), 0);
 }
@@ -249,7 +243,7 @@ START_TEST(hollow_arenas_give_pages_back) {
     work(0, 20 * MIB);
     now = suite_resident_bytes();
   }
-  ck_assert_uint_lt(stats().live_bytes, 2 * MIB);
+  ck_assert_uint_lt(suite_stats().live_bytes, 2 * MIB);
   if (!suite_is_sanitized()) ck_assert_uint_ge(full, now + 100 * MIB);
   size_t count = 0;
   for (void **p = held; p != NULL; p = p[1]) {
@@ -302,7 +296,7 @@ START_TEST(log_lines_parse) {
   for (const char *end; (end = strchr(line, '\n')) != NULL; line = end + 1)
     check_log_line(line, ++count);
   ck_assert_str_eq(line, "");
-  ck_assert_uint_eq(count, stats().collections);
+  ck_assert_uint_eq(count, suite_stats().collections);
   after(text, " cause budget ");
   after(text, " cause program ");
 }
@@ -349,7 +343,7 @@ START_TEST(stress_collects_every_nth_time) {
   for (int i = 0; i < 2000; i++)
     expect(suite_allocate((enum suite_kind)(i % SUITE_KINDS),
                           suite_below(3000)) != NULL);
-  uint64_t collections = stats().collections;
+  uint64_t collections = suite_stats().collections;
   ck_assert_uint_ge(collections, 200);
   ck_assert_uint_le(collections, 202);
   ck_assert_str_eq(suite_caught(), "");
@@ -368,9 +362,9 @@ START_TEST(stress_collects_minor_ones) {
     *p = old;
     old = p;
   }
-  struct gc_stats before = stats();
+  struct gc_stats before = suite_stats();
   for (int i = 0; i < 1000; i++) expect(gc_malloc(100) != NULL);
-  struct gc_stats after = stats();
+  struct gc_stats after = suite_stats();
   uint64_t minor = after.minor_collections - before.minor_collections;
   ck_assert_uint_ge(after.collections - before.collections, 100);
   ck_assert_uint_ge(minor, 80);
@@ -388,7 +382,7 @@ START_TEST(stress_sees_what_is_hidden) {
     expect(gc_malloc(100) != NULL);
     api_scrub();
   }
-  ck_assert_uint_ge(stats().collections, 4);
+  ck_assert_uint_ge(suite_stats().collections, 4);
   (void)hidden; /* gone or not: what is seen lives */
   void **list = NULL;
   for (int i = 0; i < 200; i++) {
@@ -442,9 +436,9 @@ START_TEST(nonsense_is_named_and_ignored) {
   work(MIB, 20 * MIB);
   ck_assert_str_eq(suite_caught(), line);
   ck_assert(gc_is_enabled());
-  ck_assert_uint_eq(stats().heap_limit_bytes, 0);
-  ck_assert_uint_gt(stats().collections, 0);
-  ck_assert_uint_lt(stats().collections, 100);
+  ck_assert_uint_eq(suite_stats().heap_limit_bytes, 0);
+  ck_assert_uint_gt(suite_stats().collections, 0);
+  ck_assert_uint_lt(suite_stats().collections, 100);
   void *p = gc_malloc(10);
   gc_free(p);
   ck_assert_ptr_null(gc_base(p));

@@ -168,6 +168,12 @@ static size_t suite_statm(int n) {
 
 size_t suite_mapped_bytes(void) { return suite_statm(1); }
 
+struct gc_stats suite_stats(void) {
+  struct gc_stats stats;
+  gc_get_stats(&stats);
+  return stats;
+}
+
 size_t suite_resident_bytes(void) { return suite_statm(2); }
 
 uint64_t suite_now_ns(void) {

@@ -71,6 +71,8 @@ bool suite_is_scanned(const void *p);
 void suite_catch_errors(void);
 const char *suite_caught(void);
 
+struct gc_stats suite_stats(void);
+
 /* Memory of this process that is resident, and its address space, in bytes. */
 size_t suite_resident_bytes(void);
 size_t suite_mapped_bytes(void);

@@ -14,12 +14,6 @@
 
 #define MIB ((size_t)1 << 20)
 
-static struct gc_stats stats(void) {
-  struct gc_stats stats;
-  gc_get_stats(&stats);
-  return stats;
-}
-
 static bool limit_address_space(size_t bytes) {
   struct rlimit limit = {bytes, bytes};
   return !suite_is_sanitized() && setrlimit(RLIMIT_AS, &limit) == 0;
@@ -67,7 +61,7 @@ static void run_under(size_t limit) {
   static const size_t sizes[] = {32, 500, 9000, 200000};
   if (!limit_address_space(limit)) return;
   make_garbage(2 * limit);
-  uint64_t collections = stats().collections;
+  uint64_t collections = suite_stats().collections;
   ck_assert_uint_gt(collections, 3);
   for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
     size_t bytes = exhaust(sizes[i]);
@@ -76,7 +70,7 @@ static void run_under(size_t limit) {
     make_garbage(limit / 4);
     ck_assert(gc_heap_check());
   }
-  ck_assert_uint_gt(stats().collections, collections + 3);
+  ck_assert_uint_gt(suite_stats().collections, collections + 3);
   void *p = malloc(limit / 8); /* of the program's own there is some left */
   ck_assert_ptr_nonnull(p);
   free(p);
@@ -132,7 +126,7 @@ START_TEST(collection_takes_no_memory) {
   void *page = mmap(NULL, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   ck_assert_ptr_eq(page, MAP_FAILED);
   make_garbage(160 * MIB);
-  expect(stats().collections > 5);
+  expect(suite_stats().collections > 5);
   expect(exhaust(63) >= 7 * MIB * 63 / 64);
   make_garbage(160 * MIB);
   expect(gc_heap_check());
@@ -150,10 +144,10 @@ START_TEST(collections_at_the_heap_limit) {
     list = l;
   }
   make_garbage(60 * MIB);
-  size_t metadata = stats().metadata_bytes;
+  size_t metadata = suite_stats().metadata_bytes;
   make_garbage(60 * MIB);
-  ck_assert_uint_le(stats().metadata_bytes, metadata + 65536);
-  ck_assert_uint_le(stats().peak_heap_bytes, 16 * MIB);
+  ck_assert_uint_le(suite_stats().metadata_bytes, metadata + 65536);
+  ck_assert_uint_le(suite_stats().peak_heap_bytes, 16 * MIB);
   size_t i = 14 * MIB / 64;
   for (struct link *l = list; l != NULL; l = l->next) expect(l->number == --i);
 }
