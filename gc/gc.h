@@ -347,7 +347,7 @@ void gl_pace_note(const struct gl_cycle *cycle);
 /* Whether the collection that begins is a minor one; and how it went.  With the world
    stopped, before gl_heap_prepare_mark; under the heap lock. */
 bool gl_minor_choose(const struct gl_cycle *cycle);
-void gl_minor_note(const struct gl_cycle *cycle);
+void gl_minor_note(struct gl_cycle *cycle);
 
 /* ------------------------------------------------------------------ collect */
 
@@ -373,7 +373,8 @@ struct gl_cycle {
   size_t before_bytes;
   size_t after_bytes;
   size_t live_bytes;
-  size_t tenured_bytes; /* of them, in arenas that were old before it */
+  size_t tenured_bytes; /* of them, in arenas that were old before it; */
+  size_t floating_bytes; /* that the last full one did not find, if this is minor */
   size_t root_bytes;
   uint64_t marked_objects;
   size_t next_bytes;   /* to allocate until the next one is due */

@@ -49,7 +49,7 @@ GL_INLINE struct hot hot_begin(struct gl_marker *m) {
       .slots_bias = (uintptr_t)gl_heap.slots - (base >> GL_ARENA_SHIFT),
       .live_bias =
           (uintptr_t)m->live - (base >> GL_ARENA_SHIFT) * sizeof *m->live,
-      .tenured_bias = gl_marking.minor ? (uintptr_t)gl_marking.tenured -
+      .tenured_bias = gl_heap.minor ? (uintptr_t)gl_marking.tenured -
                                              (base >> GL_ARENA_SHIFT)
                                        : 0,
       .ring = m->ring};

@@ -293,7 +293,7 @@ static void mark_tenured_arena(struct gl_marker *m, size_t slot) {
 
 void gl_mark_tenured(void) {
   struct gl_marker *m = &gl_marker_main;
-  if (!gl_marking.minor) return;
+  if (!gl_heap.minor) return;
   for (size_t slot = 0; slot < gl_mark_slots(); slot++)
     if (gl_marking.tenured[slot] != 0 &&
         gl_heap.slots[slot] == GL_SLOT_SCANNED)
@@ -410,7 +410,6 @@ void gl_marker_begin(struct gl_marker *m) {
 
 /* Nothing is tenured in a full collection. */
 static void mark_note_tenured(void) {
-  gl_marking.minor = gl_heap.minor;
   if (!gl_heap.minor) return;
   for (size_t slot = 0; slot < gl_mark_slots(); slot++)
     gl_marking.tenured[slot] = gl_heap.slots[slot] != GL_SLOT_RUNS &&

@@ -97,8 +97,7 @@ struct gl_marking {
   size_t extent_bytes; /* of the heap, at the start of this marking */
   uint8_t *flags;  /* for each slot: blocks in it found no room on a stack */
   bool overflowed; /* some slot is flagged */
-  bool minor;      /* this is a minor marking, */
-  uint8_t *tenured; /* and for each slot, 1 where all in it is black from the start */
+  uint8_t *tenured; /* in a minor one, 1 for each slot that is black from the start */
   bool fixed;      /* stacks may not grow */
   bool has_avx2;   /* the processor does, and BMI2 */
 };

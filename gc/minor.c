@@ -109,9 +109,11 @@ static void minor_learn(const struct gl_cycle *cycle) {
   minor.left = minor.run;
 }
 
-void gl_minor_note(const struct gl_cycle *cycle) {
+void gl_minor_note(struct gl_cycle *cycle) {
   if (cycle->minor) {
     minor.left--;
+    if (cycle->live_bytes > minor.full_bytes)
+      cycle->floating_bytes = cycle->live_bytes - minor.full_bytes;
     minor.grew = minor_has_grown(cycle->live_bytes, minor.full_bytes);
   } else {
     minor_learn(cycle);

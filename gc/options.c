@@ -93,6 +93,7 @@ static enum gl_mode options_mode(void) {
 
 static void options_stress(void) {
   static const char full[] = "every:", minor[] = "minor:";
+  _Static_assert(sizeof full == sizeof minor, "the number begins at one place");
   const char *value = getenv("GLEANER_STRESS");
   uint64_t every = 0;
   if (value == NULL || *value == '\0') return;

@@ -70,7 +70,6 @@ static struct {
   uint64_t last_allocated_bytes;
   size_t live_bytes; /* roots too: they are marked through as well */
   size_t floating_bytes; /* beside them, and perhaps dead */
-  size_t full_bytes;     /* what the last full collection found alive */
   double goal_bytes; /* what was to be the heap at the end of the last budget */
   uint64_t goal_ns;  /* and when it was set */
 } pace GL_DATA = {.live_bytes = 0};
@@ -88,19 +87,12 @@ static void pace_measure(double *rate, double bytes, double ns) {
   *rate = *rate == 0 ? now : *rate + PACE_SMOOTHING * (now - *rate);
 }
 
-/* What a minor collection finds alive and the last full one did not may be old
-   garbage: it is not to make the heap larger. */
-static void pace_note_live(const struct gl_cycle *cycle) {
-  size_t live_bytes = cycle->live_bytes;
-  if (!cycle->minor) pace.full_bytes = live_bytes;
-  if (live_bytes > pace.full_bytes) live_bytes = pace.full_bytes;
-  pace.floating_bytes = cycle->live_bytes - live_bytes;
-  pace.live_bytes = live_bytes + cycle->root_bytes;
-}
-
 void gl_pace_note(const struct gl_cycle *cycle) {
   uint64_t allocated = pace_allocated_bytes();
-  pace_note_live(cycle);
+  /* What floats may be old garbage: it is not to make the heap larger. */
+  pace.floating_bytes = cycle->floating_bytes;
+  pace.live_bytes =
+      cycle->live_bytes - cycle->floating_bytes + cycle->root_bytes;
   pace_measure(&pace.allocation_rate,
                (double)(allocated - pace.last_allocated_bytes),
                (double)(cycle->start_cpu_ns - pace.last_end_cpu_ns));
