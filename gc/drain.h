@@ -115,7 +115,9 @@ GL_INLINE gl_mark_entry *hot_warm(const struct hot *h, gl_mark_entry *warm) {
 }
 
 /* Blacken the oldest candidates; all of them where there is nothing else to do
-   until the tags of the youngest come. */
+   until the tags of the youngest come.  An entry that is not to be scanned is
+   written too, and then over it the next one: a branch on the kind of a block is
+   not predicted where kinds are mixed (7.4 ns an object of a JSON tree, not 4.9). */
 static GL_NOINLINE GL_HOT void hot_blacken_some(struct hot *hot) {
   struct hot h = *hot;
   size_t end = h.ring_end;
@@ -128,23 +130,26 @@ static GL_NOINLINE GL_HOT void hot_blacken_some(struct hot *hot) {
     hot_load(&h);
     h.ring_start = end;
   }
-  const gl_mark_entry *pushed = h.top;
+  uint64_t objects = 0;
   const uintptr_t *stop = h.ring + end;
   for (const uintptr_t *at = h.ring + h.ring_start; at < stop; at++) {
     uintptr_t word = *at;
-    if (GL_UNLIKELY(!hot_is_scanned(&h, word))) {
-      h.m->objects += (uint64_t)(h.top - pushed);
-      hot_blacken_other(&h, word);
-      pushed = h.top;
+    uint8_t slot = hot_slot(&h, word);
+    if (GL_UNLIKELY(slot == GL_SLOT_RUNS)) {
+      hot_blacken_large(&h, word);
       continue;
     }
     gl_mark_entry entry;
     if (!hot_blacken(&h, &word, &entry)) continue;
-    hot_fetch(word, entry);
-    *h.top++ = entry;
+    objects++;
+    *h.top = entry;
+    bool scanned = hot_slot_is_scanned(slot);
+    uintptr_t fetched = scanned ? word : (uintptr_t)h.top;
+    h.top += scanned;
+    hot_fetch(fetched, entry);
   }
   h.ring_start = end;
-  h.m->objects += (uint64_t)(h.top - pushed);
+  h.m->objects += objects;
   *hot = h;
 }
 

@@ -113,9 +113,7 @@ GL_INLINE uint8_t hot_slot(const struct hot *h, uintptr_t word) {
   return *(const uint8_t *)(h->slots_bias + (word >> GL_ARENA_SHIFT));
 }
 
-GL_INLINE bool hot_is_scanned(const struct hot *h, uintptr_t word) {
-  return hot_slot(h, word) % 2 == 1;
-}
+GL_INLINE bool hot_slot_is_scanned(uint8_t slot) { return slot % 2 == 1; }
 
 GL_INLINE uint32_t *hot_live(const struct hot *h, uintptr_t word) {
   return (uint32_t *)(h->live_bias +
@@ -155,30 +153,25 @@ GL_INLINE bool hot_blacken(const struct hot *h, uintptr_t *where,
   return true;
 }
 
-/* The rest of a candidate where nothing in its slot is scanned for now: a block
-   of a pointer-free arena, or one of pages, which mark.c knows more about. */
-GL_INLINE void hot_blacken_other(struct hot *h, uintptr_t word) {
-  if (hot_slot(h, word) == GL_SLOT_RUNS) {
-    hot_save(h);
-    gl_marker_mark_large(h->m, word);
-    hot_load(h);
-    return;
-  }
-  gl_mark_entry entry;
-  if (hot_blacken(h, &word, &entry)) h->m->objects++;
+/* A candidate in no arena, but perhaps in a large block. */
+GL_INLINE void hot_blacken_large(struct hot *h, uintptr_t word) {
+  hot_save(h);
+  gl_marker_mark_large(h->m, word);
+  hot_load(h);
 }
 
 /* A candidate of any kind.  Returns whether it blackened a block that is to be
    scanned, and its entry. */
 GL_INLINE bool hot_blacken_any(struct hot *h, uintptr_t word,
                                gl_mark_entry *entry) {
-  if (!hot_is_scanned(h, word)) {
-    hot_blacken_other(h, word);
+  uint8_t slot = hot_slot(h, word);
+  if (slot == GL_SLOT_RUNS) {
+    hot_blacken_large(h, word);
     return false;
   }
   if (!hot_blacken(h, &word, entry)) return false;
   h->m->objects++;
-  return true;
+  return hot_slot_is_scanned(slot);
 }
 
 #endif
