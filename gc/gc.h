@@ -322,6 +322,9 @@ void gl_markers_note(const struct gl_cycle *cycle);
    its cgroups. */
 unsigned gl_processors(void);
 
+/* The same by the affinity mask of the calling thread alone: one system call. */
+unsigned gl_processors_by_affinity(void);
+
 /* The second by itself: list is /proc/self/cgroup, and mount where cgroups are
    seen, /sys/fs/cgroup.  UINT32_MAX where there is no limit. */
 unsigned gl_processors_by_cgroups(const char *list, const char *mount);

@@ -149,11 +149,14 @@ unsigned gl_processors_by_cgroups(const char *list, const char *mount) {
   return search.least;
 }
 
-unsigned gl_processors(void) {
+unsigned gl_processors_by_affinity(void) {
   cpu_set_t set[PROCESSORS_MAX / CPU_SETSIZE];
-  unsigned count = 1;
-  if (sched_getaffinity(0, sizeof set, set) == 0)
-    count = (unsigned)CPU_COUNT_S(sizeof set, set);
+  if (sched_getaffinity(0, sizeof set, set) != 0) return 1;
+  return (unsigned)CPU_COUNT_S(sizeof set, set);
+}
+
+unsigned gl_processors(void) {
+  unsigned count = gl_processors_by_affinity();
   unsigned quota =
       gl_processors_by_cgroups("/proc/self/cgroup", "/sys/fs/cgroup");
   if (quota < count) count = quota;

@@ -54,6 +54,12 @@
 #define THREADS_PATIENCE_NS ((uint64_t)5000000)
 #define THREADS_REPORT_NS ((uint64_t)1000000000)
 
+/* How long to look for answers without sleeping, where there are processors to give
+   them.  Most come within it; and a processor that slept takes long to wake, above
+   all a virtual one. */
+#define THREADS_SPIN_NS ((uint64_t)30000)
+#define THREADS_SPIN_PAUSES 16
+
 /* How long those are waited for that are known, where no others can be found. */
 #define THREADS_KNOWN_NS (2 * THREADS_REPORT_NS)
 
@@ -406,15 +412,27 @@ static void threads_look_at_all(uint64_t waited_ns) {
   gl_threads_each(threads_look_at, &tardy);
 }
 
+static bool threads_have_answered(uint32_t *answers) {
+  *answers = __atomic_load_n(&world.answers, __ATOMIC_SEQ_CST);
+  return *answers >= __atomic_load_n(&world.expected, __ATOMIC_SEQ_CST);
+}
+
+static void threads_spin(uint64_t start_ns) {
+  uint32_t answers;
+  if (gl_processors_by_affinity() == 1) return;
+  while (!threads_have_answered(&answers) &&
+         gl_os_now_ns() - start_ns < THREADS_SPIN_NS)
+    for (int i = 0; i < THREADS_SPIN_PAUSES; i++) __builtin_ia32_pause();
+}
+
 /* Wait for the answers of all that were asked.  False where that takes longer
    than most_ns. */
 static bool threads_await(uint64_t most_ns) {
   uint64_t start_ns = gl_os_now_ns(), wait_ns = THREADS_FIRST_WAIT_NS;
   world.again_ns = 0;
-  for (;;) {
-    uint32_t answers = __atomic_load_n(&world.answers, __ATOMIC_SEQ_CST);
-    if (answers >= __atomic_load_n(&world.expected, __ATOMIC_SEQ_CST))
-      return true;
+  threads_spin(start_ns);
+  for (uint32_t answers;;) {
+    if (threads_have_answered(&answers)) return true;
     if (gl_futex_wait(&world.answers, answers, wait_ns)) continue;
     uint64_t waited_ns = gl_os_now_ns() - start_ns;
     if (waited_ns > most_ns) return false;
@@ -455,19 +473,34 @@ static void threads_report_proc(void) {
   gl_text_write(&text, STDERR_FILENO);
 }
 
-/* Where a thread is neither new nor stopped it is about to end. */
+/* Of those that have ended, the kernel goes on to count the main thread alone. */
+static void threads_ask_recorded(struct gl_thread *thread, void *data) {
+  (void)data;
+  if (thread == world.self || threads_ask(thread->tid) != 0) return;
+  if (!thread->dead || thread->tid == world.pid) return;
+  thread->seen = 0;
+  world.count--;
+}
+
+/* Those that are known are asked at once, and answer while others are looked for.
+   Where all that the kernel counts have answered there are none: to list the
+   threads takes longer than to stop one.  One that is neither new nor stopped is
+   about to end. */
 static bool threads_stop_others(void) {
   if (world.proc_is_foreign) {
     threads_report_proc();
     return false;
   }
-  for (int tries = 0; tries < THREADS_COUNT_TRIES; tries++) {
+  world.kernels = 0;
+  gl_threads_each(threads_ask_recorded, NULL);
+  threads_await(UINT64_MAX);
+  for (int tries = 0;
+       tries < THREADS_COUNT_TRIES && !threads_have_all_answered(); tries++) {
     int asked = threads_ask_all();
     if (asked < 0) return false;
     threads_await(UINT64_MAX);
-    if (asked > 0) continue;
-    if (threads_have_all_answered()) break;
-    gl_futex_wait(&world.answers, world.answers, THREADS_COUNT_WAIT_NS);
+    if (asked == 0)
+      gl_futex_wait(&world.answers, world.answers, THREADS_COUNT_WAIT_NS);
   }
   return true;
 }
