@@ -271,7 +271,9 @@ void gl_mark_roots(const void *low, const void *high) {
     if (gl_marking.has_avx2) word = gl_mark_next_root_avx2(word, end);
     word = mark_roots_near(m, word, end);
   }
-  gl_marker_drain(m);
+  /* While others mark too, from all roots at once: what two threads refer to is then
+     marked side by side, and not one after the other. */
+  if (!m->shared) gl_marker_drain(m);
 }
 
 size_t gl_mark_slots(void) {

@@ -39,11 +39,19 @@
 
 #define MARKERS_MAX 32
 
+/* Territories for each marker, to begin with: so that one with more to do than another
+   has some to give.  (With one for each, one of two markers waited for a fifth of the
+   time in which trees were marked.) */
+#define MARKERS_TERRITORIES_EACH 4
+
 /* Entries given away at once: they fit any stack. */
 #define MARKERS_ENTRIES 64
 
 /* With fewer, territory is not given up. */
 #define MARKERS_SPARE 192
+
+/* Nor where so many candidates have just been sent, which is something to do. */
+#define MARKERS_MEAL ((size_t)32)
 
 /* Memory for packets, touched as it is used: a million candidates, which a
    marker finds in 20 ms and another may be kept from taking for so long.  Every
@@ -281,8 +289,9 @@ static void markers_send_packet(struct gl_marker *m, const uintptr_t *words,
   markers_unlock();
 }
 
-/* Between two markers there is one other to send to.  (Should one hold nothing
-   it may find candidates for both; who receives them sends them on.) */
+/* Between two markers there is one other to send to.  (Territory may change hands
+   meanwhile, and one that holds nothing finds candidates for both; who receives them
+   sends them on.) */
 static void markers_send_to_other(struct gl_marker *m) {
   size_t count = m->away_count, at = 0;
   m->away_count = 0;
@@ -307,7 +316,7 @@ static void markers_send_to_others(struct gl_marker *m) {
 }
 
 void gl_markers_send(struct gl_marker *m) {
-  if (markers.territories == 2)
+  if (markers.working == 1)
     markers_send_to_other(m);
   else
     markers_send_to_others(m);
@@ -370,8 +379,9 @@ void gl_markers_share(struct gl_marker *m) {
   bool hungry = markers.hungry > markers.packet_count;
   markers_unlock();
   if (!hungry) return;
+  size_t sent = m->away_count + m->unsent;
   markers_send_all(m);
-  markers_give(m);
+  if (sent < MARKERS_MEAL) markers_give(m);
 }
 
 /* -------------------------------------------------------------------- hunger */
@@ -515,10 +525,11 @@ void gl_markers_prepare(void) {
     if (!markers_add_helper()) markers.wanted = markers.count;
 }
 
-/* As many territories as markers, or a few more. */
 static void markers_divide(void) {
+  size_t most = MARKERS_TERRITORIES_EACH * (markers.working + 1);
   markers.territories = 1;
-  while (markers.territories < markers.working + 1) markers.territories *= 2;
+  while (markers.territories < most && markers.territories < GL_TERRITORIES_MAX)
+    markers.territories *= 2;
   memset(markers.masks, 0, sizeof markers.masks);
   for (unsigned bit = 0; bit < GL_TERRITORIES_MAX; bit++)
     markers.masks[bit % markers.territories] |= (uint32_t)1 << bit;
