@@ -129,8 +129,8 @@ void gl_heap_prepare_mark(bool minor);
 size_t gl_heap_begin_sweep(const uint32_t *live, size_t *tenured_bytes);
 
 /* Free the large blocks that are white, and whiten the others.  Wants the lock
-   only.  Returns the live bytes. */
-size_t gl_heap_sweep_large(void);
+   only.  Returns the live bytes; *atomic_bytes of them have no pointers. */
+size_t gl_heap_sweep_large(size_t *atomic_bytes);
 
 /* Take every cache's view apart without a collection: close the holes, forget
    quick lists and bins, sweep; after it, the tags say all there is to say, and

@@ -182,21 +182,24 @@ size_t gl_heap_begin_sweep(const uint32_t *live, size_t *tenured_bytes) {
   return live_granules << GL_GRANULE_SHIFT;
 }
 
-size_t gl_heap_sweep_large(void) {
-  size_t live_pages = 0;
+size_t gl_heap_sweep_large(size_t *atomic_bytes) {
+  size_t live_pages = 0, atomic_pages = 0;
   uint32_t page = gl_heap.runs.large;
   while (page != 0) {
-    uint32_t next = gl_heap.pages[page].next;
+    const struct gl_page *large = &gl_heap.pages[page];
+    uint32_t next = large->next;
     size_t granule = gl_page_granule(page);
     if (gl_tags_is_marked(gl_heap.tags, granule)) {
       gl_tags_set_block(gl_heap.tags, granule);
-      live_pages += gl_heap.pages[page].pages;
+      live_pages += large->pages;
+      if (large->kind == GL_ATOMIC) atomic_pages += large->pages;
     } else {
       gl_tags_clear(gl_heap.tags, granule);
       gl_runs_free_large(page);
     }
     page = next;
   }
+  *atomic_bytes = atomic_pages << GL_PAGE_SHIFT;
   return live_pages << GL_PAGE_SHIFT;
 }
 

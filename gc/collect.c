@@ -125,7 +125,7 @@ static void collect_begin_sweep(struct gl_cycle *cycle) {
   cycle->marked_objects = gl_mark_objects();
   cycle->live_bytes =
       gl_heap_begin_sweep(gl_mark_live(), &cycle->tenured_bytes);
-  cycle->live_bytes += gl_heap_sweep_large();
+  cycle->live_bytes += gl_heap_sweep_large(&cycle->large_atomic_bytes);
 }
 
 static void collect_resume(struct gl_cycle *cycle) {
@@ -134,10 +134,11 @@ static void collect_resume(struct gl_cycle *cycle) {
 }
 
 static void collect_settle(struct gl_cycle *cycle) {
-  gl_minor_note(cycle);
+  cycle->floating_bytes = gl_minor_floating_bytes(cycle);
   gl_pace_note(cycle);
   gl_markers_note(cycle);
   cycle->next_bytes = gl_pace_set_budget();
+  gl_minor_note(cycle);
   gl_heap_tick();
   cycle->after_bytes = gl_heap_held_bytes();
   gl_stats_note(cycle);

@@ -347,10 +347,14 @@ void gl_pace_note(const struct gl_cycle *cycle);
 
 /* -------------------------------------------------------- minor collections */
 
-/* Whether the collection that begins is a minor one; and how it went.  With the world
-   stopped, before gl_heap_prepare_mark; under the heap lock. */
+/* Whether the collection that begins is a minor one.  With the world stopped, before
+   gl_heap_prepare_mark. */
 bool gl_minor_choose(const struct gl_cycle *cycle);
-void gl_minor_note(struct gl_cycle *cycle);
+
+/* What it found alive that the last full one did not, if it is minor; and, when the
+   next budget is set, how it went.  Under the heap lock. */
+size_t gl_minor_floating_bytes(const struct gl_cycle *cycle);
+void gl_minor_note(const struct gl_cycle *cycle);
 
 /* ------------------------------------------------------------------ collect */
 
@@ -377,6 +381,7 @@ struct gl_cycle {
   size_t after_bytes;
   size_t live_bytes;
   size_t tenured_bytes; /* of them, in arenas that were old before it; */
+  size_t large_atomic_bytes; /* in large blocks without pointers; */
   size_t floating_bytes; /* that the last full one did not find, if this is minor */
   size_t root_bytes;
   uint64_t marked_objects;

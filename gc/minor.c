@@ -17,10 +17,12 @@
  * arenas needs no help and costs the program nothing: 12 GB a second, and no tag,
  * no mark and no object elsewhere is touched.
  *
- * What dies in an old arena stays until a full collection.  Such is every other one
- * at first; the more of them find next to nothing dead there, the more rare they
- * become, within bounds of number and of time.  A program that asks for a
- * collection gets a full one, and so does an allocation that finds no room.
+ * What dies in an old arena stays until a full collection, and takes from the room
+ * that a minor one leaves to allocate in.  So minor ones follow a full one as long as
+ * each is expected to be cheaper, for a byte that is allocated after it, than all
+ * since the full one were together: then to begin anew would cost more.  They follow
+ * within bounds of number and of time.  A program that asks for a collection gets a
+ * full one, and so does an allocation that finds no room.
  */
 #include "gc.h"
 
@@ -41,25 +43,37 @@
    be worth while. */
 #define MINOR_WORTH_PART 4
 
-/* Where a full one finds more of it dead there than this, fewer may follow; where more
-   than the second, none. */
-#define MINOR_WASTE_PART 10
-#define MINOR_WASTE_MOST_PART 4
+/* To read what is old takes such a part of the time that it takes to mark it; and
+   however little room is left, it is such a part of what there was (gc/pace.c). */
+#define MINOR_READ_PART 4
+#define MINOR_ROOM_PART 4
 
-/* What is alive has grown by such a part: something is being built up, or old
-   garbage was kept.  Only a full collection can tell. */
+/* What is alive has grown by such a part: something is being built up. */
 #define MINOR_GROWTH_PART 8
 
+/* Full collections between two tries of a minor one that is not expected to pay; twice
+   as many after each that did not. */
+#define MINOR_TRY_MIN 16
+#define MINOR_TRY_MAX 64
+
 static struct {
-  unsigned run;         /* that may follow a full collection, */
-  unsigned left;        /* and what is left of it */
-  bool grew;            /* what is alive has */
+  unsigned run;         /* minor ones since the last full one */
   size_t tenured_bytes; /* before this collection, by the one before it */
   size_t full_bytes;    /* alive after the last full collection, */
-  uint64_t full_end_ns; /* when that was, and how long it took */
+  size_t last_bytes;    /* and after the last one of any kind */
+  uint64_t full_end_ns; /* when the last full one was, and how long it took */
   uint64_t full_pause_ns;
-  size_t last_bytes;    /* alive after the last one of any kind */
-} minor GL_DATA = {.run = 1};
+  unsigned tries;       /* full ones between two tries, */
+  unsigned left;        /* and until the next */
+  bool tried;           /* the last one was such */
+  bool grew;            /* what is alive has, in the last full one */
+  /* nanoseconds: to mark since the last full one, that included; and to mark once
+     more, if the next one is minor */
+  double cost, next_cost;
+  /* bytes: allocated for that cost; of them, since the last collection; and of these,
+     what the next one will not free if it is minor */
+  double gain, last_gain, growth;
+} minor GL_DATA = {.tries = MINOR_TRY_MIN, .left = MINOR_TRY_MIN};
 
 /* Tests want as many as may be. */
 static bool minor_is_forced(const struct gl_cycle *cycle) {
@@ -71,7 +85,7 @@ static bool minor_may_be(const struct gl_cycle *cycle) {
   if (cycle->cause == GL_CAUSE_PROGRAM || cycle->cause == GL_CAUSE_ROOM)
     return false;
   if (cycle->cause == GL_CAUSE_STRESS && !minor_is_forced(cycle)) return false;
-  return !gl_options.debug && minor.left > 0;
+  return !gl_options.debug && minor.run < MINOR_RUN_MAX;
 }
 
 static bool minor_is_full_due(const struct gl_cycle *cycle) {
@@ -84,43 +98,82 @@ static bool minor_is_worth_while(void) {
   return minor.tenured_bytes >= minor.last_bytes / MINOR_WORTH_PART;
 }
 
+/* Whether one more is cheap, for the room that it leaves. */
+static bool minor_pays(void) {
+  double least = minor.last_gain / MINOR_ROOM_PART;
+  double room = minor.last_gain - minor.growth;
+  if (room < least) room = least;
+  return minor.next_cost * minor.gain <= minor.cost * room;
+}
+
+/* What is expected after a full one is a guess, and may be far too much. */
+static bool minor_is_tried(bool pays) {
+  if (minor.tried) {
+    minor.tries *= 2;
+    if (pays) minor.tries = MINOR_TRY_MIN;
+    if (minor.tries > MINOR_TRY_MAX) minor.tries = MINOR_TRY_MAX;
+  }
+  minor.tried = !pays && minor.run == 0 && !minor.grew && --minor.left == 0;
+  if (minor.run > 0 || minor.tried) minor.left = minor.tries;
+  return pays || minor.tried;
+}
+
 bool gl_minor_choose(const struct gl_cycle *cycle) {
   minor.tenured_bytes = gl_heap_tenure(MINOR_FREE_MAX);
   if (!minor_may_be(cycle) || minor.tenured_bytes == 0) return false;
   if (minor_is_forced(cycle)) return true;
-  return !minor.grew && !minor_is_full_due(cycle) && minor_is_worth_while();
+  return !minor_is_full_due(cycle) && minor_is_worth_while() &&
+         minor_is_tried(minor_pays());
 }
 
-static bool minor_has_grown(size_t bytes, size_t from_bytes) {
-  return bytes > from_bytes + from_bytes / MINOR_GROWTH_PART;
+/* By processor time, as the pace has it. */
+static double minor_cost_of(const struct gl_cycle *cycle) {
+  return (double)(cycle->marked_cpu_ns - cycle->start_cpu_ns);
 }
 
-/* A full collection tells how much was dead in arenas that a minor one would have
-   left alone; if that was asked for by the program, perhaps too soon to tell. */
-static void minor_learn(const struct gl_cycle *cycle) {
-  size_t waste_bytes = minor.tenured_bytes - cycle->tenured_bytes;
-  if (waste_bytes > cycle->live_bytes / MINOR_WASTE_MOST_PART)
-    minor.run = 0;
-  else if (waste_bytes > cycle->live_bytes / MINOR_WASTE_PART)
-    minor.run /= 2;
-  else if (cycle->cause != GL_CAUSE_PROGRAM && minor_is_worth_while() &&
-           minor.run < MINOR_RUN_MAX)
-    minor.run = minor.run == 0 ? 1 : minor.run * 2;
-  minor.left = minor.run;
+/* What is expected of the next minor one is what this one was. */
+static void minor_note_minor(const struct gl_cycle *cycle) {
+  minor.run++;
+  minor.next_cost = minor_cost_of(cycle);
+  minor.cost += minor.next_cost;
+  minor.growth = 0;
+  if (cycle->live_bytes > minor.last_bytes)
+    minor.growth = (double)(cycle->live_bytes - minor.last_bytes);
 }
 
-void gl_minor_note(struct gl_cycle *cycle) {
-  if (cycle->minor) {
-    minor.left--;
-    if (cycle->live_bytes > minor.full_bytes)
-      cycle->floating_bytes = cycle->live_bytes - minor.full_bytes;
-    minor.grew = minor_has_grown(cycle->live_bytes, minor.full_bytes);
-  } else {
-    minor_learn(cycle);
-    minor.grew = minor_has_grown(cycle->live_bytes, minor.last_bytes);
-    minor.full_bytes = cycle->live_bytes;
-    minor.full_end_ns = cycle->end_ns;
-    minor.full_pause_ns = cycle->end_ns - cycle->start_ns;
-  }
+/* And after a full one, that as large a part of what is allocated will be marked as
+   was young and alive now, if all that is had been new, and that what is old is
+   read. */
+static void minor_note_full(const struct gl_cycle *cycle) {
+  double old = (double)cycle->tenured_bytes;
+  double young =
+      (double)(cycle->live_bytes - cycle->large_atomic_bytes) - old;
+  double lasting = young < minor.last_gain ? young / minor.last_gain : 1;
+  minor.run = 0;
+  minor.tried = false;
+  minor.cost = minor_cost_of(cycle);
+  minor.gain = 0;
+  minor.grew =
+      cycle->live_bytes > minor.last_bytes + minor.last_bytes / MINOR_GROWTH_PART;
+  minor.growth = lasting * (double)cycle->next_bytes;
+  minor.next_cost =
+      minor.cost * (minor.growth + old / MINOR_READ_PART) / (young + old + 1);
+  minor.full_bytes = cycle->live_bytes;
+  minor.full_end_ns = cycle->end_ns;
+  minor.full_pause_ns = cycle->end_ns - cycle->start_ns;
+}
+
+size_t gl_minor_floating_bytes(const struct gl_cycle *cycle) {
+  if (!cycle->minor || cycle->live_bytes <= minor.full_bytes) return 0;
+  return cycle->live_bytes - minor.full_bytes;
+}
+
+void gl_minor_note(const struct gl_cycle *cycle) {
+  if (cycle->minor)
+    minor_note_minor(cycle);
+  else
+    minor_note_full(cycle);
+  minor.last_gain = (double)cycle->next_bytes;
+  minor.gain += minor.last_gain;
   minor.last_bytes = cycle->live_bytes;
 }

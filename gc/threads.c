@@ -4,9 +4,10 @@
  *
  * A stop, as the collecting thread sees it:
  *
- *    list /proc/self/task; ask each thread that is new in this stop to stop,
- *    by a signal; wait until all have answered; list again, since a thread
- *    that had not stopped yet may have made another; until nothing is new.
+ *    ask each thread that has a record to stop, by a signal; wait until all have
+ *    answered; while the kernel counts more threads than that, list
+ *    /proc/self/task, and ask those that are new: a thread that had not stopped
+ *    yet may have made another, and some have never called the library.
  *
  * And as the others see it: the handler answers, and sleeps until the stop is
  * over.  But where it interrupted the allocator (the cache is busy) it only

@@ -166,6 +166,7 @@ static bool marker_visit(const struct gl_block *item, bool allocated,
 
 static struct test_minor collect(bool minor, test_keep *keep, void *data) {
   gl_heap_lock(NULL);
+  size_t atomic;
   size_t arenas = (gl_heap.extent_bytes >> GL_ARENA_SHIFT) + 1;
   struct marker marker = {keep, data, calloc(arenas, sizeof(uint32_t)), {0}};
   ck_assert_ptr_nonnull(marker.live);
@@ -174,7 +175,7 @@ static struct test_minor collect(bool minor, test_keep *keep, void *data) {
   gl_heap_visit(marker_visit, &marker);
   marker.minor.live_bytes =
       gl_heap_begin_sweep(marker.live, &marker.minor.still_bytes);
-  gl_heap_sweep_large();
+  gl_heap_sweep_large(&atomic);
   gl_heap_unlock();
   free(marker.live);
   return marker.minor;

@@ -264,12 +264,13 @@ END_TEST
 START_TEST(live_bytes_are_what_was_marked) {
   cache = test_heap();
   populate();
-  size_t small = 0, large = 0, tenured;
+  size_t small = 0, large = 0, atomic = 0, tenured, found_atomic;
   for (size_t i = 0; i < BLOCKS; i++) {
     struct gl_block block;
     if (!items[i].allocated) continue;
     gl_heap_find(items[i].start, &block);
     *(block.large ? &large : &small) += block.size;
+    if (block.large && items[i].kind == GL_ATOMIC) atomic += block.size;
   }
   gl_heap_lock(NULL);
   uint32_t *live = calloc(gl_heap.extent_bytes >> GL_ARENA_SHIFT, 4);
@@ -282,7 +283,8 @@ START_TEST(live_bytes_are_what_was_marked) {
         (uint32_t)(items[i].usable >> GL_GRANULE_SHIFT);
   }
   ck_assert_uint_eq(gl_heap_begin_sweep(live, &tenured), small);
-  ck_assert_uint_eq(gl_heap_sweep_large(), large);
+  ck_assert_uint_eq(gl_heap_sweep_large(&found_atomic), large);
+  ck_assert_uint_eq(found_atomic, atomic);
   gl_heap_unlock();
   free(live);
   verify();

@@ -40,9 +40,9 @@ static void mark(bool minor, bool scans_tenured) {
 }
 
 static void sweep(void) {
-  size_t tenured;
+  size_t tenured, atomic;
   gl_heap_begin_sweep(gl_mark_live(), &tenured);
-  gl_heap_sweep_large();
+  gl_heap_sweep_large(&atomic);
   gl_heap_unlock();
 }
 

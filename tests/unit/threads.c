@@ -231,9 +231,9 @@ static void collect_stopped(uint32_t *live) {
   gl_heap_prepare_mark(false);
   gl_heap_visit(mark_visit, &marking);
   each_dropped(true);
-  size_t tenured;
+  size_t tenured, atomic;
   gl_heap_begin_sweep(live, &tenured);
-  gl_heap_sweep_large();
+  gl_heap_sweep_large(&atomic);
   expect(gl_heap_prove());
 }
 
