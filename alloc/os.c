@@ -111,6 +111,10 @@ uint64_t gl_os_coarse_ns(void) { return os_clock_ns(CLOCK_MONOTONIC_COARSE); }
 
 uint64_t gl_os_cpu_ns(void) { return os_clock_ns(CLOCK_PROCESS_CPUTIME_ID); }
 
+uint64_t gl_os_thread_cpu_ns(void) {
+  return os_clock_ns(CLOCK_THREAD_CPUTIME_ID);
+}
+
 uint64_t gl_os_random(void) {
   uint64_t word;
   if (getrandom(&word, sizeof word, GRND_NONBLOCK) == sizeof word) return word;

@@ -45,8 +45,10 @@ size_t gl_os_address_space_left(void);
 uint64_t gl_os_now_ns(void);
 uint64_t gl_os_coarse_ns(void);
 
-/* Processor time that all threads of the process have used, in nanoseconds. */
+/* Processor time that all threads of the process have used, and that this one has, in
+   nanoseconds. */
 uint64_t gl_os_cpu_ns(void);
+uint64_t gl_os_thread_cpu_ns(void);
 
 /* An unpredictable word for encoding links. */
 uint64_t gl_os_random(void);

@@ -89,11 +89,16 @@ static void collect_check(bool (*prove)(void), const char *otherwise) {
   if (gl_options.check && !prove()) gl_panic(otherwise, __FILE__, __LINE__);
 }
 
+/* The kernel knows the time of a thread that runs on another processor by some
+   milliseconds only, and all exactly when they have stopped. */
 static void collect_stop(struct gl_cycle *cycle) {
+  uint64_t from_ns = gl_os_thread_cpu_ns();
   cycle->before_bytes = gl_heap_held_bytes();
   cycle->stopped = gl_threads_stop();
   cycle->threads = gl_threads_count();
   cycle->stopped_ns = gl_os_now_ns();
+  cycle->marking_cpu_ns = gl_os_thread_cpu_ns();
+  cycle->stopped_cpu_ns = gl_os_cpu_ns() - (cycle->marking_cpu_ns - from_ns);
 }
 
 /* Close the open holes, sweep what the last collection left, make all white but
@@ -116,7 +121,8 @@ static void collect_mark_rest(struct gl_cycle *cycle) {
   gl_mark_finish();
   if (gl_options.debug) gl_debug_note_dead();
   cycle->marked_ns = gl_os_now_ns();
-  cycle->marked_cpu_ns = gl_os_cpu_ns();
+  cycle->mark_cpu_ns =
+      gl_os_thread_cpu_ns() - cycle->marking_cpu_ns + gl_mark_helped_ns();
   collect_check(gl_mark_prove, "a marking missed a block");
 }
 
@@ -167,7 +173,6 @@ static bool collect_locked(const struct collect_request *request) {
   if (collect_is_done(request)) return false;
   if (!gl_modules_list()) return false;
   cycle->start_ns = gl_os_now_ns();
-  cycle->start_cpu_ns = gl_os_cpu_ns();
   collect_stop(cycle);
   if (cycle->stopped) {
     collect_prepare(cycle);

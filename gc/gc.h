@@ -309,9 +309,11 @@ bool gl_mark_prove(void);
 /* Finish: mark everything that is reachable from what is marked. */
 void gl_mark_finish(void);
 
-/* Live granules of each arena, and blocks marked, after a marking. */
+/* After a marking: live granules of each arena, blocks marked, and processor time that
+   helpers took for it. */
 const uint32_t *gl_mark_live(void);
 uint64_t gl_mark_objects(void);
+uint64_t gl_mark_helped_ns(void);
 size_t gl_mark_metadata_bytes(void);
 
 /* Tell the markers how long they took. */
@@ -370,7 +372,9 @@ struct gl_cycle {
   uint64_t number;
   enum gl_cause cause;
   bool minor;          /* what is old was left alone */
-  uint64_t start_cpu_ns, marked_cpu_ns; /* processor time, for the pace */
+  /* Processor time, for the pace: of the process when it was stopped, less what that
+     took; of this thread, when it begins to mark; and of all markers, to mark. */
+  uint64_t stopped_cpu_ns, marking_cpu_ns, mark_cpu_ns;
   uint64_t start_ns;   /* the pause begins */
   uint64_t stopped_ns; /* every thread is stopped */
   uint64_t roots_ns;   /* roots are scanned */

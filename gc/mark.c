@@ -434,7 +434,6 @@ void gl_mark_finish(void) {
 const uint32_t *gl_mark_live(void) { return gl_marker_main.live; }
 
 uint64_t gl_mark_objects(void) { return gl_marker_main.objects; }
-
 size_t gl_mark_metadata_bytes(void) {
   size_t slots = gl_heap.extent_bytes >> GL_ARENA_SHIFT;
   size_t marker = gl_marker_main.capacity * sizeof(gl_mark_entry) +

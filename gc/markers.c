@@ -69,7 +69,8 @@
 
 struct markers_helper {
   struct gl_marker marker;
-  uint32_t round; /* the marking that the marker was last used in */
+  uint32_t round; /* the marking that the marker was last used in, */
+  uint64_t ns;    /* and processor time that it took */
   pid_t tid;      /* 0 until the thread is ready */
 };
 
@@ -89,6 +90,7 @@ static struct {
   size_t wanted;  /* of them, by the options and the machine */
   bool asked;     /* wanted is known */
   size_t working; /* helpers in this marking */
+  uint64_t helped_ns; /* processor time of theirs, in the last one */
   uint32_t round; /* number of the marking */
   struct gl_packet *pool;
   unsigned territories;                       /* a power of two */
@@ -391,6 +393,7 @@ static void markers_join(struct gl_marker *m) {
   struct markers_helper *helper = (struct markers_helper *)m;
   if (m == &gl_marker_main || helper->round == markers.round) return;
   helper->round = markers.round;
+  helper->ns = 0;
   gl_marker_begin(m);
 }
 
@@ -472,7 +475,9 @@ static void *markers_main(void *data) {
   __atomic_store_n(&helper->tid, (pid_t)syscall(SYS_gettid), __ATOMIC_RELEASE);
   gl_futex_wake((uint32_t *)&helper->tid, 1);
   while (markers_find_work(&helper->marker)) {
+    uint64_t from_ns = gl_os_thread_cpu_ns();
     gl_marker_drain(&helper->marker);
+    helper->ns += gl_os_thread_cpu_ns() - from_ns;
     markers_become_hungry(&helper->marker);
   }
   return NULL;
@@ -555,6 +560,7 @@ void gl_markers_start(void) {
   markers.working = markers_are_chosen() ? markers.count : 0;
   gl_marker_main.shared = markers.working > 0;
   gl_marker_main.held = GL_TERRITORIES_ALL;
+  markers.helped_ns = 0;
   if (markers.working == 0) return;
   markers_lock();
   markers_divide();
@@ -567,10 +573,11 @@ void gl_markers_start(void) {
   markers_unlock();
 }
 
-static void markers_add_up(const struct gl_marker *m) {
+static void markers_add_up(const struct markers_helper *helper) {
   for (size_t i = 0; i < gl_mark_slots(); i++)
-    gl_marker_main.live[i] += m->live[i];
-  gl_marker_main.objects += m->objects;
+    gl_marker_main.live[i] += helper->marker.live[i];
+  gl_marker_main.objects += helper->marker.objects;
+  markers.helped_ns += helper->ns;
 }
 
 void gl_markers_finish(void) {
@@ -581,7 +588,7 @@ void gl_markers_finish(void) {
   } while (markers_find_work(&gl_marker_main));
   for (size_t i = 0; i < markers.working; i++)
     if (markers.helpers[i]->round == markers.round)
-      markers_add_up(&markers.helpers[i]->marker);
+      markers_add_up(markers.helpers[i]);
   gl_marker_main.shared = false;
   gl_marker_main.held = GL_TERRITORIES_ALL;
   if (markers.most < markers.used) markers.most = markers.used;
@@ -594,6 +601,8 @@ bool gl_markers_is_helper(pid_t tid) {
 }
 
 size_t gl_markers_helpers(void) { return markers.count; }
+
+uint64_t gl_mark_helped_ns(void) { return markers.helped_ns; }
 
 size_t gl_markers_pool_bytes(void) {
   return markers.most * sizeof *markers.pool;

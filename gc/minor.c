@@ -126,15 +126,10 @@ bool gl_minor_choose(const struct gl_cycle *cycle) {
          minor_is_tried(minor_pays());
 }
 
-/* By processor time, as the pace has it. */
-static double minor_cost_of(const struct gl_cycle *cycle) {
-  return (double)(cycle->marked_cpu_ns - cycle->start_cpu_ns);
-}
-
 /* What is expected of the next minor one is what this one was. */
 static void minor_note_minor(const struct gl_cycle *cycle) {
   minor.run++;
-  minor.next_cost = minor_cost_of(cycle);
+  minor.next_cost = (double)cycle->mark_cpu_ns;
   minor.cost += minor.next_cost;
   minor.growth = 0;
   if (cycle->live_bytes > minor.last_bytes)
@@ -151,7 +146,7 @@ static void minor_note_full(const struct gl_cycle *cycle) {
   double lasting = young < minor.last_gain ? young / minor.last_gain : 1;
   minor.run = 0;
   minor.tried = false;
-  minor.cost = minor_cost_of(cycle);
+  minor.cost = (double)cycle->mark_cpu_ns;
   minor.gain = 0;
   minor.grew =
       cycle->live_bytes > minor.last_bytes + minor.last_bytes / MINOR_GROWTH_PART;

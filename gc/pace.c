@@ -95,10 +95,10 @@ void gl_pace_note(const struct gl_cycle *cycle) {
       cycle->live_bytes - cycle->floating_bytes + cycle->root_bytes;
   pace_measure(&pace.allocation_rate,
                (double)(allocated - pace.last_allocated_bytes),
-               (double)(cycle->start_cpu_ns - pace.last_end_cpu_ns));
+               (double)(cycle->stopped_cpu_ns - pace.last_end_cpu_ns));
   if (!cycle->minor)
     pace_measure(&pace.marking_rate, (double)pace.live_bytes,
-                 (double)(cycle->marked_cpu_ns - cycle->start_cpu_ns));
+                 (double)cycle->mark_cpu_ns);
   pace.last_allocated_bytes = allocated;
   pace.last_end_cpu_ns = gl_os_cpu_ns();
 }
