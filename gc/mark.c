@@ -34,7 +34,8 @@
 /* Entries of this length are cut in half to be shared. */
 #define MARK_SPLIT_GRANULES ((size_t)512)
 
-/* Blocks found from roots before what they reach is marked. */
+/* Roots found before they are followed, and blocks found from them before what they
+   reach is marked. */
 #define MARK_ROOTS_AT_ONCE 64
 
 /* Stretches of tenured arenas on the stack before what they reach is marked: some,
@@ -225,21 +226,78 @@ void gl_marker_drain(struct gl_marker *m) {
 
 /* ------------------------------------------------------------------- roots */
 
-static void mark_candidate(struct gl_marker *m, uintptr_t word) {
-  if ((m->held >> gl_territory_bit(word) & 1) != 0) {
-    gl_marker_blacken(m, word);
-    return;
-  }
+/* Roots that were found, and not followed yet. */
+struct mark_roots {
+  size_t count;
+  uintptr_t words[MARK_ROOTS_AT_ONCE];
+};
+
+static void mark_put_aside(struct gl_marker *m, uintptr_t word) {
   m->away[m->away_count++] = word;
   if (m->away_count >= GL_PACKET_WORDS) gl_markers_send(m);
 }
 
-static GL_NOINLINE void mark_root(struct gl_marker *m, uintptr_t word) {
+static bool mark_is_held(const struct gl_marker *m, uintptr_t word) {
+  return (m->held >> gl_territory_bit(word) & 1) != 0;
+}
+
+static void mark_candidate(struct gl_marker *m, uintptr_t word) {
+  if (mark_is_held(m, word))
+    gl_marker_blacken(m, word);
+  else
+    mark_put_aside(m, word);
+}
+
+/* Follow them: what they point to is fetched before it is looked at. */
+static GL_NOINLINE void mark_follow(struct gl_marker *m,
+                                    struct mark_roots *roots) {
+  struct hot h = hot_begin(m);
+  for (size_t i = 0; i < roots->count; i++)
+    hot_fetch_tags(&h, roots->words[i]);
+  for (size_t i = 0; i < roots->count; i++) {
+    uintptr_t word = roots->words[i];
+    gl_mark_entry entry;
+    if (!mark_is_held(m, word)) {
+      mark_put_aside(m, word);
+    } else if (hot_blacken_any(&h, word, &entry)) {
+      hot_save(&h);
+      gl_marker_push(m, entry);
+      hot_load(&h);
+    }
+  }
+  hot_save(&h);
+  roots->count = 0;
+  if (m->depth - m->bottom > MARK_ROOTS_AT_ONCE) gl_marker_drain(m);
+}
+
+static void mark_keep(struct gl_marker *m, struct mark_roots *roots,
+                      uintptr_t word) {
+  roots->words[roots->count++] = word;
+  if (roots->count == MARK_ROOTS_AT_ONCE) mark_follow(m, roots);
+}
+
+/* The block that ends where a word points, not padded; or 0.  In an arena it is a
+   short one, so that one line of tags will do, but for the first granules.  (It may be
+   the block that the word points into, or a free run: no harm.) */
+static uintptr_t mark_find_ending(uintptr_t word) {
+  unsigned bit = hot_bit_of(word);
+  if (bit < GL_PAD_GRANULES || gl_heap.pad_bytes == 0 ||
+      gl_heap.slots[(word - gl_heap.base) >> GL_ARENA_SHIFT] == GL_SLOT_RUNS)
+    return (uintptr_t)gl_heap_find_ending((void *)word);
+  const struct gl_tags *line = gl_tags_at(word);
+  uint64_t below = (line->block | line->mark) & (((uint64_t)1 << bit) - 1);
+  if (below == 0) return 0;
+  size_t granules = bit - gl_log2(below);
+  return granules < GL_PAD_GRANULES ? word - (granules << GL_GRANULE_SHIFT) : 0;
+}
+
+static void mark_root(struct gl_marker *m, struct mark_roots *roots,
+                      uintptr_t word) {
   size_t offset = word - gl_heap.base;
-  if (offset < gl_marking.extent_bytes) mark_candidate(m, word);
+  if (offset < gl_marking.extent_bytes) mark_keep(m, roots, word);
   if (offset % GL_GRANULE_BYTES != 0) return;
-  const void *ending = gl_heap_find_ending((void *)word);
-  if (ending != NULL) mark_candidate(m, (uintptr_t)ending);
+  uintptr_t ending = mark_find_ending(word);
+  if (ending != 0) mark_keep(m, roots, ending);
 }
 
 static const uintptr_t *mark_near(const uintptr_t *word, const uintptr_t *end) {
@@ -249,14 +307,15 @@ static const uintptr_t *mark_near(const uintptr_t *word, const uintptr_t *end) {
 /* One word after another until many were none.  That at the heap's end is a root
    too: a block may end there.  Returns how far it came. */
 static GL_MARK_UNCHECKED const uintptr_t *mark_roots_near(
-    struct gl_marker *m, const uintptr_t *word, const uintptr_t *end) {
+    struct gl_marker *m, struct mark_roots *roots, const uintptr_t *word,
+    const uintptr_t *end) {
   uintptr_t base = gl_heap.base;
   size_t extent = gl_marking.extent_bytes;
   const uintptr_t *stop = mark_near(word, end);
   for (; word < stop; word++) {
-    if (GL_LIKELY(*word - base > extent)) continue;
-    mark_root(m, *word);
-    if (m->depth - m->bottom > MARK_ROOTS_AT_ONCE) gl_marker_drain(m);
+    uintptr_t root = *word;
+    if (GL_LIKELY(root - base > extent)) continue;
+    mark_root(m, roots, root);
     stop = mark_near(word, end);
   }
   return word;
@@ -264,13 +323,16 @@ static GL_MARK_UNCHECKED const uintptr_t *mark_roots_near(
 
 void gl_mark_roots(const void *low, const void *high) {
   struct gl_marker *m = &gl_marker_main;
+  struct mark_roots roots;
+  roots.count = 0;
   const uintptr_t *word =
       (const uintptr_t *)gl_round_up((uintptr_t)low, sizeof *word);
   const uintptr_t *end = (const uintptr_t *)((uintptr_t)high & ~(uintptr_t)7);
   while (word < end) {
     if (gl_marking.has_avx2) word = gl_mark_next_root_avx2(word, end);
-    word = mark_roots_near(m, word, end);
+    word = mark_roots_near(m, &roots, word, end);
   }
+  mark_follow(m, &roots);
   /* While others mark too, from all roots at once: what two threads refer to is then
      marked side by side, and not one after the other. */
   if (!m->shared) gl_marker_drain(m);
@@ -307,7 +369,7 @@ static void mark_all_of_arena(struct gl_marker *m, size_t slot) {
   struct gl_tags *tags = gl_heap.tags;
   size_t at = slot * GL_ARENA_GRANULES, end = at + GL_ARENA_GRANULES;
   while ((at = gl_tags_next_block(tags, at, end)) < end) {
-    mark_root(m, (uintptr_t)gl_granule_address(at));
+    mark_candidate(m, (uintptr_t)gl_granule_address(at));
     gl_marker_drain(m);
     at++;
   }

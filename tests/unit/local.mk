@@ -17,6 +17,7 @@ unit_tests = \
   tests/unit/os \
   tests/unit/processors \
   tests/unit/prove \
+  tests/unit/roots \
   tests/unit/runs \
   tests/unit/spares \
   tests/unit/tags \
@@ -76,6 +77,10 @@ tests_unit_os_LDADD = $(unit_ldadd)
 tests_unit_processors_SOURCES = tests/unit/processors.c
 tests_unit_processors_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_processors_LDADD = $(unit_ldadd)
+
+tests_unit_roots_SOURCES = tests/unit/roots.c
+tests_unit_roots_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_roots_LDADD = $(unit_ldadd)
 
 tests_unit_prove_SOURCES = tests/unit/prove.c
 tests_unit_prove_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
