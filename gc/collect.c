@@ -92,13 +92,12 @@ static void collect_check(bool (*prove)(void), const char *otherwise) {
 /* The kernel knows the time of a thread that runs on another processor by some
    milliseconds only, and all exactly when they have stopped. */
 static void collect_stop(struct gl_cycle *cycle) {
-  uint64_t from_ns = gl_os_thread_cpu_ns();
   cycle->before_bytes = gl_heap_held_bytes();
   cycle->stopped = gl_threads_stop();
   cycle->threads = gl_threads_count();
   cycle->stopped_ns = gl_os_now_ns();
   cycle->marking_cpu_ns = gl_os_thread_cpu_ns();
-  cycle->stopped_cpu_ns = gl_os_cpu_ns() - (cycle->marking_cpu_ns - from_ns);
+  cycle->stopped_cpu_ns = gl_os_cpu_ns() - (cycle->stopped_ns - cycle->start_ns);
 }
 
 /* Close the open holes, sweep what the last collection left, make all white but

@@ -27,6 +27,7 @@ struct gl_options {
   bool stress_minor;       /* GLEANER_STRESS=minor:N */
   unsigned markers;        /* GLEANER_MARKERS, 0 for as many as processors */
   size_t mark_stack;       /* GLEANER_MARK_STACK, entries, 0 for growing */
+  size_t mark_packets;     /* GLEANER_MARK_PACKETS, that markers send each other */
   int stop_signal;         /* GLEANER_SIGNAL, 0 to choose one */
   bool preloaded;          /* as malloc: explicit, unless GLEANER_MODE is set */
   bool lean;               /* and so without a collector: lean.c */
@@ -340,6 +341,12 @@ void gl_pace_init(void);
 /* Set the budget: what may be allocated before a collection is due.  Returns
    it. */
 size_t gl_pace_set_budget(void);
+
+/* The collector is turned on or off. */
+void gl_pace_turn(bool on);
+
+/* Whether the budget is spent, as far as caches have told. */
+bool gl_pace_is_due(void);
 
 /* A collection was due and could not be done: go on for a while. */
 void gl_pace_extend_budget(void);

@@ -267,7 +267,7 @@ static GL_NOINLINE void mark_follow(struct gl_marker *m,
   }
   hot_save(&h);
   roots->count = 0;
-  if (m->depth - m->bottom > MARK_ROOTS_AT_ONCE) gl_marker_drain(m);
+  if (m->depth - m->bottom >= MARK_ROOTS_AT_ONCE) gl_marker_drain(m);
 }
 
 static void mark_keep(struct gl_marker *m, struct mark_roots *roots,

@@ -37,7 +37,7 @@
 #include "mark.h"
 #include "threads.h"
 
-#define MARKERS_MAX 32
+#define MARKERS_MAX 32 /* fewer than packets: gc/options.c */
 
 /* Territories for each marker, to begin with: so that one with more to do than another
    has some to give.  (With one for each, one of two markers waited for a fifth of the
@@ -52,11 +52,6 @@
 
 /* Nor where so many candidates have just been sent, which is something to do. */
 #define MARKERS_MEAL ((size_t)32)
-
-/* Memory for packets, touched as it is used: a million candidates, which a
-   marker finds in 20 ms and another may be kept from taking for so long.  Every
-   marker may hold one packet, and then there must be another. */
-#define MARKERS_POOL_PACKETS ((size_t)(GL_TORTURE ? 48 : 8192))
 
 /* No help for less than this: to wake a helper takes some 50 us, in which one
    marker marks about so much. */
@@ -120,7 +115,6 @@ struct gl_marker gl_marker_main GL_DATA = {.held = GL_TERRITORIES_ALL};
 struct gl_markers_news gl_markers_news GL_DATA = {0};
 
 _Static_assert(MARKERS_MAX <= GL_TERRITORIES_MAX, "a territory for each");
-_Static_assert(MARKERS_POOL_PACKETS > MARKERS_MAX, "a packet for each");
 _Static_assert(MARKERS_ENTRIES <= GL_PACKET_WORDS, "they fit a packet");
 
 /* ------------------------------------------------------------------- the pool */
@@ -172,7 +166,7 @@ static struct gl_packet *markers_new_locked(void) {
   if (packet != NULL) {
     markers.free = packet->next;
   } else {
-    if (markers.used == MARKERS_POOL_PACKETS) return NULL;
+    if (markers.used == gl_options.mark_packets) return NULL;
     packet = &markers.pool[markers.used++];
   }
   packet->count = 0;
@@ -459,8 +453,13 @@ static bool markers_find_work(struct gl_marker *m) {
   }
 }
 
+/* To send may take room in the pool, and to make some it may blacken. */
 static void markers_become_hungry(struct gl_marker *m) {
   markers_send_all(m);
+  while (m->depth > m->bottom) {
+    gl_marker_drain(m);
+    markers_send_all(m);
+  }
   markers_lock();
   markers.unheld |= m->held;
   m->held = 0;
@@ -524,7 +523,7 @@ void gl_markers_prepare(void) {
   if (!markers.asked) markers.wanted = markers_wanted();
   markers.asked = true;
   if (markers.wanted > 0 && markers.pool == NULL)
-    markers.pool = gl_os_map(MARKERS_POOL_PACKETS * sizeof *markers.pool);
+    markers.pool = gl_os_map(gl_options.mark_packets * sizeof *markers.pool);
   if (markers.pool == NULL) markers.wanted = 0;
   while (markers.count < markers.wanted)
     if (!markers_add_helper()) markers.wanted = markers.count;

@@ -70,9 +70,9 @@ static struct {
   /* nanoseconds: to mark since the last full one, that included; and to mark once
      more, if the next one is minor */
   double cost, next_cost;
-  /* bytes: allocated for that cost; of them, since the last collection; and of these,
-     what the next one will not free if it is minor */
-  double gain, last_gain, growth;
+  /* bytes: allocated for that cost; of them, after the full one, and since the last
+     one; and of these, what the next one will not free if it is minor */
+  double gain, full_gain, last_gain, growth;
 } minor GL_DATA = {.tries = MINOR_TRY_MIN, .left = MINOR_TRY_MIN};
 
 /* Tests want as many as may be. */
@@ -90,6 +90,8 @@ static bool minor_may_be(const struct gl_cycle *cycle) {
 
 static bool minor_is_full_due(const struct gl_cycle *cycle) {
   uint64_t age_ns = cycle->start_ns - minor.full_end_ns;
+  double floating = (double)minor.last_bytes - (double)minor.full_bytes;
+  if (floating > minor.full_gain - minor.full_gain / MINOR_ROOM_PART) return true;
   return age_ns > MINOR_AGE_MAX_NS &&
          age_ns > MINOR_AGE_MAX_PAUSES * minor.full_pause_ns;
 }
@@ -121,16 +123,18 @@ static bool minor_is_tried(bool pays) {
 bool gl_minor_choose(const struct gl_cycle *cycle) {
   minor.tenured_bytes = gl_heap_tenure(MINOR_FREE_MAX);
   if (!minor_may_be(cycle) || minor.tenured_bytes == 0) return false;
+  if (minor_is_full_due(cycle)) return false;
   if (minor_is_forced(cycle)) return true;
-  return !minor_is_full_due(cycle) && minor_is_worth_while() &&
-         minor_is_tried(minor_pays());
+  return minor_is_worth_while() && minor_is_tried(minor_pays());
 }
 
-/* What is expected of the next minor one is what this one was. */
+/* What is expected of the next minor one is what this one was, and the one before it:
+   a single one may have been disturbed. */
 static void minor_note_minor(const struct gl_cycle *cycle) {
+  double cost = (double)cycle->mark_cpu_ns;
+  minor.next_cost = minor.run == 0 ? cost : (minor.next_cost + cost) / 2;
   minor.run++;
-  minor.next_cost = (double)cycle->mark_cpu_ns;
-  minor.cost += minor.next_cost;
+  minor.cost += cost;
   minor.growth = 0;
   if (cycle->live_bytes > minor.last_bytes)
     minor.growth = (double)(cycle->live_bytes - minor.last_bytes);
@@ -170,5 +174,6 @@ void gl_minor_note(const struct gl_cycle *cycle) {
     minor_note_full(cycle);
   minor.last_gain = (double)cycle->next_bytes;
   minor.gain += minor.last_gain;
+  if (!cycle->minor) minor.full_gain = minor.last_gain;
   minor.last_bytes = cycle->live_bytes;
 }

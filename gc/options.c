@@ -16,6 +16,12 @@
 #define OPTIONS_MARK_STACK_MIN 64
 #define OPTIONS_MARK_STACK_MAX ((size_t)1 << 32)
 
+/* Memory for packets, touched as it is used.  Every marker may hold one, and then there
+   must be another; the most are a million candidates, which a marker finds in 20 ms
+   and another may be kept from taking for so long. */
+#define OPTIONS_PACKETS_MIN 48
+#define OPTIONS_PACKETS_MAX 8192
+
 struct gl_options gl_options GL_DATA = {.markers = 0};
 
 static void options_complain(const char *name, const char *value) {
@@ -57,6 +63,13 @@ static uint64_t options_size(const char *name, uint64_t otherwise,
   if (options_parse_size(value, &size) && size <= most) return size;
   options_complain(name, value);
   return otherwise;
+}
+
+/* The same between two bounds, where it is not 0. */
+static uint64_t options_bounded(const char *name, uint64_t otherwise,
+                                uint64_t least, uint64_t most) {
+  uint64_t size = options_size(name, otherwise, most);
+  return size != 0 && size < least ? least : size;
 }
 
 static bool options_flag(const char *name) {
@@ -116,12 +129,13 @@ void gl_options_read(void) {
   gl_options.heap_limit = options_size("GLEANER_HEAP_LIMIT", 0, SIZE_MAX);
   options_stress();
   gl_options.markers = (unsigned)options_size("GLEANER_MARKERS", 0, UINT32_MAX);
-  gl_options.mark_stack =
-      options_size("GLEANER_MARK_STACK",
-                   GL_TORTURE ? OPTIONS_MARK_STACK_MIN : 0,
-                   OPTIONS_MARK_STACK_MAX);
-  if (gl_options.mark_stack != 0 &&
-      gl_options.mark_stack < OPTIONS_MARK_STACK_MIN)
-    gl_options.mark_stack = OPTIONS_MARK_STACK_MIN;
+  gl_options.mark_stack = options_bounded(
+      "GLEANER_MARK_STACK", GL_TORTURE ? OPTIONS_MARK_STACK_MIN : 0,
+      OPTIONS_MARK_STACK_MIN, OPTIONS_MARK_STACK_MAX);
+  gl_options.mark_packets = options_bounded(
+      "GLEANER_MARK_PACKETS",
+      GL_TORTURE ? OPTIONS_PACKETS_MIN : OPTIONS_PACKETS_MAX,
+      OPTIONS_PACKETS_MIN, OPTIONS_PACKETS_MAX);
+  if (gl_options.mark_packets == 0) gl_options.mark_packets = OPTIONS_PACKETS_MAX;
   gl_options.stop_signal = options_signal();
 }

@@ -139,7 +139,7 @@ static double pace_fragmentation(double live) {
 }
 
 /* Of the room, what is left beside that which floats; but a quarter of it in any
-   case.  (Then the next collection is a full one.) */
+   case.  (Then the next collection is a full one: gc/minor.c.) */
 static double pace_less_floating(double room) {
   double left = room - (double)pace.floating_bytes;
   return left > room / 4 ? left : room / 4;
@@ -186,13 +186,27 @@ static int64_t pace_thrift_bytes(int64_t budget) {
   return thrifty ? budget / 2 : 0;
 }
 
+/* While the collector is off the budget is larger by so much that it is never spent;
+   and counted all the same, or a program that turns it off for a moment, again and
+   again, would never collect. */
 size_t gl_pace_set_budget(void) {
-  int64_t budget = gl_is_collecting() ? pace_room_bytes() : GL_BUDGET_UNLIMITED;
-  __atomic_store_n(&gl_heap.thrift_bytes, pace_thrift_bytes(budget),
+  int64_t room = pace_room_bytes();
+  int64_t more = gl_is_collecting() ? 0 : GL_BUDGET_UNLIMITED;
+  __atomic_store_n(&gl_heap.thrift_bytes, pace_thrift_bytes(room),
                    __ATOMIC_RELAXED);
   __atomic_store_n(&gl_heap.slack_bytes, pace_slack_bytes(), __ATOMIC_RELAXED);
-  __atomic_store_n(&gl_heap.budget_bytes, budget, __ATOMIC_RELAXED);
-  return (size_t)budget;
+  __atomic_store_n(&gl_heap.budget_bytes, room + more, __ATOMIC_RELAXED);
+  return (size_t)room;
+}
+
+bool gl_pace_is_due(void) {
+  return __atomic_load_n(&gl_heap.budget_bytes, __ATOMIC_RELAXED) <= 0;
+}
+
+void gl_pace_turn(bool on) {
+  __atomic_fetch_add(&gl_heap.budget_bytes,
+                     on ? -GL_BUDGET_UNLIMITED : GL_BUDGET_UNLIMITED,
+                     __ATOMIC_RELAXED);
 }
 
 void gl_pace_extend_budget(void) {

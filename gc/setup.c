@@ -206,18 +206,25 @@ GC_API void gc_set_heap_limit(size_t limit) {
   gl_heap_unlock();
 }
 
-static void setup_change_disabled(int32_t change) {
-  if (!gl_setup()) return;
+/* Returns whether that has turned the collector on, and a collection is due. */
+static bool setup_change_disabled(int32_t change) {
+  if (!gl_setup()) return false;
   gl_heap_lock(NULL);
+  bool was_on = gl_is_collecting();
   int32_t depth = setup.disabled + change;
   if (depth < 0) depth = 0;
   __atomic_store_n(&setup.disabled, depth, __ATOMIC_RELAXED);
-  gl_pace_set_budget();
+  bool turned = gl_is_collecting() != was_on;
+  if (turned) gl_pace_turn(!was_on);
+  bool due = turned && !was_on && gl_pace_is_due();
   gl_heap_unlock();
+  return due;
 }
 
 GC_API void gc_disable(void) { setup_change_disabled(1); }
 
-GC_API void gc_enable(void) { setup_change_disabled(-1); }
+GC_API void gc_enable(void) {
+  if (setup_change_disabled(-1)) gl_collect(GL_CAUSE_BUDGET, GL_ENTRY_SP());
+}
 
 GC_API bool gc_is_enabled(void) { return gl_setup() && gl_is_collecting(); }

@@ -225,7 +225,8 @@ GC_API void gc_collect(void);
 /*
  * Switch automatic collection off, and on again.  Calls nest: collections
  * start by themselves only when gc_enable has undone every gc_disable.
- * While it is off memory is reused only through gc_free.
+ * While it is off memory is reused only through gc_free.  If as much was allocated
+ * meanwhile as would have been collected for, gc_enable collects.
  */
 GC_API void gc_disable(void);
 GC_API void gc_enable(void);

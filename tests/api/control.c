@@ -328,10 +328,34 @@ END_TEST
 START_TEST(enabled_before_the_first_collection) {
   gc_disable();
   make_garbage(2 * MIB);
-  gc_enable();
   ck_assert_uint_eq(suite_stats().collections, 0);
+  gc_enable(); /* it is due */
+  ck_assert_uint_eq(suite_stats().collections, 1);
   make_garbage(32 * MIB);
   ck_assert_uint_gt(suite_stats().collections, 2);
+}
+END_TEST
+
+/* The budget goes on where it was. */
+START_TEST(off_and_on_again_and_again) {
+  for (int i = 0; i < 4000; i++) {
+    gc_disable();
+    make_garbage(16 << 10);
+    gc_enable();
+  }
+  ck_assert_uint_ge(suite_stats().collections, 4);
+  ck_assert_uint_le(suite_stats().peak_heap_bytes, 16 * MIB);
+}
+END_TEST
+
+/* And not anew with every call. */
+START_TEST(enabled_again_and_again) {
+  for (int i = 0; i < 4000; i++) {
+    make_garbage(16 << 10);
+    gc_enable();
+  }
+  ck_assert_uint_ge(suite_stats().collections, 4);
+  ck_assert_uint_le(suite_stats().peak_heap_bytes, 16 * MIB);
 }
 END_TEST
 
@@ -717,6 +741,8 @@ int main(void) {
   tcase_add_test(tests, uncollectable_until_freed);
   tcase_add_test(tests, disabling_nests);
   tcase_add_test(tests, enabled_before_the_first_collection);
+  tcase_add_test(tests, off_and_on_again_and_again);
+  tcase_add_test(tests, enabled_again_and_again);
   tcase_add_test(tests, enabling_too_often);
   tcase_add_test(tests, explicit_mode_never_collects);
   tcase_add_test(tests, implicit_mode_frees_nothing);

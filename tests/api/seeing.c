@@ -417,6 +417,7 @@ static const char *const nonsense[][2] = {
     {"GLEANER_MARKERS", "two"},
     {"GLEANER_MARKERS", "4294967296"},
     {"GLEANER_MARK_STACK", "big"},
+    {"GLEANER_MARK_PACKETS", "8193"},
     {"GLEANER_SIGNAL", "SIGUSR1"},
     {"GLEANER_SIGNAL", "1000"},
     {"GLEANER_SIGNAL", "9"},
@@ -467,6 +468,7 @@ static const char *const sense[][2] = {
     {"GLEANER_HEAP_LIMIT", "0"},    {"GLEANER_HEAP_LIMIT", ""},
     {"GLEANER_MARKERS", "1"},       {"GLEANER_MARKERS", "1000"},
     {"GLEANER_MARK_STACK", "1"},    {"GLEANER_MARK_STACK", "64K"},
+    {"GLEANER_MARK_PACKETS", "1"},  {"GLEANER_MARK_PACKETS", "0"},
     {"GLEANER_MODE", "mixed"},      {"GLEANER_SIGNAL", "40"},
     {"GLEANER_STRESS", "every:1M"}, {"GLEANER_CHECK", "1"},
 };

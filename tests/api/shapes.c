@@ -11,11 +11,13 @@
 #include "suite.h"
 
 struct setting {
-  const char *markers, *mark_stack;
+  const char *markers, *mark_stack, *mark_packets;
 };
 
 static const struct setting settings[] = {
-    {"1", NULL}, {"1", "64"}, {"2", NULL}, {"2", "64"}, {"3", NULL}};
+    {"1", NULL, NULL}, {"1", "64", NULL},     {"2", NULL, NULL},
+    {"2", "64", NULL}, {"2", "1000000", "48"}, {"3", NULL, NULL},
+    {"6", "1000000", "48"}};
 #define SETTINGS ((int)(sizeof settings / sizeof *settings))
 
 static void *volatile root;
@@ -26,6 +28,10 @@ static void begin(int setting) {
   setenv("GLEANER_MARKERS", settings[setting].markers, 1);
   if (settings[setting].mark_stack != NULL)
     setenv("GLEANER_MARK_STACK", settings[setting].mark_stack, 1);
+  if (settings[setting].mark_packets != NULL) {
+    setenv("GLEANER_MARK_PACKETS", settings[setting].mark_packets, 1);
+    setenv("GLEANER_CHECK", "1", 1);
+  }
 }
 
 static size_t scaled(int setting, size_t full) {
@@ -234,6 +240,50 @@ START_TEST(arrays_of_arrays) {
 }
 END_TEST
 
+/* ------------------------------------------------------------- too few packets */
+
+#define CROWD 300000
+#define EDGES 6
+#define CROWDED_MARKINGS 40
+
+struct crowded {
+  struct crowded *edge[EDGES];
+};
+
+/* Nodes with edges to others at random: from one, nearly all are reached. */
+static struct crowded *build_crowd(uint64_t *random) {
+  struct crowded **all = allocate(CROWD * sizeof *all);
+  for (size_t i = 0; i < CROWD; i++) all[i] = allocate(sizeof **all);
+  for (size_t i = 0; i < CROWD; i++)
+    for (size_t j = 0; j < EDGES; j++)
+      all[i]->edge[j] = all[api_random(random) % CROWD];
+  return all[0];
+}
+
+/* A marker that finds the packets used up blackens what was sent to others, and may
+   have something to scan just when it thought that it had not. */
+START_TEST(more_candidates_than_packets) {
+  setenv("GLEANER_MARKERS", "6", 1);
+  setenv("GLEANER_MARK_STACK", "1000000", 1);
+  setenv("GLEANER_MARK_PACKETS", "48", 1);
+  setenv("GLEANER_CHECK", "1", 1);
+  uint64_t random = suite_random() | 1;
+  root = build_crowd(&random);
+  for (int i = 0; i < CROWDED_MARKINGS; i++) {
+    struct crowded *from = root;
+    for (int hops = 0; hops < 1000; hops++) {
+      struct crowded *node = allocate(sizeof *node);
+      *node = *from;
+      struct crowded *next = from->edge[api_random(&random) % EDGES];
+      from->edge[api_random(&random) % EDGES] = node;
+      from = next;
+    }
+    gc_collect();
+    ck_assert_uint_ge(suite_stats().marked_objects, CROWD - CROWD / 20);
+  }
+}
+END_TEST
+
 int main(void) {
   TCase *tests = suite_begin("shapes");
   tcase_add_loop_test(tests, long_list, 0, SETTINGS);
@@ -242,5 +292,6 @@ int main(void) {
   tcase_add_loop_test(tests, comb, 0, SETTINGS);
   tcase_add_loop_test(tests, random_graph, 0, SETTINGS);
   tcase_add_loop_test(tests, arrays_of_arrays, 0, SETTINGS);
+  tcase_add_test(tests, more_candidates_than_packets);
   return suite_end();
 }
