@@ -79,10 +79,10 @@ void gl_os_advise_huge(void *start, size_t bytes) {
   if (from < to) madvise(from, (size_t)(to - from), MADV_HUGEPAGE);
 }
 
-/* First number of /proc/self/statm: pages of address space in use. */
+/* First number of statm: pages of address space in use. */
 static size_t os_pages_mapped(void) {
   char text[32];
-  int fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
+  int fd = open("/proc/thread-self/statm", O_RDONLY | O_CLOEXEC);
   if (fd < 0) return 0;
   ssize_t n = read(fd, text, sizeof text - 1);
   close(fd);

@@ -30,6 +30,9 @@
 #include "../alloc/os.h"
 #include "threads.h"
 
+/* Pages that are looked at by one system call. */
+#define STACKS_PROBE_PAGES 64
+
 /* Signal stacks within signal stacks: no deeper than this. */
 #define STACKS_NESTED_MAX 4
 
@@ -46,7 +49,7 @@ static struct {
 
 /* ---------------------------------------------------------------- mappings */
 
-/* A reader of /proc/self/maps, a byte at a time: "low-high rw.. ...\n".  It
+/* A reader of maps, a byte at a time: "low-high rw.. ...\n".  It
    fills the table, and finds the mapping of one address meanwhile. */
 struct stacks_reader {
   uintptr_t number[2];
@@ -85,14 +88,15 @@ static void stacks_read_byte(struct stacks_reader *reader, char c) {
   }
 }
 
-/* Read all mappings.  Returns that of address, or an empty range. */
+/* Read all mappings.  Returns that of address, or an empty range.  By way of this
+   thread: /proc/self shows nothing once the main thread has ended. */
 static struct gl_range stacks_read_maps(uintptr_t address) {
   char buffer[4096];
   struct stacks_reader reader = {.address = address};
   stacks.maps.count = 0;
   stacks.maps_are_read = true;
   stacks.maps_are_complete = true;
-  int fd = open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
+  int fd = open("/proc/thread-self/maps", O_RDONLY | O_CLOEXEC);
   for (ssize_t n = fd < 0 ? 0 : 1; n > 0;) {
     n = read(fd, buffer, sizeof buffer);
     for (ssize_t i = 0; i < n; i++) stacks_read_byte(&reader, buffer[i]);
@@ -101,10 +105,37 @@ static struct gl_range stacks_read_maps(uintptr_t address) {
   return reader.found;
 }
 
-/* The mapping that address is in, or an empty range. */
+/* How many pages from one on can be read, of some. */
+static size_t stacks_count_readable(uintptr_t page) {
+  struct iovec pages[STACKS_PROBE_PAGES];
+  char bytes[STACKS_PROBE_PAGES];
+  struct iovec here = {bytes, sizeof bytes};
+  for (size_t i = 0; i < STACKS_PROBE_PAGES; i++)
+    pages[i] = (struct iovec){(char *)page + (i << GL_PAGE_SHIFT), 1};
+  ssize_t n = process_vm_readv(getpid(), &here, 1, pages, STACKS_PROBE_PAGES, 0);
+  return n > 0 ? (size_t)n : 0;
+}
+
+/* What can be read around an address, from the page before on, where the table of
+   mappings cannot be: without a file descriptor, or /proc. */
+static struct gl_range stacks_probe(uintptr_t address) {
+  uintptr_t low = address & ~(GL_PAGE_BYTES - 1), high = low;
+  for (size_t n = STACKS_PROBE_PAGES; n == STACKS_PROBE_PAGES;) {
+    n = stacks_count_readable(high);
+    high += n << GL_PAGE_SHIFT;
+  }
+  if (high > low && stacks_count_readable(low - GL_PAGE_BYTES) > 0)
+    low -= GL_PAGE_BYTES;
+  return (struct gl_range){(char *)low, (char *)high};
+}
+
+/* The mapping that address is in, or what can be read around it; or an empty range. */
 static struct gl_range stacks_mapping(uintptr_t address) {
-  if (!stacks.maps_are_read || !stacks.maps_are_complete)
-    return stacks_read_maps(address);
+  if (!stacks.maps_are_read || !stacks.maps_are_complete) {
+    struct gl_range found = stacks_read_maps(address);
+    return stacks.maps.count > 0 ? found : stacks_probe(address);
+  }
+  if (stacks.maps.count == 0) return stacks_probe(address);
   const char *at = (const char *)address;
   size_t low = 0, high = stacks.maps.count;
   while (low < high) {
@@ -153,7 +184,7 @@ static void stacks_scan_resident(uintptr_t low, uintptr_t high,
                                  gl_scan_range *scan, void *data) {
   uint64_t entries[STACKS_PAGEMAP_ENTRIES];
   struct gl_range mapping = {NULL, NULL};
-  int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+  int fd = open("/proc/thread-self/pagemap", O_RDONLY | O_CLOEXEC);
   uintptr_t page = low & ~(GL_PAGE_BYTES - 1);
   while (page < high) {
     size_t count = (high - page + GL_PAGE_BYTES - 1) >> GL_PAGE_SHIFT;
@@ -185,11 +216,12 @@ void gl_stacks_after_fork(bool by_main) {
   stacks.main_tid = by_main ? getpid() : 0;
 }
 
-/* The main thread's stack grows, so its lower end is asked for again. */
+/* The main thread's stack grows, so its lower end is asked for again.  Where nobody
+   knows it, all that is below is taken for the stack. */
 static void stacks_find_main(struct gl_thread *thread) {
   thread->stack_high = gl_round_up((uintptr_t)__libc_stack_end, 16);
   struct gl_range mapping = stacks_mapping(thread->stack_high - 1);
-  thread->stack_low = (uintptr_t)mapping.low;
+  thread->stack_low = stacks.maps.count > 0 ? (uintptr_t)mapping.low : 0;
 }
 
 static void stacks_find_own(struct gl_thread *thread) {
@@ -200,7 +232,7 @@ static void stacks_find_own(struct gl_thread *thread) {
   if (thread->stack_tp == thread->tp) return;
   uintptr_t tp = (uintptr_t)thread->tp;
   struct gl_range mapping = stacks_mapping(tp);
-  thread->stack_tp = thread->tp;
+  thread->stack_tp = stacks.maps.count > 0 ? thread->tp : NULL;
   thread->stack_low = (uintptr_t)mapping.low;
   uintptr_t high = gl_tls_stack_end(thread->tp);
   if (high > (uintptr_t)mapping.high) high = (uintptr_t)mapping.high;

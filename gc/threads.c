@@ -80,7 +80,6 @@ static struct {
   uint32_t expected;
   uint32_t number; /* of stops so far */
   size_t count;    /* threads found by the last stop, the caller too */
-  size_t kernels;  /* listed last, but the kernel's own */
   bool queue_full; /* for good, it seems; in this stop */
   int signal;
   bool ready;
@@ -296,7 +295,6 @@ static int threads_ask(pid_t tid) {
   thread->seen = world.number;
   world.count += !known;
   if (thread->kernels && !known) thread->kernels = gl_proc_is_kernels(tid);
-  world.kernels += thread->kernels;
   if (known || thread == world.self || thread->kernels) return 0;
   /* Another may have its number by now. */
   if (thread->dead) thread->dead = gl_proc_is_dead(world.pid, tid);
@@ -334,22 +332,16 @@ static int threads_ask_listed(const char *entries, long bytes) {
 }
 
 /* List the threads and ask all new ones.  Returns how many, or -1. */
-static int threads_ask_all(void) {
+static int threads_ask_all(int fd) {
   int asked = 0;
-  world.kernels = 0;
-  int fd = open("/proc/self/task", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (fd < 0) return -1;
+  lseek(fd, 0, SEEK_SET);
   for (;;) {
     long n = syscall(SYS_getdents64, fd, world.list, sizeof world.list);
     if (n <= 0) break;
     int result = threads_ask_listed(world.list, n);
-    if (result < 0) {
-      close(fd);
-      return -1;
-    }
+    if (result < 0) return -1;
     asked += result;
   }
-  close(fd);
   return asked;
 }
 
@@ -451,13 +443,21 @@ static void threads_forget_unseen(struct gl_thread *thread, void *data) {
     gl_threads_forget(thread);
 }
 
+static void threads_count_kernels(struct gl_thread *thread, void *data) {
+  if (thread->kernels && thread->seen == world.number)
+    *(size_t *)data += gl_proc_is_kernels(thread->tid);
+}
+
 /* Whether the threads that have answered, this one and the helpers are all that
-   the kernel counts.  A main thread that has ended goes on to be counted. */
+   the kernel counts.  A main thread that has ended goes on to be counted; and of the
+   kernel's own, which end as they like, those were that are still there after. */
 static bool threads_have_all_answered(void) {
   const struct gl_thread *main = gl_threads_find(world.pid);
-  size_t stopped = world.answers + 1 + gl_markers_helpers() + world.kernels;
+  size_t count = gl_proc_count_threads(), kernels = 0;
+  gl_threads_each(threads_count_kernels, &kernels);
+  size_t stopped = world.answers + 1 + gl_markers_helpers() + kernels;
   if (main != NULL && main->dead) stopped++;
-  return gl_proc_count_threads() == stopped;
+  return count == stopped;
 }
 
 /* Threads that are listed by other numbers cannot be stopped. */
@@ -479,25 +479,20 @@ static void threads_ask_recorded(struct gl_thread *thread, void *data) {
   (void)data;
   if (thread == world.self || threads_ask(thread->tid) != 0) return;
   if (!thread->dead || thread->tid == world.pid) return;
+  world.count -= thread->seen == world.number;
   thread->seen = 0;
-  world.count--;
 }
 
 /* Those that are known are asked at once, and answer while others are looked for.
    Where all that the kernel counts have answered there are none: to list the
    threads takes longer than to stop one.  One that is neither new nor stopped is
    about to end. */
-static bool threads_stop_others(void) {
-  if (world.proc_is_foreign) {
-    threads_report_proc();
-    return false;
-  }
-  world.kernels = 0;
+static bool threads_stop_listed(int fd) {
   gl_threads_each(threads_ask_recorded, NULL);
   threads_await(UINT64_MAX);
   for (int tries = 0;
        tries < THREADS_COUNT_TRIES && !threads_have_all_answered(); tries++) {
-    int asked = threads_ask_all();
+    int asked = threads_ask_all(fd);
     if (asked < 0) return false;
     threads_await(UINT64_MAX);
     if (asked == 0)
@@ -506,12 +501,28 @@ static bool threads_stop_others(void) {
   return true;
 }
 
+/* Nobody is asked before it is certain that all can be found: there would be no end
+   to waiting for one that has died or holds the signal back.  And the descriptor is
+   one that stacks can be found with when all have stopped. */
+static bool threads_stop_others(void) {
+  if (world.proc_is_foreign) {
+    threads_report_proc();
+    return false;
+  }
+  int fd = open("/proc/self/task", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0) return false;
+  bool done = threads_stop_listed(fd);
+  close(fd);
+  return done;
+}
+
 bool gl_threads_stop(void) {
   gl_threads_hold_signals(&world.mask);
   world.number += world.number == UINT32_MAX ? 2 : 1;
   world.self = gl_threads_record(threads_tid());
   if (world.self == NULL) return false;
   world.self->seen = world.number;
+  world.self->dead = world.self->kernels = false; /* who had its number may have been */
   world.answers = world.expected = 0;
   world.count = 1;
   world.reported = world.queue_full = false;
