@@ -11,6 +11,7 @@ dist_check_SCRIPTS += tests/dl.sh tests/precision.sh
 
 if HAVE_CHECK
 api_tests = \
+  tests/api/bare \
   tests/api/breaks \
   tests/api/contract \
   tests/api/control \
@@ -72,6 +73,10 @@ tests_api_ulimit_LDADD = $(api_ldadd)
 # These two fail the library's calls, and fill its tables.
 api_core_ldadd = tests/api/libsuite.a libgleaner_core.la $(CHECK_LIBS) \
   $(UNWIND_LIBS)
+
+tests_api_bare_SOURCES = tests/api/bare.c
+tests_api_bare_CFLAGS = $(api_cflags)
+tests_api_bare_LDADD = $(api_ldadd)
 
 tests_api_breaks_SOURCES = tests/api/breaks.c
 tests_api_breaks_CFLAGS = $(api_cflags)
