@@ -333,9 +333,7 @@ void gl_mark_roots(const void *low, const void *high) {
     word = mark_roots_near(m, &roots, word, end);
   }
   mark_follow(m, &roots);
-  /* While others mark too, from all roots at once: what two threads refer to is then
-     marked side by side, and not one after the other. */
-  if (!m->shared) gl_marker_drain(m);
+  gl_marker_drain(m);
 }
 
 size_t gl_mark_slots(void) {
