@@ -201,8 +201,7 @@ void gl_heap_unlock(void) { pthread_mutex_unlock(&gl_heap.lock); }
 
 /* ---------------------------------------------------------------- allocation */
 
-static bool heap_budget_is_spent(struct gl_cache *cache) {
-  gl_cache_settle(cache);
+bool gl_heap_budget_is_spent(void) {
   return __atomic_load_n(&gl_heap.budget_bytes, __ATOMIC_RELAXED) <= 0;
 }
 
@@ -249,7 +248,8 @@ static void *heap_allocate_large(struct gl_cache *cache, size_t size,
     void *spare = heap_take_spare(cache, pages);
     if (spare != NULL) return spare;
   }
-  if (heap_budget_is_spent(cache)) {
+  gl_cache_settle(cache);
+  if (gl_heap_budget_is_spent()) {
     *want = GL_WANT_COLLECTION;
     return NULL;
   }

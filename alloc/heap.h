@@ -50,6 +50,9 @@ void gl_heap_pad_blocks(void);
 /* The granule after a block that starts at one in an arena, whoever owns it. */
 size_t gl_heap_block_end(const struct gl_arena *arena, size_t start);
 
+/* Whether a collection is due, as far as caches have settled. */
+bool gl_heap_budget_is_spent(void);
+
 /* Usable bytes of a block: all but what it is padded with. */
 size_t gl_heap_usable(const struct gl_block *block);
 

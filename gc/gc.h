@@ -345,9 +345,6 @@ size_t gl_pace_set_budget(void);
 /* The collector is turned on or off. */
 void gl_pace_turn(bool on);
 
-/* Whether the budget is spent, as far as caches have told. */
-bool gl_pace_is_due(void);
-
 /* A collection was due and could not be done: go on for a while. */
 void gl_pace_extend_budget(void);
 

@@ -241,13 +241,6 @@ static bool mark_is_held(const struct gl_marker *m, uintptr_t word) {
   return (m->held >> gl_territory_bit(word) & 1) != 0;
 }
 
-static void mark_candidate(struct gl_marker *m, uintptr_t word) {
-  if (mark_is_held(m, word))
-    gl_marker_blacken(m, word);
-  else
-    mark_put_aside(m, word);
-}
-
 /* Follow them: what they point to is fetched before it is looked at. */
 static GL_NOINLINE void mark_follow(struct gl_marker *m,
                                     struct mark_roots *roots) {
@@ -363,21 +356,22 @@ void gl_mark_tenured(void) {
   gl_marker_drain(m);
 }
 
-static void mark_all_of_arena(struct gl_marker *m, size_t slot) {
-  struct gl_tags *tags = gl_heap.tags;
+static void mark_all_of_arena(struct gl_marker *m, struct mark_roots *roots,
+                              size_t slot) {
   size_t at = slot * GL_ARENA_GRANULES, end = at + GL_ARENA_GRANULES;
-  while ((at = gl_tags_next_block(tags, at, end)) < end) {
-    mark_candidate(m, (uintptr_t)gl_granule_address(at));
-    gl_marker_drain(m);
-    at++;
-  }
+  for (; (at = gl_tags_next_block(gl_heap.tags, at, end)) < end; at++)
+    mark_keep(m, roots, (uintptr_t)gl_granule_address(at));
 }
 
 void gl_mark_uncollectable(void) {
   struct gl_marker *m = &gl_marker_main;
+  struct mark_roots roots;
+  roots.count = 0;
   for (size_t slot = 0; slot < gl_mark_slots(); slot++)
     if (gl_heap.slots[slot] == GL_SLOT_UNCOLLECTABLE)
-      mark_all_of_arena(m, slot);
+      mark_all_of_arena(m, &roots, slot);
+  mark_follow(m, &roots);
+  gl_marker_drain(m);
   for (uint32_t page = gl_heap.runs.large; page != 0;
        page = gl_heap.pages[page].next)
     if (gl_heap.pages[page].kind == GL_UNCOLLECTABLE) {
@@ -494,6 +488,7 @@ void gl_mark_finish(void) {
 const uint32_t *gl_mark_live(void) { return gl_marker_main.live; }
 
 uint64_t gl_mark_objects(void) { return gl_marker_main.objects; }
+
 size_t gl_mark_metadata_bytes(void) {
   size_t slots = gl_heap.extent_bytes >> GL_ARENA_SHIFT;
   size_t marker = gl_marker_main.capacity * sizeof(gl_mark_entry) +

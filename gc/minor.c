@@ -152,9 +152,10 @@ static void minor_note_full(const struct gl_cycle *cycle) {
   minor.tried = false;
   minor.cost = (double)cycle->mark_cpu_ns;
   minor.gain = 0;
+  minor.full_gain = (double)cycle->next_bytes;
   minor.grew =
       cycle->live_bytes > minor.last_bytes + minor.last_bytes / MINOR_GROWTH_PART;
-  minor.growth = lasting * (double)cycle->next_bytes;
+  minor.growth = lasting * minor.full_gain;
   minor.next_cost =
       minor.cost * (minor.growth + old / MINOR_READ_PART) / (young + old + 1);
   minor.full_bytes = cycle->live_bytes;
@@ -174,6 +175,5 @@ void gl_minor_note(const struct gl_cycle *cycle) {
     minor_note_full(cycle);
   minor.last_gain = (double)cycle->next_bytes;
   minor.gain += minor.last_gain;
-  if (!cycle->minor) minor.full_gain = minor.last_gain;
   minor.last_bytes = cycle->live_bytes;
 }

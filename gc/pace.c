@@ -199,10 +199,6 @@ size_t gl_pace_set_budget(void) {
   return (size_t)room;
 }
 
-bool gl_pace_is_due(void) {
-  return __atomic_load_n(&gl_heap.budget_bytes, __ATOMIC_RELAXED) <= 0;
-}
-
 void gl_pace_turn(bool on) {
   __atomic_fetch_add(&gl_heap.budget_bytes,
                      on ? -GL_BUDGET_UNLIMITED : GL_BUDGET_UNLIMITED,

@@ -2,6 +2,7 @@
 /*
  * proc.c: what the kernel tells of the threads of the process, in /proc.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -12,12 +13,55 @@
 
 #include "threads.h"
 
+#define PROC_LIST_BYTES 32768
+
 /* The directory has a link for each of its entries, "." and ".." too. */
 size_t gl_proc_count_threads(void) {
   struct stat info;
   return stat("/proc/self/task", &info) == 0 && info.st_nlink > 2
              ? (size_t)info.st_nlink - 2
              : 0;
+}
+
+int gl_proc_open_threads(void) {
+  return open("/proc/self/task", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
+/* Not on the stack, which may be a small one. */
+static struct {
+  int fd;
+  long at, bytes; /* in the buffer */
+  char entries[PROC_LIST_BYTES] __attribute__((aligned(8)));
+} proc_list GL_DATA = {.fd = -1};
+
+void gl_proc_begin_threads(int fd) {
+  lseek(fd, 0, SEEK_SET);
+  proc_list.fd = fd;
+  proc_list.at = proc_list.bytes = 0;
+}
+
+/* The number at the start of a name; 0 where there is none. */
+static pid_t proc_parse(const char *name) {
+  long tid = 0;
+  for (; *name >= '0' && *name <= '9' && tid < 1 << GL_TID_BITS; name++)
+    tid = tid * 10 + (*name - '0');
+  return (pid_t)tid;
+}
+
+pid_t gl_proc_next_thread(void) {
+  for (;;) {
+    if (proc_list.at >= proc_list.bytes) {
+      proc_list.at = 0;
+      proc_list.bytes = syscall(SYS_getdents64, proc_list.fd, proc_list.entries,
+                                sizeof proc_list.entries);
+      if (proc_list.bytes <= 0) return 0;
+    }
+    const struct dirent64 *entry =
+        (const struct dirent64 *)(proc_list.entries + proc_list.at);
+    proc_list.at += entry->d_reclen;
+    pid_t tid = proc_parse(entry->d_name);
+    if (tid != 0) return tid;
+  }
 }
 
 bool gl_proc_is_foreign(pid_t pid) {

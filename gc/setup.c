@@ -216,7 +216,7 @@ static bool setup_change_disabled(int32_t change) {
   __atomic_store_n(&setup.disabled, depth, __ATOMIC_RELAXED);
   bool turned = gl_is_collecting() != was_on;
   if (turned) gl_pace_turn(!was_on);
-  bool due = turned && !was_on && gl_pace_is_due();
+  bool due = turned && !was_on && gl_heap_budget_is_spent();
   gl_heap_unlock();
   return due;
 }

@@ -34,7 +34,6 @@
  */
 #include "threads.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -45,8 +44,6 @@
 #include "../alloc/cache.h"
 #include "../alloc/os.h"
 #include "mark.h"
-
-#define THREADS_LIST_BYTES 32768
 
 /* How long to wait for answers before looking who has died, at first and at
    most; before looking what else may be the matter; and before saying so. */
@@ -91,7 +88,6 @@ static struct {
   pthread_key_t key;      /* its destructor tells of the end of a thread */
   struct gl_thread *self; /* of the collecting thread */
   uint64_t mask;          /* signals that it holds back when it does not stop */
-  char list[THREADS_LIST_BYTES] __attribute__((aligned(8)));
 } world GL_DATA = {.stopping = 0};
 
 static pid_t threads_tid(void) { return (pid_t)syscall(SYS_gettid); }
@@ -308,37 +304,12 @@ static int threads_ask(pid_t tid) {
   return 0;
 }
 
-/* A number at the start of a name; 0 where there is none. */
-static pid_t threads_parse(const char *name) {
-  long tid = 0;
-  for (; *name >= '0' && *name <= '9' && tid < 1 << GL_TID_BITS; name++)
-    tid = tid * 10 + (*name - '0');
-  return (pid_t)tid;
-}
-
-/* Ask every thread of a buffer of directory entries. */
-static int threads_ask_listed(const char *entries, long bytes) {
-  int asked = 0;
-  for (long at = 0; at < bytes;) {
-    const struct dirent64 *entry = (const struct dirent64 *)(entries + at);
-    at += entry->d_reclen;
-    pid_t tid = threads_parse(entry->d_name);
-    if (tid == 0) continue;
-    int result = threads_ask(tid);
-    if (result < 0) return -1;
-    asked += result;
-  }
-  return asked;
-}
-
 /* List the threads and ask all new ones.  Returns how many, or -1. */
 static int threads_ask_all(int fd) {
   int asked = 0;
-  lseek(fd, 0, SEEK_SET);
-  for (;;) {
-    long n = syscall(SYS_getdents64, fd, world.list, sizeof world.list);
-    if (n <= 0) break;
-    int result = threads_ask_listed(world.list, n);
+  gl_proc_begin_threads(fd);
+  for (pid_t tid; (tid = gl_proc_next_thread()) != 0;) {
+    int result = threads_ask(tid);
     if (result < 0) return -1;
     asked += result;
   }
@@ -509,7 +480,7 @@ static bool threads_stop_others(void) {
     threads_report_proc();
     return false;
   }
-  int fd = open("/proc/self/task", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  int fd = gl_proc_open_threads();
   if (fd < 0) return false;
   bool done = threads_stop_listed(fd);
   close(fd);

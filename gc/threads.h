@@ -79,6 +79,12 @@ void gl_threads_each(void (*visit)(struct gl_thread *thread, void *data),
 /* How many threads the kernel counts, 0 where it does not tell. */
 size_t gl_proc_count_threads(void);
 
+/* They are listed in a directory: open it, or -1; begin to read it, from the start; the
+   next one that it lists, or 0.  One listing at a time. */
+int gl_proc_open_threads(void);
+void gl_proc_begin_threads(int fd);
+pid_t gl_proc_next_thread(void);
+
 /* Whether /proc is that of another pid namespace, where this process has another
    number. */
 bool gl_proc_is_foreign(pid_t pid);

@@ -446,11 +446,7 @@ START_TEST(threads_of_the_kernel) {
 }
 END_TEST
 
-static uint64_t collections(void) {
-  struct gc_stats stats;
-  gc_get_stats(&stats);
-  return stats.collections;
-}
+static uint64_t collections(void) { return suite_stats().collections; }
 
 /* Its threads are listed by numbers that mean nothing in there, or mean others.
    They cannot be stopped, and must not be taken for stopped. */
