@@ -33,7 +33,8 @@ static void arena_find_clean(struct gl_arena *arena, size_t page) {
 }
 
 /* What is soiled splits what is clean; the longer part stays clean. */
-void gl_arena_soil(struct gl_arena *arena, const char *from, const char *to) {
+void gl_arena_soil_slow(struct gl_arena *arena, const char *from,
+                        const char *to) {
   if (from == to) return;
   for (size_t page = gl_page_of(from), last = gl_page_of(to - 1); page <= last;
        page++)
@@ -144,17 +145,6 @@ void gl_arena_sweep_white(struct gl_arena *arena) {
   gl_tags_sweep_white_lines(gl_heap.tags,
                             gl_arena_index(arena) * GL_ARENA_LINES,
                             GL_ARENA_LINES);
-}
-
-size_t gl_arena_next_run(struct gl_arena *arena, size_t from, size_t *end) {
-  struct gl_tags *tags = gl_heap.tags;
-  size_t last = gl_arena_end(arena);
-  gl_assert(gl_arena_is_swept(arena) && arena->owner != NULL);
-  size_t start = gl_tags_next_free(tags, from, last);
-  if (start == last) return last;
-  *end = gl_tags_next_block(tags, start + 1, last);
-  gl_tags_erase_free(tags, start + 1, *end);
-  return start;
 }
 
 bool gl_arena_is_idle(const struct gl_arena *arena) {

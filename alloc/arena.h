@@ -6,6 +6,7 @@
 #ifndef GL_ARENA_H
 #define GL_ARENA_H
 
+#include "tags.h"
 #include "types.h"
 
 /* Take a fresh arena for the lane and append it to the lane's list.  Wants the
@@ -36,16 +37,17 @@ void gl_arena_sweep(struct gl_arena *arena);
 /* Make the tags of a stopped world's arena true but for this: black stays black. */
 void gl_arena_sweep_white(struct gl_arena *arena);
 
-/*
- * The next free run at or after granule `from` of a swept pending or current
- * arena: its first granule, and *end; all tags within but the first are
- * erased (this is where neighbours coalesce).  Returns the arena's end where
- * there is none.
- */
-size_t gl_arena_next_run(struct gl_arena *arena, size_t from, size_t *end);
-
 /* Note that [from, to) may be written from now on. */
-void gl_arena_soil(struct gl_arena *arena, const char *from, const char *to);
+void gl_arena_soil_slow(struct gl_arena *arena, const char *from,
+                        const char *to);
+
+GL_INLINE void gl_arena_soil(struct gl_arena *arena, const char *from,
+                             const char *to) {
+  size_t page = gl_page_of(from);
+  if (GL_UNLIKELY(arena->clean_from != arena->clean_to ||
+                  page != gl_page_of(to - 1) || gl_heap.dirty[page] == 0))
+    gl_arena_soil_slow(arena, from, to);
+}
 
 /* Make [from, to) zero, leaving alone what was never written; then soil it. */
 void gl_arena_zero(struct gl_arena *arena, char *from, char *to);
@@ -53,6 +55,18 @@ void gl_arena_zero(struct gl_arena *arena, char *from, char *to);
 /* The granule after the arena's last. */
 GL_INLINE size_t gl_arena_end(const struct gl_arena *arena) {
   return gl_arena_first_granule(arena) + GL_ARENA_GRANULES;
+}
+
+/*
+ * The next free run at or after granule `from` of a swept pending or current
+ * arena: its first granule, and *end; all tags within but the first are
+ * erased (this is where neighbours coalesce).  Returns the arena's end where
+ * there is none.
+ */
+GL_INLINE size_t gl_arena_next_run(struct gl_arena *arena, size_t from,
+                                   size_t *end) {
+  gl_assert(gl_arena_is_swept(arena) && arena->owner != NULL);
+  return gl_tags_next_run(gl_heap.tags, from, gl_arena_end(arena), end);
 }
 
 /* Whether nobody opened it for a grace period, and its pages can go. */

@@ -61,8 +61,8 @@ GL_INLINE void *lane_try_pop(struct gl_cache *cache, struct gl_lane *lane,
              : block;
 }
 
-void *gl_cache_allocate_slow(struct gl_cache *cache, size_t granules,
-                             enum gl_kind kind, enum gl_want *want) {
+GL_INLINE void *cache_allocate(struct gl_cache *cache, size_t granules,
+                               enum gl_kind kind, enum gl_want *want) {
   bool small = granules <= GL_EXACT_CLASSES;
   struct gl_lane *lane = &cache->lane[kind];
   if (!small && lane->arena_count >= LANE_APART_ARENAS)
@@ -73,6 +73,11 @@ void *gl_cache_allocate_slow(struct gl_cache *cache, size_t granules,
   if (p != NULL) return p;
   if (small) return gl_lane_allocate_small(cache, lane, class.granules, want);
   return gl_lane_allocate_medium(cache, lane, class.granules, want);
+}
+
+void *gl_cache_allocate_slow(struct gl_cache *cache, size_t granules,
+                             enum gl_kind kind, enum gl_want *want) {
+  return cache_allocate(cache, granules, kind, want);
 }
 
 void *gl_cache_pop_medium(struct gl_cache *cache, size_t size,
@@ -109,8 +114,7 @@ void *gl_cache_finish_allocate(struct gl_cache *cache, size_t size,
   enum gl_want want;
   if (size > gl_heap.small_most) return gl_cache_pop_medium(cache, size, kind);
   if (taken == NULL && cache_is_fast(cache))
-    taken = gl_cache_allocate_slow(cache, gl_heap.small_granules[size], kind,
-                                   &want);
+    taken = cache_allocate(cache, gl_heap.small_granules[size], kind, &want);
   gl_cache_leave(cache);
   if (cache->look_in_granules < 0) gl_cache_look(cache);
   return taken;
@@ -334,13 +338,6 @@ static void cache_take_in(struct gl_cache *cache, char *p) {
     cache_take_in_slow(cache, p);
 }
 
-bool gl_cache_has_mail(const struct gl_cache *cache) {
-  bool any = false;
-  for (unsigned i = 0; i < GL_CHAINS; i++)
-    any |= __atomic_load_n(&cache->inbox[i], __ATOMIC_RELAXED) != NULL;
-  return any;
-}
-
 /* Another processor wrote to it last. */
 GL_INLINE void cache_fetch(const struct gl_quick *block) {
   __builtin_prefetch(block, 1);
@@ -363,7 +360,6 @@ static size_t cache_open_inbox(struct gl_cache *cache,
 
 void gl_cache_drain_inbox(struct gl_cache *cache) {
   struct gl_quick *chain[GL_CHAINS];
-  if (!gl_cache_has_mail(cache)) return;
   size_t count = cache_open_inbox(cache, chain);
   for (size_t i = 0; count > 0; i = i + 1 < count ? i + 1 : 0) {
     struct gl_quick *block = chain[i], *next = NULL;

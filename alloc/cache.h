@@ -437,12 +437,22 @@ bool gl_cache_take_off(struct gl_quick *block, struct gl_quick **next);
 /* Report that a block which was sent is not what it was. */
 void gl_cache_refuse_sent(const struct gl_quick *block);
 
+_Static_assert(GL_CHAINS == 8, "all of the inbox, below");
+
+GL_INLINE uintptr_t gl_cache_mail(const struct gl_cache *cache, unsigned i) {
+  return (uintptr_t)__atomic_load_n(&cache->inbox[i], __ATOMIC_RELAXED) |
+         (uintptr_t)__atomic_load_n(&cache->inbox[i + 1], __ATOMIC_RELAXED);
+}
+
+/* Whether others sent something that was not taken in yet. */
+GL_INLINE bool gl_cache_has_mail(const struct gl_cache *cache) {
+  return (gl_cache_mail(cache, 0) | gl_cache_mail(cache, 2) |
+          gl_cache_mail(cache, 4) | gl_cache_mail(cache, 6)) != 0;
+}
+
 /* Send what was gathered for another cache, and take in what others sent. */
 void gl_cache_flush_outbox(struct gl_cache *cache);
 void gl_cache_drain_inbox(struct gl_cache *cache);
-
-/* Whether others sent something that was not taken in yet. */
-bool gl_cache_has_mail(const struct gl_cache *cache);
 
 /* Let the budget know what was allocated and freed. */
 void gl_cache_settle(struct gl_cache *cache);

@@ -113,14 +113,18 @@ static void lane_insert(struct gl_lane *lane, size_t start, size_t granules) {
   gl_bins_insert(lane, start, granules);
 }
 
-/* The tag at start reads 01, and stays. */
+/* The tag at start reads 01, and stays.  The run is not among what its arena counts
+   as free. */
 static void lane_open(struct gl_lane *lane, size_t start, size_t end) {
   struct gl_hole *hole = &lane->hole;
   hole->start = gl_granule_address(start);
   hole->cur = hole->limit = lane->accounted = gl_granule_address(end);
-  struct gl_arena *arena = gl_arena_of(hole->start);
-  arena->free_granules -= (uint32_t)(end - start);
-  lane_raise_bound(arena, hole->cur);
+  lane_raise_bound(gl_arena_of(hole->start), hole->cur);
+}
+
+static void lane_open_counted(struct gl_lane *lane, size_t start, size_t end) {
+  lane_open(lane, start, end);
+  gl_arena_of(lane->hole.start)->free_granules -= (uint32_t)(end - start);
 }
 
 void gl_lane_close(struct gl_cache *cache, struct gl_lane *lane,
@@ -204,27 +208,53 @@ static void arena_visited(struct gl_arena *arena) {
   lane_raise_bound(arena, gl_arena_start(arena) + GL_ARENA_BYTES);
 }
 
-/* Open the next hole of the current arena that holds granules.  The arena is
-   no longer current when it has none. */
-static bool lane_next_hole(struct gl_lane *lane, size_t granules) {
+/* Memory of a free run that is in no list becomes a block's. */
+static void lane_claim(struct gl_cache *cache, struct gl_lane *lane, char *p,
+                       size_t bytes) {
+  struct gl_arena *arena = gl_arena_of(p);
+  if (gl_kind_is_zeroed(lane->kind))
+    gl_arena_zero(arena, p, p + bytes);
+  else
+    gl_arena_soil(arena, p, p + bytes);
+  cache->allocated_bytes += bytes;
+  cache->charged_bytes += bytes;
+}
+
+/* A free run that is in no list becomes a block, all of it. */
+static void *lane_take_run(struct gl_cache *cache, struct gl_lane *lane,
+                           size_t start, size_t granules) {
+  char *p = gl_granule_address(start);
+  lane_claim(cache, lane, p, granules << GL_GRANULE_SHIFT);
+  gl_tags_set_block(gl_heap.tags, start);
+  return p;
+}
+
+/* Cut a block off the next free run of the current arena that holds it, which is the
+   open hole from then on.  NULL where there is none: the arena is no longer current
+   then. */
+static void *lane_take_next(struct gl_cache *cache, struct gl_lane *lane,
+                            size_t granules) {
   struct gl_arena *arena = lane->arena;
-  if (arena == NULL) return false;
-  size_t last = gl_arena_end(arena), end = last;
-  for (;;) {
-    size_t start = gl_arena_next_run(arena, lane->cursor, &end);
+  if (arena == NULL) return NULL;
+  size_t last = gl_arena_end(arena), at = lane->cursor, end = last;
+  for (;; at = end) {
+    size_t start = gl_arena_next_run(arena, at, &end);
     if (start == last) break;
-    lane->cursor = end;
-    lane_raise_bound(arena, gl_granule_address(end));
-    if (end - start >= granules) {
-      arena->free_granules += (uint32_t)(end - start);
-      lane_open(lane, start, end);
-      return true;
+    if (end - start < granules) {
+      lane_pass(lane, start, end);
+      continue;
     }
-    lane_pass(lane, start, end);
+    lane->cursor = end;
+    if (end - start == granules) {
+      lane_raise_bound(arena, gl_granule_address(end));
+      return lane_take_run(cache, lane, start, granules);
+    }
+    lane_open(lane, start, end);
+    return lane_bump(cache, lane, granules);
   }
   arena_visited(arena);
   lane->arena = NULL;
-  return false;
+  return NULL;
 }
 
 /* An arena comes into use. */
@@ -304,7 +334,7 @@ static bool lane_open_binned(struct gl_lane *lane, size_t granules) {
     start = gl_bins_take(lane, LANE_BIN_HOLE_GRANULES, &length);
   if (start == 0) start = gl_bins_take(lane, granules, &length);
   if (start == 0) return false;
-  lane_open(lane, start, start + length);
+  lane_open_counted(lane, start, start + length);
   return true;
 }
 
@@ -327,7 +357,7 @@ static bool lane_open_quick(struct gl_lane *lane, size_t granules) {
     if (block == NULL || !gl_quick_is_sealed(block)) continue; /* told by pop */
     lane->quick[size] = gl_quick_next(block);
     size_t start = gl_granule_of(block);
-    lane_open(lane, start, start + size);
+    lane_open_counted(lane, start, start + size);
     lane->rescanned_at += size << GL_GRANULE_SHIFT; /* as if it were reused */
     return true;
   }
@@ -378,46 +408,34 @@ static struct gl_arena *lane_grow(struct gl_cache *cache, struct gl_lane *lane,
 
 /* -------------------------------------------------------------- small blocks */
 
-static bool lane_refill(struct gl_cache *cache, struct gl_lane *lane,
-                        size_t granules, enum gl_want *want) {
+static void *lane_refill(struct gl_cache *cache, struct gl_lane *lane,
+                         size_t granules, enum gl_want *want) {
   gl_lane_close(cache, lane, true);
-  gl_cache_drain_inbox(cache);
+  if (gl_cache_has_mail(cache)) gl_cache_drain_inbox(cache);
   do {
     do {
-      if (lane_next_hole(lane, granules)) return true;
+      void *p = lane_take_next(cache, lane, granules);
+      if (p != NULL) return p;
     } while (lane_next_pending(cache, lane));
-    if (lane_open_binned(lane, granules)) return true;
+    if (lane_open_binned(lane, granules)) return lane_bump(cache, lane, granules);
     if (!lane_rescan_is_due(cache, lane)) break;
     gl_lane_rescan(cache, lane);
   } while (true);
-  if (lane->splits && lane_open_quick(lane, granules)) return true;
+  if (lane->splits && lane_open_quick(lane, granules))
+    return lane_bump(cache, lane, granules);
   struct gl_arena *fresh = lane_grow(cache, lane, want);
-  if (fresh == NULL) return false;
+  if (fresh == NULL) return NULL;
   lane_make_current(lane, fresh);
-  return lane_next_hole(lane, granules);
+  return lane_take_next(cache, lane, granules);
 }
 
 void *gl_lane_allocate_small(struct gl_cache *cache, struct gl_lane *lane,
-                                 size_t granules, enum gl_want *want) {
-  if (!lane_has_room(lane, granules) &&
-      !lane_refill(cache, lane, granules, want))
-    return NULL;
-  return lane_bump(cache, lane, granules);
+                             size_t granules, enum gl_want *want) {
+  if (lane_has_room(lane, granules)) return lane_bump(cache, lane, granules);
+  return lane_refill(cache, lane, granules, want);
 }
 
 /* ------------------------------------------------------------- medium blocks */
-
-/* Memory of a free run that is in no list becomes a block's. */
-static void lane_claim(struct gl_cache *cache, struct gl_lane *lane, char *p,
-                       size_t bytes) {
-  struct gl_arena *arena = gl_arena_of(p);
-  if (gl_kind_is_zeroed(lane->kind))
-    gl_arena_zero(arena, p, p + bytes);
-  else
-    gl_arena_soil(arena, p, p + bytes);
-  cache->allocated_bytes += bytes;
-  cache->charged_bytes += bytes;
-}
 
 /* Cut a block off the end of a free run that is in no list, and put what is
    left into its bin. */

@@ -75,20 +75,6 @@ GL_RACES size_t gl_tags_find_head(struct gl_tags *tags, size_t from,
   return found >= from ? found : SIZE_MAX;
 }
 
-void gl_tags_erase_free(struct gl_tags *tags, size_t from, size_t to) {
-  if (from >= to) return;
-  size_t line = from >> 6, last = (to - 1) >> 6;
-  uint64_t keep_low = ~(~(uint64_t)0 << (from & 63));
-  uint64_t keep_high = to & 63 ? ~(uint64_t)0 << (to & 63) : 0;
-  if (line == last) {
-    tags[line].mark &= keep_low | keep_high;
-    return;
-  }
-  tags[line].mark &= keep_low;
-  for (line++; line < last; line++) tags[line].mark = 0;
-  tags[last].mark &= keep_high;
-}
-
 void gl_tags_clear_lines(struct gl_tags *tags, size_t line, size_t count) {
   memset(&tags[line], 0, count * sizeof tags[0]);
 }

@@ -116,11 +116,39 @@ size_t gl_tags_next_block(struct gl_tags *tags, size_t from, size_t to);
 /* The first granule in [from, to) that heads a free run, or to. */
 size_t gl_tags_next_free(struct gl_tags *tags, size_t from, size_t to);
 
+/*
+ * The first free run that begins in [from, to), where `to` begins a line: its first
+ * granule, and *end; the heads of free runs that follow it at once are erased (this
+ * is coalescing), and whoever asks for every run of an arena in turn looks at each
+ * line once.  Returns `to` where there is none.
+ */
+GL_INLINE size_t gl_tags_next_run(struct gl_tags *tags, size_t from, size_t to,
+                                  size_t *end) {
+  size_t number = from >> 6, stop = to >> 6;
+  uint64_t wanted = ~(uint64_t)0 << (from & 63), heads = 0;
+  for (;; wanted = ~(uint64_t)0, number++) {
+    if (number == stop) return to;
+    heads = tags[number].mark & ~tags[number].block & wanted;
+    if (heads != 0) break;
+  }
+  size_t start = number * 64 + gl_lowest(heads);
+  uint64_t behind = ~(heads ^ (heads - 1)); /* bits above the lowest head */
+  for (;; behind = ~(uint64_t)0) {
+    uint64_t blocks = tags[number].block & behind;
+    if (blocks != 0) {
+      tags[number].mark &= ~(behind & ~blocks & (blocks - 1));
+      *end = number * 64 + gl_lowest(blocks);
+      return start;
+    }
+    tags[number].mark &= ~behind;
+    if (++number == stop) break;
+  }
+  *end = to;
+  return start;
+}
+
 /* The last granule in [from, at] that has a tag, or SIZE_MAX. */
 size_t gl_tags_find_head(struct gl_tags *tags, size_t from, size_t at);
-
-/* Write 00 over the heads of free runs in [from, to): this is coalescing. */
-void gl_tags_erase_free(struct gl_tags *tags, size_t from, size_t to);
 
 /* Write 00 over all of lines [line, line + count). */
 void gl_tags_clear_lines(struct gl_tags *tags, size_t line, size_t count);
