@@ -103,6 +103,12 @@ GL_INLINE struct gl_quick *gl_quick_next(const struct gl_quick *block) {
   return (struct gl_quick *)(block->link ^ gl_heap.secret);
 }
 
+GL_INLINE void gl_quick_link(struct gl_quick *block,
+                             const struct gl_quick *next) {
+  block->link = (uintptr_t)next ^ gl_heap.secret;
+  block->seal = gl_quick_seal(block);
+}
+
 /* Take the head of a quick list, whose seal was looked at, and tag it as a white
    block. */
 GL_INLINE void gl_lane_pop(struct gl_cache *cache, struct gl_lane *lane,
@@ -219,8 +225,7 @@ GL_INLINE void *gl_cache_allocate(struct gl_cache *cache, size_t size,
 GL_INLINE void gl_lane_push(struct gl_lane *lane, char *p, size_t size_class) {
   struct gl_quick *block = (struct gl_quick *)p;
   struct gl_quick **list = &lane->quick[size_class];
-  block->link = (uintptr_t)*list ^ gl_heap.secret;
-  block->seal = gl_quick_seal(block);
+  gl_quick_link(block, *list);
   *list = block;
 }
 
@@ -479,6 +484,11 @@ void *gl_lane_bump_aligned(struct gl_cache *cache, struct gl_lane *lane,
 /* Close the open hole; what is left of it is a free run, and goes into a bin
    if that is wanted. */
 void gl_lane_close(struct gl_cache *cache, struct gl_lane *lane, bool into_bin);
+
+/* Let the quick lists of a lane of small blocks take free runs of so many granules and
+   more, from now on. */
+void gl_lane_list_runs(const struct gl_cache *cache, struct gl_lane *lane,
+                       unsigned granules);
 
 /* Forget quick lists and bins, and make every arena with room pending. */
 void gl_lane_rescan(struct gl_cache *cache, struct gl_lane *lane);

@@ -41,6 +41,10 @@
    it takes a new one: a bound on what one allocation may cost. */
 #define LANE_MEDIUM_TRIES 16
 
+/* Runs of a quick list that are looked at for one that a block may grow over: each
+   may cost a miss, and what grows so is short. */
+#define LANE_LIST_PROBES 8
+
 /* A lane rescans its arenas when an eighth of them was freed and not taken from
    quick lists again, and no less than this: a rescan of an arena costs about a
    microsecond. */
@@ -99,11 +103,23 @@ static void lane_raise_bound(struct gl_arena *arena, const char *to) {
   arena->bound = (uintptr_t)to;
 }
 
-/* Put a free run into its bin, where it is long enough for one, or into the quick
-   list of its size. */
+void gl_lane_list_runs(const struct gl_cache *cache, struct gl_lane *lane,
+                       unsigned granules) {
+  bool small = lane < &cache->lane[GL_KIND_COUNT];
+  bool fast = !gl_heap.slow_only && !gl_heap.slow_free;
+  lane->lists_from = small && fast ? granules : 0;
+}
+
+static bool lane_lists(const struct gl_lane *lane, size_t granules) {
+  return lane->lists_from != 0 && granules >= lane->lists_from &&
+         granules <= GL_EXACT_CLASSES;
+}
+
+/* Put a free run into the quick list of its size, or into its bin, where it is long
+   enough for one. */
 static void lane_insert(struct gl_lane *lane, size_t start, size_t granules) {
   char *p = gl_granule_address(start);
-  if (lane->splits && granules <= GL_EXACT_CLASSES) {
+  if (lane_lists(lane, granules)) {
     gl_arena_soil(gl_arena_of(p), p, p + (granules << GL_GRANULE_SHIFT));
     gl_lane_push(lane, p, granules);
     return;
@@ -340,10 +356,13 @@ static bool lane_open_binned(struct gl_lane *lane, size_t granules) {
 
 /* ----------------------------------------------------------------- rescan */
 
+/* Runs that went to the quick lists without having been freed come out of them as if
+   they had: so what counts is what was freed since there was least. */
 static bool lane_rescan_is_due(const struct gl_cache *cache,
-                               const struct gl_lane *lane) {
-  int64_t freed =
-      (int64_t)(gl_cache_net_freed_bytes(cache) - lane->rescanned_at);
+                               struct gl_lane *lane) {
+  uint64_t now = gl_cache_net_freed_bytes(cache);
+  int64_t freed = (int64_t)(now - lane->rescanned_at);
+  if (freed < 0) lane->rescanned_at = now;
   size_t threshold = lane->arena_count * GL_ARENA_BYTES / 8;
   if (threshold < LANE_RESCAN_MIN_BYTES) threshold = LANE_RESCAN_MIN_BYTES;
   return freed >= (int64_t)threshold;
@@ -365,8 +384,7 @@ static bool lane_open_quick(struct gl_lane *lane, size_t granules) {
 }
 
 void gl_lane_rescan(struct gl_cache *cache, struct gl_lane *lane) {
-  lane->splits = !gl_heap.slow_only && !gl_heap.slow_free &&
-                 lane < &cache->lane[GL_KIND_COUNT];
+  gl_lane_list_runs(cache, lane, 1);
   gl_lane_close(cache, lane, false);
   memset(lane->quick, 0, sizeof lane->quick);
   gl_bins_reset(lane);
@@ -421,7 +439,7 @@ static void *lane_refill(struct gl_cache *cache, struct gl_lane *lane,
     if (!lane_rescan_is_due(cache, lane)) break;
     gl_lane_rescan(cache, lane);
   } while (true);
-  if (lane->splits && lane_open_quick(lane, granules))
+  if (lane->lists_from != 0 && lane_open_quick(lane, granules))
     return lane_bump(cache, lane, granules);
   struct gl_arena *fresh = lane_grow(cache, lane, want);
   if (fresh == NULL) return NULL;
@@ -512,6 +530,32 @@ void *gl_lane_allocate_medium(struct gl_cache *cache, struct gl_lane *lane,
 
 /* ------------------------------------------------------------------ resize */
 
+/* Take a run off the quick list of its size, where it is among the first. */
+static bool lane_unlist(struct gl_lane *lane, const void *run, size_t granules) {
+  struct gl_quick *before = NULL, *block = lane->quick[granules];
+  for (int probes = 0; probes < LANE_LIST_PROBES && block != NULL; probes++) {
+    if (!gl_quick_is_sealed(block)) return false; /* told by pop */
+    struct gl_quick *next = gl_quick_next(block);
+    if (block == run && before == NULL) lane->quick[granules] = next;
+    if (block == run && before != NULL) gl_quick_link(before, next);
+    if (block == run) return true;
+    before = block;
+    block = next;
+  }
+  return false;
+}
+
+/* Take the free run at a granule out of its bin or quick list: its length, 0 where it
+   is in none or not easily had. */
+static size_t lane_take_out(struct gl_lane *lane, size_t start) {
+  size_t granules = gl_cache_tagged_size(start);
+  if (granules > GL_EXACT_CLASSES ||
+      !lane_unlist(lane, gl_granule_address(start), granules))
+    return gl_bins_remove(lane, start);
+  lane->rescanned_at += granules << GL_GRANULE_SHIFT; /* as if it were reused */
+  return granules;
+}
+
 bool gl_lane_try_extend(struct gl_cache *cache, struct gl_lane *lane, char *p,
                         size_t granules, size_t wanted) {
   struct gl_arena *arena = gl_arena_of(p);
@@ -519,12 +563,9 @@ bool gl_lane_try_extend(struct gl_cache *cache, struct gl_lane *lane, char *p,
   if (behind == gl_arena_end(arena)) return false;
   if ((uintptr_t)p >= arena->bound || !gl_tags_is_free(gl_heap.tags, behind))
     return false;
-  size_t length = gl_bins_remove(lane, behind);
+  if (gl_cache_tagged_size(behind) < more) return false;
+  size_t length = lane_take_out(lane, behind);
   if (length == 0) return false;
-  if (length < more) {
-    gl_bins_insert(lane, behind, length);
-    return false;
-  }
   arena->free_granules -= (uint32_t)length;
   lane_claim(cache, lane, gl_granule_address(behind), more << GL_GRANULE_SHIFT);
   if (length > more) {

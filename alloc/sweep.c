@@ -76,7 +76,7 @@ static void sweep_close_lanes(struct gl_cache *cache) {
     gl_bins_reset(lane);
     if (lane->arena != NULL) lane->arena->visited = true;
     lane->arena = NULL;
-    lane->splits = false;
+    gl_lane_list_runs(cache, lane, GL_BIN_MIN_GRANULES);
     lane->rescanned_at = gl_cache_net_freed_bytes(cache);
   }
   gl_spares_give_back(cache);

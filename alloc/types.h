@@ -201,7 +201,7 @@ struct gl_hole {
  * allocated block; a quick list; a bin; the open hole; a free run in a pending
  * arena or ahead of the cursor; a sliver (a free run too small for the bins
  * that was passed over, found again by the next sweep or rescan; there are none
- * where the lane splits).
+ * where the quick lists take runs of any length).
  */
 struct gl_lane {
   struct gl_hole hole;
@@ -217,11 +217,12 @@ struct gl_lane {
   uint64_t bin_epoch;        /* drawn anew when the bins are forgotten */
   struct gl_free_run *bins[GL_BINS];
   size_t arena_count;
-  uint64_t rescanned_at;     /* freed less reused bytes, at the last rescan */
+  uint64_t rescanned_at;     /* freed less reused bytes, at the last rescan, or when
+                                they were least since */
   enum gl_kind kind;
-  bool splits;               /* small, and rescanned since the last collection:
-                                short free runs go to the quick lists too, whose
-                                blocks may be cut in two */
+  unsigned lists_from;       /* free runs of so many granules and more, as long as
+                                they have an exact class, go to the quick lists
+                                too, whose blocks may be cut in two; 0: none do */
 };
 
 /* Blocks on their way from one cache to another: several chains of them.  A link

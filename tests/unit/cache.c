@@ -71,6 +71,8 @@ static void kill_blocks(doomed *dies) { test_collect(survives, &dies); }
 /* Enough for an arena to be worth opening, none beside another. */
 static bool even_from_20(size_t i) { return i >= 20 && i % 2 == 0; }
 
+static bool three_of_four(size_t i) { return i >= 20 && i % 4 != 1; }
+
 static uint64_t freed_by(void *p) {
   uint64_t before = test_freed_bytes(cache);
   release(p);
@@ -199,17 +201,17 @@ START_TEST(free_the_block_where_the_hole_ended_ahead) {
 }
 END_TEST
 
-/* All free runs of the first arena in bins, since they are too small. */
-static void fill_the_bins(void) {
+/* All free runs of the first arena are passed over, since they are too small. */
+static void pass_all(doomed *dies) {
   fill(1);
-  kill_blocks(even_from_20);
+  kill_blocks(dies);
   for (size_t i = 0; i < GL_ARENA_BYTES / 1024; i++) allocate(1024);
 }
 
 /* ...or behind it, where the fast path frees. */
 START_TEST(free_the_block_where_the_hole_ended_behind) {
   cache_begin();
-  fill_the_bins();
+  pass_all(even_from_20);
   char *p = allocate(BLOCK);
   ck_assert_ptr_eq(gl_arena_of(p), gl_arena_of(block[0]));
   ck_assert_uint_eq(freed_by(p + BLOCK), BLOCK);
@@ -223,7 +225,7 @@ END_TEST
    newest too: the hole is larger then. */
 START_TEST(hole_grows_upwards) {
   cache_begin();
-  fill_the_bins();
+  pass_all(even_from_20);
   char *p = allocate(256);
   ck_assert_ptr_eq(gl_arena_of(p), gl_arena_of(block[0]));
   release(p);
@@ -321,7 +323,8 @@ START_TEST(short_runs_serve_after_a_rescan) {
   gl_cache_enter(cache);
   gl_lane_rescan(cache, lane);
   gl_cache_leave(cache);
-  ck_assert(lane->splits && lane->quick[BLOCK / GL_GRANULE_BYTES] == NULL);
+  ck_assert_uint_eq(lane->lists_from, 1);
+  ck_assert_ptr_null(lane->quick[BLOCK / GL_GRANULE_BYTES]);
   char *long_one = allocate(2 * BLOCK); /* passes all, and is in a new arena */
   ck_assert_uint_eq(lane->arena_count, 2);
   ck_assert_ptr_nonnull(lane->quick[BLOCK / GL_GRANULE_BYTES]);
@@ -336,14 +339,26 @@ START_TEST(short_runs_serve_after_a_rescan) {
 }
 END_TEST
 
-START_TEST(collected_lane_does_not_keep_short_runs) {
+/* So does a collected one, with those that a bin would have taken: shorter ones it
+   does not touch. */
+START_TEST(longer_runs_serve_after_a_collection) {
   cache_begin();
   fill(1);
   kill_blocks(even_from_20);
   struct gl_lane *lane = &cache->lane[GL_SCANNED];
-  allocate(2 * BLOCK);
-  ck_assert(!lane->splits && lane->quick[BLOCK / GL_GRANULE_BYTES] == NULL);
-  ck_assert(test_prove());
+  char *long_one = allocate(2 * BLOCK); /* passes all, and is in a new arena */
+  ck_assert_uint_eq(lane->arena_count, 2);
+  ck_assert_ptr_nonnull(lane->quick[BLOCK / GL_GRANULE_BYTES]);
+  ck_assert(lane->nonempty == 0 && test_prove());
+  char *same = allocate(BLOCK);
+  ck_assert(same >= block[0] && same <= block[BLOCKS - 1]);
+  size_t left = (size_t)(lane->hole.cur - lane->hole.start) / GL_GRANULE_BYTES;
+  for (; left > 64 + 7; left -= 64) allocate(64 * GL_GRANULE_BYTES);
+  allocate((left - 7) * GL_GRANULE_BYTES); /* which leaves seven granules */
+  allocate(8 * GL_GRANULE_BYTES);          /* a part of a run */
+  ck_assert_uint_eq(lane->arena_count, 2);
+  ck_assert_ptr_null(lane->quick[7]);
+  ck_assert(is_allocated(long_one) && test_prove());
 }
 END_TEST
 
@@ -691,16 +706,45 @@ END_TEST
 
 START_TEST(block_grows_over_a_binned_run) {
   cache_begin();
-  fill_the_bins();
-  memset(block[21], 0x22, BLOCK);
-  ck_assert(!try_resize(cache, block[21], 3 * BLOCK));
+  fill(1);
+  kill_blocks(three_of_four);
+  allocate(4 * BLOCK); /* a medium block: runs that are too short go to bins */
+  ck_assert(cache->lane[GL_SCANNED].nonempty != 0);
+  test_fill(block[21], BLOCK, 7);
+  ck_assert(!try_resize(cache, block[21], 5 * BLOCK));
   ck_assert(!try_resize(other, block[21], BLOCK + 100)); /* not its own */
   ck_assert(try_resize(cache, block[21], BLOCK + 100));
   ck_assert_uint_eq(test_usable(block[21]), BLOCK + 112);
   ck_assert(test_is_zero(block[22], 112));
-  ck_assert(try_resize(cache, block[21], 2 * BLOCK));
-  ck_assert_uint_eq(test_usable(block[21]), 2 * BLOCK);
-  ck_assert(test_is_filled(block[21], 0, 0));
+  ck_assert(try_resize(cache, block[21], 2 * BLOCK)); /* a listed rest */
+  ck_assert(test_is_filled(block[21], BLOCK, 7));
+  ck_assert(try_resize(cache, block[25], 4 * BLOCK));
+  ck_assert_uint_eq(test_usable(block[25]), 4 * BLOCK);
+  ck_assert(test_is_zero(block[26], 3 * BLOCK));
+  ck_assert(test_accounts_balance(cache));
+  ck_assert(test_prove());
+}
+END_TEST
+
+/* One of a quick list it can have too, where it is among the first: here the last
+   that were passed over. */
+START_TEST(block_grows_over_a_listed_run) {
+  cache_begin();
+  pass_all(even_from_20);
+  size_t last = BLOCKS - 3, head = BLOCK / GL_GRANULE_BYTES;
+  struct gl_quick **list = &cache->lane[GL_SCANNED].quick[head];
+  struct gl_quick *first = *list;
+  test_fill(block[last], BLOCK, 7);
+  ck_assert_ptr_eq(gl_quick_next(first), (void *)block[last + 1 - 2]);
+  ck_assert(!try_resize(cache, block[21], 2 * BLOCK)); /* too far down */
+  ck_assert(!try_resize(cache, block[last], 2 * BLOCK + 16)); /* too short */
+  ck_assert(try_resize(cache, block[last - 2], BLOCK + 100)); /* the second */
+  ck_assert(gl_quick_is_sealed(first));
+  ck_assert_ptr_eq(gl_quick_next(first), (void *)block[last - 3]);
+  ck_assert(try_resize(cache, block[last], 2 * BLOCK)); /* the first */
+  ck_assert_ptr_eq(*list, (void *)block[last - 3]);
+  ck_assert(test_is_filled(block[last], BLOCK, 7));
+  ck_assert(test_is_zero(block[last + 1], BLOCK));
   ck_assert(test_accounts_balance(cache));
   ck_assert(test_prove());
 }
@@ -770,7 +814,7 @@ int main(void) {
   tcase_add_test(tests, rescan_leaves_a_half_passed_arena_alone);
   tcase_add_test(tests, rescan_coalesces_what_was_freed);
   tcase_add_test(tests, short_runs_serve_after_a_rescan);
-  tcase_add_test(tests, collected_lane_does_not_keep_short_runs);
+  tcase_add_test(tests, longer_runs_serve_after_a_collection);
   tcase_add_test(tests, medium_blocks_of_all_sizes);
   tcase_add_test(tests, medium_blocks_leave_the_hole_open);
   tcase_add_test(tests, classes_are_in_order);
@@ -782,6 +826,7 @@ int main(void) {
   tcase_add_test(tests, cache_goes_where_its_blocks_are_freed);
   tcase_add_test(tests, growth_stops_at_the_arenas_end);
   tcase_add_test(tests, block_grows_over_a_binned_run);
+  tcase_add_test(tests, block_grows_over_a_listed_run);
   tcase_add_test(tests, slack_of_less_than_half_stays);
   tcase_add_loop_test(tests, torn_cache_is_mended, 0, sizeof cut / sizeof *cut);
   tcase_add_test(tests, budget_is_spent_and_refilled);
