@@ -54,7 +54,7 @@ static void arena_zero_dirty(char *from, char *to) {
   if (from < to) memset(from, 0, (size_t)(to - from));
 }
 
-void gl_arena_zero(struct gl_arena *arena, char *from, char *to) {
+void gl_arena_zero_slow(struct gl_arena *arena, char *from, char *to) {
   char *clean_from = gl_arena_start(arena) + arena->clean_from;
   char *clean_to = gl_arena_start(arena) + arena->clean_to;
   if (clean_from < from) clean_from = from;
@@ -65,7 +65,7 @@ void gl_arena_zero(struct gl_arena *arena, char *from, char *to) {
   } else {
     arena_zero_dirty(from, to);
   }
-  gl_arena_soil(arena, from, to);
+  gl_arena_soil_slow(arena, from, to);
 }
 
 void gl_arena_append(struct gl_lane *lane, struct gl_arena *arena) {

@@ -6,6 +6,8 @@
 #ifndef GL_ARENA_H
 #define GL_ARENA_H
 
+#include <string.h>
+
 #include "tags.h"
 #include "types.h"
 
@@ -37,20 +39,34 @@ void gl_arena_sweep(struct gl_arena *arena);
 /* Make the tags of a stopped world's arena true but for this: black stays black. */
 void gl_arena_sweep_white(struct gl_arena *arena);
 
+/* Whether all of [from, to) is known to be written to, as far as that can be told at
+   once. */
+GL_INLINE bool gl_arena_is_soiled(const struct gl_arena *arena, const char *from,
+                                  const char *to) {
+  size_t page = gl_page_of(from);
+  return arena->clean_from == arena->clean_to && page == gl_page_of(to - 1) &&
+         gl_heap.dirty[page] != 0;
+}
+
 /* Note that [from, to) may be written from now on. */
 void gl_arena_soil_slow(struct gl_arena *arena, const char *from,
                         const char *to);
 
 GL_INLINE void gl_arena_soil(struct gl_arena *arena, const char *from,
                              const char *to) {
-  size_t page = gl_page_of(from);
-  if (GL_UNLIKELY(arena->clean_from != arena->clean_to ||
-                  page != gl_page_of(to - 1) || gl_heap.dirty[page] == 0))
+  if (GL_UNLIKELY(!gl_arena_is_soiled(arena, from, to)))
     gl_arena_soil_slow(arena, from, to);
 }
 
 /* Make [from, to) zero, leaving alone what was never written; then soil it. */
-void gl_arena_zero(struct gl_arena *arena, char *from, char *to);
+void gl_arena_zero_slow(struct gl_arena *arena, char *from, char *to);
+
+GL_INLINE void gl_arena_zero(struct gl_arena *arena, char *from, char *to) {
+  if (GL_LIKELY(gl_arena_is_soiled(arena, from, to)))
+    memset(from, 0, (size_t)(to - from));
+  else
+    gl_arena_zero_slow(arena, from, to);
+}
 
 /* The granule after the arena's last. */
 GL_INLINE size_t gl_arena_end(const struct gl_arena *arena) {

@@ -41,6 +41,9 @@
    it takes a new one: a bound on what one allocation may cost. */
 #define LANE_MEDIUM_TRIES 16
 
+/* Runs of the wanted size that are taken in one go. */
+#define LANE_ALIKE 16
+
 /* Runs of a quick list that are looked at for one that a block may grow over: each
    may cost a miss, and what grows so is short. */
 #define LANE_LIST_PROBES 8
@@ -69,14 +72,20 @@ GL_INLINE void lane_fetch_next(const struct gl_lane *lane,
     __builtin_prefetch(limit - i, 1);
 }
 
+/* Make [from, to) what a block of the lane's kind is at first. */
+static void lane_prepare(const struct gl_lane *lane, struct gl_arena *arena,
+                         char *from, char *to) {
+  if (gl_kind_is_zeroed(lane->kind))
+    gl_arena_zero(arena, from, to);
+  else
+    gl_arena_soil(arena, from, to);
+}
+
 /* Make [to, limit) ready for allocation. */
 static void lane_ready(struct gl_cache *cache, struct gl_lane *lane, char *to) {
   char *from = lane->hole.limit;
   struct gl_arena *arena = gl_arena_of(to);
-  if (gl_kind_is_zeroed(lane->kind))
-    gl_arena_zero(arena, to, from);
-  else
-    gl_arena_soil(arena, to, from);
+  lane_prepare(lane, arena, to, from);
   cache->charged_bytes += (size_t)(from - to);
   lane->hole.limit = to;
   if (gl_kind_is_zeroed(lane->kind)) lane_fetch_next(lane, arena);
@@ -115,13 +124,18 @@ static bool lane_lists(const struct gl_lane *lane, size_t granules) {
          granules <= GL_EXACT_CLASSES;
 }
 
-/* Put a free run into the quick list of its size, or into its bin, where it is long
-   enough for one. */
+/* Put a free run into the quick list of its size. */
+static void lane_list(struct gl_lane *lane, size_t start, size_t granules) {
+  char *p = gl_granule_address(start);
+  gl_arena_soil(gl_arena_of(p), p, p + (granules << GL_GRANULE_SHIFT));
+  gl_lane_push(lane, p, granules);
+}
+
+/* The same, or into its bin, where it is long enough for one. */
 static void lane_insert(struct gl_lane *lane, size_t start, size_t granules) {
   char *p = gl_granule_address(start);
   if (lane_lists(lane, granules)) {
-    gl_arena_soil(gl_arena_of(p), p, p + (granules << GL_GRANULE_SHIFT));
-    gl_lane_push(lane, p, granules);
+    lane_list(lane, start, granules);
     return;
   }
   if (granules < GL_BIN_MIN_GRANULES) return;
@@ -227,21 +241,36 @@ static void arena_visited(struct gl_arena *arena) {
 /* Memory of a free run that is in no list becomes a block's. */
 static void lane_claim(struct gl_cache *cache, struct gl_lane *lane, char *p,
                        size_t bytes) {
-  struct gl_arena *arena = gl_arena_of(p);
-  if (gl_kind_is_zeroed(lane->kind))
-    gl_arena_zero(arena, p, p + bytes);
-  else
-    gl_arena_soil(arena, p, p + bytes);
+  lane_prepare(lane, gl_arena_of(p), p, p + bytes);
   cache->allocated_bytes += bytes;
   cache->charged_bytes += bytes;
 }
 
-/* A free run that is in no list becomes a block, all of it. */
+/* Runs of a size that follow the cursor go to its quick list, up to the first that is
+   of another.  The nearest is the first of the list: a program that goes through what
+   it made, as it made it, then goes through memory in order too. */
+static void lane_list_alike(struct gl_lane *lane, struct gl_arena *arena,
+                            size_t granules) {
+  size_t found[LANE_ALIKE], count = 0, last = gl_arena_end(arena), end = last;
+  for (; count < LANE_ALIKE; lane->cursor = end) {
+    size_t start = gl_arena_next_run(arena, lane->cursor, &end);
+    if (start == last || end - start != granules) break;
+    found[count++] = start;
+  }
+  arena->free_granules += (uint32_t)(count * granules);
+  while (count > 0) lane_list(lane, found[--count], granules);
+}
+
+/* A free run that is in no list becomes a block, all of it.  Where blocks of one size
+   die here and there, more of its size follow, which are had with it. */
 static void *lane_take_run(struct gl_cache *cache, struct gl_lane *lane,
                            size_t start, size_t granules) {
   char *p = gl_granule_address(start);
+  struct gl_arena *arena = gl_arena_of(p);
   lane_claim(cache, lane, p, granules << GL_GRANULE_SHIFT);
   gl_tags_set_block(gl_heap.tags, start);
+  if (lane->lists_from != 0) lane_list_alike(lane, arena, granules);
+  lane_raise_bound(arena, gl_granule_address(lane->cursor));
   return p;
 }
 
@@ -261,10 +290,8 @@ static void *lane_take_next(struct gl_cache *cache, struct gl_lane *lane,
       continue;
     }
     lane->cursor = end;
-    if (end - start == granules) {
-      lane_raise_bound(arena, gl_granule_address(end));
+    if (end - start == granules)
       return lane_take_run(cache, lane, start, granules);
-    }
     lane_open(lane, start, end);
     return lane_bump(cache, lane, granules);
   }

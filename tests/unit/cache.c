@@ -362,6 +362,27 @@ START_TEST(longer_runs_serve_after_a_collection) {
 }
 END_TEST
 
+/* Holes of the size that is asked for are had several at a time, in order; the first
+   of another size is for later. */
+START_TEST(holes_alike_are_taken_together) {
+  cache_begin();
+  fill(1);
+  kill_blocks(even_from_20);
+  release(block[31]);
+  uint64_t slow = cache->slow_allocations;
+  for (size_t i = 20; i < 30; i += 2) {
+    char *p = allocate(BLOCK);
+    ck_assert_ptr_eq(p, block[i]);
+    ck_assert(test_is_zero(p, BLOCK));
+  }
+  ck_assert_uint_eq(cache->slow_allocations, slow + 1);
+  for (size_t i = 32; i >= 30; i--) ck_assert_ptr_eq(allocate(BLOCK), block[i]);
+  for (size_t i = 34; i + 1 < BLOCKS; i += 2)
+    ck_assert_ptr_eq(allocate(BLOCK), block[i]);
+  ck_assert(test_accounts_balance(cache) && test_prove());
+}
+END_TEST
+
 /* -------------------------------------------------------------- aligned blocks */
 
 static char *allocate_aligned(size_t size, size_t align) {
@@ -815,6 +836,7 @@ int main(void) {
   tcase_add_test(tests, rescan_coalesces_what_was_freed);
   tcase_add_test(tests, short_runs_serve_after_a_rescan);
   tcase_add_test(tests, longer_runs_serve_after_a_collection);
+  tcase_add_test(tests, holes_alike_are_taken_together);
   tcase_add_test(tests, medium_blocks_of_all_sizes);
   tcase_add_test(tests, medium_blocks_leave_the_hole_open);
   tcase_add_test(tests, classes_are_in_order);
