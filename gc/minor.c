@@ -37,7 +37,7 @@
 
 /* Free granules in an old arena, at most.  Where there are more, there are many free
    runs, and to read what lies between them takes as long as to mark it. */
-#define MINOR_FREE_MAX (GL_TORTURE ? GL_ARENA_GRANULES : GL_ARENA_GRANULES / 8)
+#define MINOR_FREE_MAX (GL_ARENA_GRANULES / 8 * (GL_TORTURE ? 7 : 1))
 
 /* Of what is alive, in parts: old arenas must hold so many for a minor collection to
    be worth while. */

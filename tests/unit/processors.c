@@ -245,7 +245,7 @@ END_TEST
 /* Groups as deep as paths that can be opened go, and deeper than is read: the
    quotas of all that is read count. */
 START_TEST(groups_may_be_deep) {
-  char text[8000] = "0::", deep[8000] = "";
+  char text[8000] = "0::", deep[7000] = "";
   begin();
   for (int i = 0; i < 400; i++) strcat(deep, "/g");
   make("/g/cpu.max", "500000 100000\n");
