@@ -158,10 +158,12 @@ struct modules_search {
   size_t count;
 };
 
-/* How often this thread holds it, 0 where it may be no mutex at all. */
+/* How often this thread holds it, 0 where it may be no mutex at all.  (Who it is comes
+   last, a system call: this is asked of every word.) */
 static unsigned modules_depth(const pthread_mutex_t *mutex) {
-  bool holds = mutex->__data.__owner == gettid() &&
-               (mutex->__data.__kind & 3) == PTHREAD_MUTEX_RECURSIVE_NP;
+  bool holds = (mutex->__data.__kind & 3) == PTHREAD_MUTEX_RECURSIVE_NP &&
+               mutex->__data.__count != 0 &&
+               mutex->__data.__owner == gettid();
   return holds ? mutex->__data.__count : 0;
 }
 
