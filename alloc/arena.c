@@ -90,7 +90,7 @@ struct gl_arena *gl_arena_create(struct gl_cache *owner, struct gl_lane *lane) {
   arena->lane_offset = (uint16_t)((char *)lane - (char *)owner);
   /* Atomic: a look-up may still be at the arena that was here before. */
   __atomic_store_n(&arena->swept, true, __ATOMIC_RELAXED);
-  arena->visited = arena->tenured = false;
+  arena->opened = arena->tenured = false;
   arena->latch = 0;
   arena->idle_since = 0;
   arena->hollow_granules = 0;
@@ -150,7 +150,7 @@ void gl_arena_sweep_white(struct gl_arena *arena) {
 bool gl_arena_is_idle(const struct gl_arena *arena) {
   size_t more = arena->hollow_granules + (GL_PAGE_BYTES >> GL_GRANULE_SHIFT);
   return arena->idle_since != 0 && arena->free_granules >= more &&
-         !arena->visited &&
+         !arena->opened &&
          (uint8_t)(gl_heap.runs.tick - arena->idle_since) >= GL_GRACE_TICKS;
 }
 

@@ -24,7 +24,7 @@ void gl_arena_append(struct gl_lane *lane, struct gl_arena *arena);
 
 /* Whether it is one: page runs lie where it is not. */
 GL_INLINE bool gl_arena_is_in_use(const struct gl_arena *arena) {
-  return __atomic_load_n(&arena->owner, __ATOMIC_RELAXED) != NULL;
+  return gl_arena_owner(arena) != NULL;
 }
 
 /* Whether its tags are true.  Acquire: whoever made them so. */

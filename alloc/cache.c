@@ -162,7 +162,7 @@ static bool cache_free_entered(struct gl_cache *cache, char *p) {
   size_t granule = gl_cache_granule(p);
   if (granule >= gl_heap.extent_granules) return false;
   struct gl_arena *arena = gl_arena_of(p);
-  if (arena->owner != cache || !gl_arena_is_swept(arena) ||
+  if (gl_arena_owner(arena) != cache || !gl_arena_is_swept(arena) ||
       !gl_tags_is_block(gl_heap.tags, granule))
     return false;
   if ((uintptr_t)p < arena->bound)
@@ -261,7 +261,7 @@ static enum gl_freed cache_freed(struct gl_cache *cache) {
    at: the outbox is forgotten as it is shut. */
 GL_INLINE bool cache_try_gather(struct gl_cache *cache, char *p) {
   struct gl_arena *arena = gl_arena_of(p);
-  struct gl_cache *owner = __atomic_load_n(&arena->owner, __ATOMIC_RELAXED);
+  struct gl_cache *owner = gl_arena_owner(arena);
   if (owner == NULL || owner != cache->outbox.owner || gl_heap.slow_only ||
       !gl_arena_is_swept(arena) || !cache_is_block(p) || gl_cache_is_sent(p))
     return false;
@@ -273,7 +273,7 @@ bool gl_lean_try_send(char *p) { return cache_try_gather(gl_lean_self, p); }
 
 static bool cache_try_send(struct gl_cache *cache, char *p) {
   struct gl_arena *arena = gl_arena_of(p);
-  struct gl_cache *owner = __atomic_load_n(&arena->owner, __ATOMIC_RELAXED);
+  struct gl_cache *owner = gl_arena_owner(arena);
   if (owner == NULL || !gl_arena_is_swept(arena)) return false;
   if (!cache_is_fast(cache) || gl_heap.slow_free || !cache_is_block(p))
     return false;
@@ -315,7 +315,7 @@ enum gl_fault gl_cache_free_slow(struct gl_cache *cache, struct gl_arena *arena,
                                  char *p) {
   gl_arena_sweep(arena);
   if (!cache_is_block(p)) return GL_FAULT_FREE;
-  struct gl_cache *owner = arena->owner;
+  struct gl_cache *owner = gl_arena_owner(arena);
   if (owner != cache) return cache_send(cache, owner, p);
   cache_free_ahead(cache, arena, p);
   return GL_FAULT_NONE;
@@ -373,7 +373,7 @@ void gl_cache_drain_inbox(struct gl_cache *cache) {
 
 /* ----------------------------------------------------------- cache lifetimes */
 
-static void cache_init(struct gl_cache *cache) {
+void gl_cache_init(struct gl_cache *cache) {
   for (int i = 0; i < GL_LANES; i++)
     cache->lane[i].kind = (enum gl_kind)(i % GL_KIND_COUNT);
   cache->next = gl_heap.caches;
@@ -400,12 +400,16 @@ void gl_cache_mend(struct gl_cache *cache) {
   cache->torn = false;
 }
 
-/* A cache that no thread has, or NULL. */
+static bool cache_is_orphan(const struct gl_cache *cache) {
+  return !cache->in_use && cache != gl_heap.common;
+}
+
+/* A cache whose thread has ended, or NULL. */
 static struct gl_cache *cache_find_orphan(const void *freed) {
   struct gl_cache *cache = gl_in_heap(freed) ? gl_arena_of(freed)->owner : NULL;
-  if (cache != NULL && !cache->in_use) return cache;
+  if (cache != NULL && cache_is_orphan(cache)) return cache;
   cache = gl_heap.caches;
-  while (cache != NULL && cache->in_use) cache = cache->next;
+  while (cache != NULL && !cache_is_orphan(cache)) cache = cache->next;
   return cache;
 }
 
@@ -414,7 +418,8 @@ struct gl_cache *gl_cache_acquire(const void *freed) {
   if (cache == NULL) {
     cache = gl_os_map(gl_round_up(sizeof *cache, GL_PAGE_BYTES));
     if (cache == NULL) return NULL;
-    cache_init(cache);
+    if (gl_heap.caches != NULL) gl_common_open();
+    gl_cache_init(cache);
   }
   gl_cache_mend(cache);
   cache->in_use = true;

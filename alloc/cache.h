@@ -293,7 +293,7 @@ GL_INLINE enum gl_freed gl_cache_try_take_back(struct gl_cache *cache, char *p,
   struct gl_arena *arena =
       &gl_heap.arenas[granule >> (GL_ARENA_SHIFT - GL_GRANULE_SHIFT)];
   struct gl_tags *line = gl_tags_at((uintptr_t)p);
-  if (GL_UNLIKELY(arena->owner != cache)) return GL_FREED_ELSEWHERE;
+  if (GL_UNLIKELY(gl_arena_owner(arena) != cache)) return GL_FREED_ELSEWHERE;
   if (GL_UNLIKELY((uintptr_t)p >= arena->bound)) return GL_FREED_NOTHING;
   uint64_t bit = gl_tags_bit(granule);
   if (GL_UNLIKELY((line->block & bit) == 0)) return GL_FREED_NOTHING;
@@ -402,6 +402,9 @@ GL_INLINE bool gl_cache_free(struct gl_cache *cache, char *p) {
 
 /* --------------------------------------------------------- out of line */
 
+/* A cache that no thread has is one of the heap's.  Wants the lock. */
+void gl_cache_init(struct gl_cache *cache);
+
 /* A cache for the calling thread: one whose thread has ended, best the one that
    the block at freed, if any, came from; or a new one.  Wants the lock.  NULL where
    the system refuses. */
@@ -500,6 +503,26 @@ bool gl_lane_try_extend(struct gl_cache *cache, struct gl_lane *lane, char *p,
 
 /* Prove that what the lane has is as it should be. */
 bool gl_lane_check(const struct gl_cache *cache, const struct gl_lane *lane);
+
+/* --------------------------------------------- common arenas (common.c) */
+
+/* There is more than one cache.  Wants the lock. */
+void gl_common_open(void);
+
+/* Whether an arena, whose owner did not open it if it is idle, is to be common; living:
+   caches that a thread has.  In a stopped world. */
+bool gl_common_takes(const struct gl_arena *arena, size_t living);
+
+/* The common cache has changed: let all know what is there now.  Wants the lock. */
+void gl_common_publish(void);
+
+/* Whether there are arenas for a lane, by number; and any whose pages can go. */
+bool gl_common_has(size_t lane);
+bool gl_common_is_idle(void);
+
+/* An arena becomes the last of a lane of the cache, which is entered; NULL where there
+   is none.  Wants the lock. */
+struct gl_arena *gl_common_adopt(struct gl_cache *cache, size_t lane);
 
 /* ----------------------------------------------- spare blocks (spares.c) */
 

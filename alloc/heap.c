@@ -398,7 +398,7 @@ bool gl_heap_find_own(const struct gl_cache *cache, const void *p,
   size_t granule = gl_cache_granule(p);
   if (granule >= gl_heap.extent_granules) return false;
   const struct gl_arena *arena = gl_arena_of(p);
-  if (arena->owner != cache || (uintptr_t)p >= arena->bound ||
+  if (gl_arena_owner(arena) != cache || (uintptr_t)p >= arena->bound ||
       !gl_tags_is_block(gl_heap.tags, granule) || gl_cache_is_sent(p))
     return false;
   *block = (struct gl_block){
@@ -529,7 +529,7 @@ static bool heap_resize_small(struct gl_cache *cache,
   size_t want = heap_wanted_granules(size);
   if (want <= have) return heap_fits(have, want);
   struct gl_arena *arena = gl_arena_of(block->start);
-  if (arena->owner != cache) return false;
+  if (gl_arena_owner(arena) != cache) return false;
   return gl_lane_try_extend(cache, gl_lane_of(cache, arena), block->start,
                             have, want);
 }

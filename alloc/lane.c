@@ -233,8 +233,7 @@ static void lane_pass(struct gl_lane *lane, size_t start, size_t end) {
   lane_insert(lane, start, end - start);
 }
 
-static void arena_visited(struct gl_arena *arena) {
-  arena->visited = true;
+static void lane_end_visit(struct gl_arena *arena) {
   lane_raise_bound(arena, gl_arena_start(arena) + GL_ARENA_BYTES);
 }
 
@@ -295,14 +294,16 @@ static void *lane_take_next(struct gl_cache *cache, struct gl_lane *lane,
     lane_open(lane, start, end);
     return lane_bump(cache, lane, granules);
   }
-  arena_visited(arena);
+  lane_end_visit(arena);
   lane->arena = NULL;
   return NULL;
 }
 
-/* An arena comes into use. */
+/* An arena comes into use.  It may still be ahead of where pending ones are looked
+   for, if a collection came while the thread waited to be given it. */
 static void lane_sweep(struct gl_arena *arena) {
   gl_arena_sweep(arena);
+  arena->opened = true;
   arena->idle_since = 0;
   arena->hollow_granules = 0;
 }
@@ -327,23 +328,29 @@ static bool lane_is_overdrawn(struct gl_cache *cache) {
          -__atomic_load_n(&gl_heap.slack_bytes, __ATOMIC_RELAXED);
 }
 
-/* Give back the free pages of some arenas that have been idle for a grace
-   period.  A collection may come while the lock is waited for. */
-static void lane_discard_idle(struct gl_cache *cache) {
-  bool any = false;
-  for (int i = 0; i < GL_LANES; i++) any |= cache->lane[i].idle != NULL;
-  if (!any) return;
-  gl_heap_lock(cache);
+static void lane_discard_some(struct gl_cache *cache) {
   for (int i = 0; i < GL_LANES; i++) {
     struct gl_lane *lane = &cache->lane[i];
     for (int n = 0; n < LANE_IDLE_LOOKS && lane->idle != NULL; n++) {
       struct gl_arena *arena = lane->idle;
       lane->idle = arena->next;
-      if (arena == lane->arena || !gl_arena_is_idle(arena)) continue;
+      if (!gl_arena_is_idle(arena)) continue;
       gl_arena_sweep(arena);
       gl_arena_discard(arena);
     }
   }
+}
+
+/* Give back the free pages of some arenas that have been idle for a grace
+   period.  A collection may come while the lock is waited for. */
+static void lane_discard_idle(struct gl_cache *cache) {
+  bool any = gl_common_is_idle();
+  for (int i = 0; i < GL_LANES; i++) any |= cache->lane[i].idle != NULL;
+  if (!any) return;
+  gl_heap_lock(cache);
+  lane_discard_some(cache);
+  if (gl_heap.common != NULL) lane_discard_some(gl_heap.common);
+  gl_common_publish();
   gl_heap_unlock();
 }
 
@@ -351,10 +358,10 @@ static void lane_discard_idle(struct gl_cache *cache) {
 static struct gl_arena *lane_find_pending(struct gl_cache *cache,
                                           struct gl_lane *lane,
                                           size_t granules) {
-  if (lane->pending == NULL || lane_is_overdrawn(cache)) return NULL;
   lane_discard_idle(cache);
+  if (lane->pending == NULL || lane_is_overdrawn(cache)) return NULL;
   struct gl_arena *arena = lane->pending;
-  while (arena != NULL && (arena->visited || arena->free_granules < granules))
+  while (arena != NULL && (arena->opened || arena->free_granules < granules))
     arena = arena->next;
   lane->pending = arena != NULL ? arena->next : NULL;
   return arena;
@@ -421,16 +428,27 @@ void gl_lane_rescan(struct gl_cache *cache, struct gl_lane *lane) {
     if (arena->free_granules < LANE_MIN_FREE_GRANULES) {
       /* The one that was current may have blocks in quick lists from now on,
          so the cursor must not come back to it. */
-      if (arena->bound != 0) arena_visited(arena);
+      if (arena->bound != 0) lane_end_visit(arena);
       continue;
     }
-    arena->visited = false;
+    arena->opened = false;
     arena->bound = 0;
   }
   lane->pending = lane->first;
 }
 
 /* ------------------------------------------------------------ fresh arenas */
+
+/* An arena that no thread works in any more, rather than that the heap grows; NULL
+   where there is none.  A collection may come while the lock is waited for. */
+static struct gl_arena *lane_adopt(struct gl_cache *cache, struct gl_lane *lane) {
+  size_t number = (size_t)(lane - cache->lane);
+  if (!gl_common_has(number) || lane_is_overdrawn(cache)) return NULL;
+  gl_heap_lock(cache);
+  struct gl_arena *arena = gl_common_adopt(cache, number);
+  gl_heap_unlock();
+  return arena;
+}
 
 /* A fresh arena, the budget and the limit allowing; NULL otherwise.  While the
    lock was waited for a collection may have come: the lane is in order all the
@@ -468,6 +486,11 @@ static void *lane_refill(struct gl_cache *cache, struct gl_lane *lane,
   } while (true);
   if (lane->lists_from != 0 && lane_open_quick(lane, granules))
     return lane_bump(cache, lane, granules);
+  for (struct gl_arena *arena; (arena = lane_adopt(cache, lane)) != NULL;) {
+    lane_make_current(lane, arena);
+    void *p = lane_take_next(cache, lane, granules);
+    if (p != NULL) return p;
+  }
   struct gl_arena *fresh = lane_grow(cache, lane, want);
   if (fresh == NULL) return NULL;
   lane_make_current(lane, fresh);
@@ -505,7 +528,7 @@ static void lane_empty_into_bins(struct gl_lane *lane, struct gl_arena *arena) {
     lane_pass(lane, at, end);
     at = end;
   }
-  arena_visited(arena);
+  lane_end_visit(arena);
 }
 
 /* Empty one more pending arena that may have room into the bins. */
@@ -530,6 +553,18 @@ static size_t lane_find_medium(struct gl_cache *cache, struct gl_lane *lane,
   return start;
 }
 
+static size_t lane_find_common(struct gl_cache *cache, struct gl_lane *lane,
+                               size_t granules, size_t *length) {
+  size_t start = 0;
+  for (int tries = 0; start == 0 && tries < LANE_MEDIUM_TRIES; tries++) {
+    struct gl_arena *arena = lane_adopt(cache, lane);
+    if (arena == NULL) break;
+    lane_empty_into_bins(lane, arena);
+    start = gl_bins_take(lane, granules, length);
+  }
+  return start;
+}
+
 static struct gl_lane *lane_small_of(struct gl_cache *cache,
                                      const struct gl_lane *lane) {
   return &cache->lane[lane->kind];
@@ -546,6 +581,7 @@ void *gl_lane_allocate_medium(struct gl_cache *cache, struct gl_lane *lane,
     start = gl_bins_take(other, granules, &length);
     if (start != 0) return lane_split(cache, other, start, length, granules);
   }
+  if (start == 0) start = lane_find_common(cache, lane, granules, &length);
   if (start == 0) {
     struct gl_arena *fresh = lane_grow(cache, lane, want);
     if (fresh == NULL) return NULL;

@@ -7,6 +7,7 @@ libgleaner_core_la_SOURCES += \
   alloc/base.h \
   alloc/bins.c alloc/bins.h \
   alloc/cache.c alloc/cache.h \
+  alloc/common.c \
   alloc/heap.c alloc/heap.h \
   alloc/lane.c \
   alloc/os.c alloc/os.h \

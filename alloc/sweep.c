@@ -74,7 +74,6 @@ static void sweep_close_lanes(struct gl_cache *cache) {
     gl_lane_close(cache, lane, false);
     memset(lane->quick, 0, sizeof lane->quick);
     gl_bins_reset(lane);
-    if (lane->arena != NULL) lane->arena->visited = true;
     lane->arena = NULL;
     gl_lane_list_runs(cache, lane, GL_BIN_MIN_GRANULES);
     lane->rescanned_at = gl_cache_net_freed_bytes(cache);
@@ -84,14 +83,14 @@ static void sweep_close_lanes(struct gl_cache *cache) {
 }
 
 static void sweep_set_pending(struct gl_arena *arena, bool swept) {
-  arena->visited = false;
+  arena->opened = false;
   arena->bound = 0;
   arena->swept = swept;
 }
 
 /* An arena that nobody opened since the last collection. */
 static void sweep_note_idle(struct gl_arena *arena) {
-  if (arena->visited || arena->idle_since != 0) return;
+  if (arena->opened || arena->idle_since != 0) return;
   arena->idle_since = gl_heap.runs.tick;
 }
 
@@ -121,27 +120,14 @@ static void sweep_unlink_arenas(void) {
     }
 }
 
-/* The next cache after `cache`, in a circle, whose thread is alive; or NULL. */
-static struct gl_cache *sweep_next_heir(struct gl_cache *cache) {
-  for (size_t i = 0; i < gl_heap.cache_count; i++) {
-    cache = cache == NULL || cache->next == NULL ? gl_heap.caches : cache->next;
-    if (cache->in_use) return cache;
-  }
-  return NULL;
-}
-
-/* An arena whose owner's thread has ended goes to the living, in turn: or what
-   is free in it would be of no use to anybody.  Nothing is on its way to the
-   old owner now, and no list knows a block of it. */
-static void sweep_inherit(struct gl_arena *arena) {
-  if (arena->owner->in_use) return;
-  struct gl_cache *heir = sweep_next_heir(gl_heap.heir);
-  if (heir == NULL) return;
-  gl_heap.heir = arena->owner = heir;
+static size_t sweep_count_living(void) {
+  size_t living = 0;
+  for (struct gl_cache *c = gl_heap.caches; c != NULL; c = c->next)
+    living += c->in_use;
+  return living;
 }
 
 static void sweep_relink(struct gl_arena *arena) {
-  sweep_inherit(arena);
   struct gl_lane *lane = gl_lane_of(arena->owner, arena);
   if (lane->last == NULL) lane->pending = arena;
   if (lane->idle == NULL && gl_arena_is_idle(arena)) lane->idle = arena;
@@ -157,7 +143,7 @@ static size_t sweep_found_granules(size_t slot, const uint32_t *live) {
 }
 
 size_t gl_heap_begin_sweep(const uint32_t *live, size_t *tenured_bytes) {
-  size_t live_granules = 0, tenured_granules = 0;
+  size_t live_granules = 0, tenured_granules = 0, living = sweep_count_living();
   sweep_unlink_arenas();
   /* From here on, what is alive in the arenas of a cache is what is found. */
   for (struct gl_cache *c = gl_heap.caches; c != NULL; c = c->next)
@@ -173,11 +159,14 @@ size_t gl_heap_begin_sweep(const uint32_t *live, size_t *tenured_bytes) {
       continue;
     }
     live_granules += found;
-    arena->owner->lost_bytes -= (int64_t)(found << GL_GRANULE_SHIFT);
     arena->free_granules = (uint32_t)(GL_ARENA_GRANULES - found);
+    /* Nothing is on its way to its owner now, and no list knows a block of it. */
+    if (gl_common_takes(arena, living)) arena->owner = gl_heap.common;
+    arena->owner->lost_bytes -= (int64_t)(found << GL_GRANULE_SHIFT);
     sweep_set_pending(arena, false);
     sweep_relink(arena);
   }
+  gl_common_publish();
   *tenured_bytes = tenured_granules << GL_GRANULE_SHIFT;
   return live_granules << GL_GRANULE_SHIFT;
 }
@@ -223,6 +212,7 @@ static void sweep_take_apart(bool release) {
     arena->free_granules = (uint32_t)GL_ARENA_GRANULES;
     sweep_relink(arena);
   }
+  gl_common_publish();
   gl_heap.epoch++;
 }
 

@@ -120,6 +120,7 @@ size_t gl_cache_trim_orphans(bool discard) {
     gl_cache_mend(c);
     pages += gl_cache_trim(c, discard);
   }
+  gl_common_publish();
   return pages;
 }
 

@@ -108,7 +108,7 @@ struct gl_arena {
   uint16_t lane_offset;    /* of its lane in its owner: see gl_lane_of */
   uint8_t kind;            /* enum gl_kind */
   bool swept;              /* its tags are those of tags.h without exception */
-  bool visited;
+  bool opened;             /* current or visited: pending no more */
   bool tenured;            /* see gl_heap_tenure */
   uint8_t latch;           /* held by whoever sweeps it */
   uint8_t idle_since;      /* tick when it was first not opened between two
@@ -320,6 +320,7 @@ struct gl_heap {
   uint8_t *slots;           /* enum gl_slot */
   uint8_t *dirty;           /* tick at which the page was freed, 0 for clean */
   size_t pad_bytes;         /* see gl_heap_pad_blocks */
+  size_t processors;        /* threads that can be at work at a time; 0: unknown */
   bool slow_only;           /* no fast paths: stress and debugging */
   bool slow_free;           /* no fast path for gc_free */
   uint32_t gate;            /* 1 across a fork: nobody may touch the heap */
@@ -332,7 +333,7 @@ struct gl_heap {
   struct gl_section sections[GL_SECTION_COUNT];
   struct gl_runs runs;
   struct gl_cache *caches;
-  struct gl_cache *heir;    /* the last one given an arena of a dead thread */
+  struct gl_cache *common;  /* has what nobody works in; NULL with one cache */
   size_t cache_count;
   size_t arena_count;
   size_t epoch;             /* collections so far */
@@ -387,6 +388,11 @@ GL_INLINE bool gl_in_heap(const void *p) {
 
 GL_INLINE struct gl_arena *gl_arena_of(const void *p) {
   return &gl_heap.arenas[((uintptr_t)p - gl_heap.base) >> GL_ARENA_SHIFT];
+}
+
+/* Of an arena of another thread's it may change at any time, see common.c. */
+GL_INLINE struct gl_cache *gl_arena_owner(const struct gl_arena *arena) {
+  return __atomic_load_n(&arena->owner, __ATOMIC_RELAXED);
 }
 
 /* Arenas' worth of address space below the top of the heap. */

@@ -108,6 +108,7 @@ __attribute__((constructor)) static void setup_on_load(void) {
 
 /* What only the collector needs. */
 static bool setup_collector(void) {
+  gl_heap.processors = gl_processors_by_affinity();
   if (!gl_mark_init() || !gl_modules_reserve()) return false;
   gl_pace_init();
   return gl_threads_init();

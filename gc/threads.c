@@ -383,7 +383,7 @@ static bool threads_have_answered(uint32_t *answers) {
 
 static void threads_spin(uint64_t start_ns) {
   uint32_t answers;
-  if (gl_processors_by_affinity() == 1) return;
+  if (gl_heap.processors == 1) return;
   while (!threads_have_answered(&answers) &&
          gl_os_now_ns() - start_ns < THREADS_SPIN_NS)
     for (int i = 0; i < THREADS_SPIN_PAUSES; i++) __builtin_ia32_pause();

@@ -71,6 +71,11 @@ static void kill_blocks(doomed *dies) { test_collect(survives, &dies); }
 /* Enough for an arena to be worth opening, none beside another. */
 static bool even_from_20(size_t i) { return i >= 20 && i % 2 == 0; }
 
+/* Ten in a row among them. */
+static bool even_and_some(size_t i) {
+  return even_from_20(i) || (i >= 250 && i < 260);
+}
+
 static bool three_of_four(size_t i) { return i >= 20 && i % 4 != 1; }
 
 static uint64_t freed_by(void *p) {
@@ -379,6 +384,27 @@ START_TEST(holes_alike_are_taken_together) {
   for (size_t i = 32; i >= 30; i--) ck_assert_ptr_eq(allocate(BLOCK), block[i]);
   for (size_t i = 34; i + 1 < BLOCKS; i += 2)
     ck_assert_ptr_eq(allocate(BLOCK), block[i]);
+  ck_assert(test_accounts_balance(cache) && test_prove());
+}
+END_TEST
+
+/* A collection that comes while a thread waits for an arena starts the search for
+   pending ones anew: what it gets is ahead of that then, but in use. */
+START_TEST(current_arena_is_not_pending) {
+  cache_begin();
+  fill(1);
+  kill_blocks(even_and_some);
+  struct gl_lane *lane = &cache->lane[GL_SCANNED];
+  char *taken[BLOCKS];
+  allocate(1024); /* passes what is before the long run */
+  ck_assert_ptr_eq(lane->arena, gl_arena_of(block[0]));
+  lane->pending = lane->first;
+  allocate(8192); /* no hole is as long, whatever arena is emptied for it */
+  for (size_t i = 0; i < BLOCKS / 2; i++)
+    test_fill(taken[i] = allocate(BLOCK), BLOCK, i);
+  for (size_t i = 0; i < BLOCKS / 2; i++)
+    ck_assert(test_is_filled(taken[i], BLOCK, i));
+  ck_assert_int_eq(corruptions, 0);
   ck_assert(test_accounts_balance(cache) && test_prove());
 }
 END_TEST
@@ -837,6 +863,7 @@ int main(void) {
   tcase_add_test(tests, short_runs_serve_after_a_rescan);
   tcase_add_test(tests, longer_runs_serve_after_a_collection);
   tcase_add_test(tests, holes_alike_are_taken_together);
+  tcase_add_test(tests, current_arena_is_not_pending);
   tcase_add_test(tests, medium_blocks_of_all_sizes);
   tcase_add_test(tests, medium_blocks_leave_the_hole_open);
   tcase_add_test(tests, classes_are_in_order);

@@ -9,6 +9,7 @@ unit_tests = \
   tests/unit/bins \
   tests/unit/breaks \
   tests/unit/cache \
+  tests/unit/common \
   tests/unit/faults \
   tests/unit/heap \
   tests/unit/limits \
@@ -49,6 +50,10 @@ tests_unit_breaks_LDADD = $(unit_ldadd)
 tests_unit_cache_SOURCES = tests/unit/cache.c
 tests_unit_cache_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_cache_LDADD = $(unit_ldadd)
+
+tests_unit_common_SOURCES = tests/unit/common.c
+tests_unit_common_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_common_LDADD = $(unit_ldadd)
 
 tests_unit_faults_SOURCES = tests/unit/faults.c
 tests_unit_faults_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)

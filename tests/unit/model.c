@@ -208,8 +208,9 @@ static void do_free(void) {
   item_verify(item);
   struct gl_arena *arena = gl_arena_of(item->start);
   bool small = gl_heap.slots[gl_arena_index(arena)] != GL_SLOT_RUNS;
-  struct gl_cache *cache =
-      small && !test_one_in(6) ? arena->owner : model.cache[test_below(CACHES)];
+  struct gl_cache *cache = model.cache[test_below(CACHES)];
+  if (small && arena->owner != gl_heap.common && !test_one_in(6))
+    cache = arena->owner;
   bool sent = small && cache != arena->owner;
   model_touch(item->start);
   model_leave_live(item);
@@ -435,8 +436,8 @@ static uint64_t sent_bytes(const struct gl_quick *block) {
 /* What was allocated and not freed is live, on its way, or was swept. */
 static void check_accounts(void) {
   uint64_t bytes = 0, expected = model.live_bytes + model.swept_bytes;
-  for (int i = 0; i < CACHES; i++) {
-    const struct gl_cache *cache = model.cache[i];
+  for (const struct gl_cache *cache = gl_heap.caches; cache != NULL;
+       cache = cache->next) {
     expect(test_accounts_balance(cache));
     bytes += cache->allocated_bytes + gl_cache_reused_bytes(cache) -
              gl_cache_freed_bytes(cache);
