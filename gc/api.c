@@ -360,6 +360,11 @@ GC_API size_t gc_size(const void *block) {
 
 GC_API void *gc_base(const void *address) {
   struct gl_block block = {.start = NULL};
+  struct gl_cache *cache = gl_self;
+  gl_cache_enter(cache);
+  void *start = gl_heap_base_own(cache, address);
+  gl_cache_leave(cache);
+  if (GL_LIKELY(start != NULL)) return start;
   if (!gl_in_heap(address)) return NULL;
   api_find(address, &block);
   return block.start;

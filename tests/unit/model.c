@@ -131,7 +131,17 @@ static void item_fill(struct item *item) {
 }
 
 /* The end of a block that was made smaller is another: below `usable`. */
+/* Its start is found from anywhere in it, if not by each way. */
+static void item_find(const struct item *item) {
+  struct gl_block found;
+  char *p = item->start + test_below(item->usable);
+  void *start = gl_heap_base_own(model.cache[test_below(CACHES)], p);
+  expect(start == NULL || start == item->start);
+  expect(gl_heap_find(p, &found) && found.start == item->start);
+}
+
 static void item_verify(const struct item *item) {
+  item_find(item);
   uint64_t id = (uint64_t)(item - model.item);
   if (item->usable <= 8 * ENDS_BYTES) {
     expect(test_is_filled(item->start, item->usable, id));
