@@ -174,21 +174,9 @@ static bool cache_free_entered(struct gl_cache *cache, char *p) {
   return true;
 }
 
-/* The seal of a block on its way to its owner, another one than in a quick list,
-   since it stays in the block when that is allocated again.  It tells a second
-   free, and a program that writes to the block after freeing it. */
-static uint64_t cache_seal(const struct gl_quick *sent) {
-  return ((uintptr_t)sent ^ sent->link) * 0x9E3779B97F4A7C15u ^ gl_heap.secret;
-}
-
 static void cache_link(struct gl_quick *sent, const struct gl_quick *next) {
   sent->link = (uintptr_t)next ^ gl_heap.secret;
-  sent->seal = cache_seal(sent);
-}
-
-bool gl_cache_is_sent(const void *p) {
-  const struct gl_quick *sent = p;
-  return sent->seal == cache_seal(sent);
+  sent->seal = gl_cache_seal(sent);
 }
 
 /* The owner of the arena, who may be another, changes other bits of the same

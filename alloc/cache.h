@@ -229,6 +229,38 @@ GL_INLINE void gl_lane_push(struct gl_lane *lane, char *p, size_t size_class) {
   *list = block;
 }
 
+/* The seal of a block on its way to its owner, another one than in a quick list,
+   since it stays in the block when that is allocated again.  It tells a second
+   free, and a program that writes to the block after freeing it. */
+GL_INLINE uint64_t gl_cache_seal(const struct gl_quick *sent) {
+  return ((uintptr_t)sent ^ sent->link) * 0x9E3779B97F4A7C15u ^ gl_heap.secret;
+}
+
+/* Whether the block at p is on its way to its owner: freed, but not yet taken
+   in. */
+GL_INLINE bool gl_cache_is_sent(const void *p) {
+  const struct gl_quick *sent = p;
+  return sent->seal == gl_cache_seal(sent);
+}
+
+/* The start of the block that contains p: of most small blocks of the cache, which is
+   entered; NULL for others, and where there is none. */
+GL_INLINE void *gl_cache_find_base(const struct gl_cache *cache, const void *p) {
+  if (GL_UNLIKELY(gl_heap.slow_only || !gl_in_heap(p))) return NULL;
+  const struct gl_arena *arena = gl_arena_of(p);
+  bool own = gl_arena_owner(arena) == cache &&
+             __atomic_load_n(&arena->swept, __ATOMIC_ACQUIRE);
+  if (GL_UNLIKELY(!own)) return NULL;
+  const struct gl_tags *line = gl_tags_at((uintptr_t)p);
+  size_t granule = gl_granule_of(p);
+  uint64_t tags = (line->block | line->mark) << (~granule & 63);
+  if (GL_UNLIKELY(tags == 0)) return NULL;
+  granule -= 63 - gl_log2(tags);
+  void *start = gl_granule_address(granule);
+  bool taken = (line->block >> (granule & 63) & 1) != 0;
+  return GL_LIKELY(taken && !gl_cache_is_sent(start)) ? start : NULL;
+}
+
 /* How far the fast path of gc_free came. */
 enum gl_freed {
   GL_FREED_DONE,
@@ -432,10 +464,6 @@ void *gl_cache_try_take_aligned(struct gl_cache *cache, size_t granules,
 /* Free a block that is in an arena, checked to be allocated; entered. */
 enum gl_fault gl_cache_free_slow(struct gl_cache *cache, struct gl_arena *arena,
                                  char *p);
-
-/* Whether the block at p is on its way to its owner: freed, but not yet taken
-   in. */
-bool gl_cache_is_sent(const void *p);
 
 /* Take a block that is on its way off its chain: true, and *next, NULL after the
    last.  False where it is not what was sent, which has been reported then, and the

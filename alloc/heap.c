@@ -393,20 +393,6 @@ enum gl_fault gl_heap_find_exact(const void *p, struct gl_block *block) {
   return block->start == (const char *)p ? GL_FAULT_NONE : GL_FAULT_INTERIOR;
 }
 
-void *gl_heap_base_own(const struct gl_cache *cache, const void *p) {
-  if (gl_heap.slow_only || !gl_in_heap(p)) return NULL;
-  const struct gl_arena *arena = gl_arena_of(p);
-  if (gl_arena_owner(arena) != cache || !gl_arena_is_swept(arena)) return NULL;
-  const struct gl_tags *line = gl_tags_at((uintptr_t)p);
-  size_t granule = gl_granule_of(p);
-  uint64_t tags = (line->block | line->mark) << (~granule & 63);
-  if (tags == 0) return NULL;
-  granule -= 63 - gl_log2(tags);
-  if (!gl_tags_is_block(gl_heap.tags, granule)) return NULL;
-  void *start = gl_granule_address(granule);
-  return gl_cache_is_sent(start) ? NULL : start;
-}
-
 bool gl_heap_find_own(const struct gl_cache *cache, const void *p,
                       struct gl_block *block) {
   size_t granule = gl_cache_granule(p);

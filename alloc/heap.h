@@ -101,10 +101,6 @@ enum gl_fault gl_heap_find_exact(const void *p, struct gl_block *block);
 bool gl_heap_find_own(const struct gl_cache *cache, const void *p,
                       struct gl_block *block);
 
-/* The start of the block that contains p, at little cost: of most small blocks of the
-   calling thread's cache, which is entered; NULL for others, and where there is none. */
-void *gl_heap_base_own(const struct gl_cache *cache, const void *p);
-
 /* True where an address in free memory of the heap is known to have been the
    start of a block: a tag or a page's entry still says so, or it lies where the
    calling thread's hole was in use.  Where neighbours coalesced, nothing tells

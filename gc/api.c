@@ -358,16 +358,29 @@ GC_API size_t gc_size(const void *block) {
   return gl_api_size("gc_size", block, GL_ENTRY_SP());
 }
 
-GC_API void *gc_base(const void *address) {
+static GL_NOINLINE void *api_find_base(const void *address) {
   struct gl_block block = {.start = NULL};
-  struct gl_cache *cache = gl_self;
-  gl_cache_enter(cache);
-  void *start = gl_heap_base_own(cache, address);
-  gl_cache_leave(cache);
-  if (GL_LIKELY(start != NULL)) return start;
   if (!gl_in_heap(address)) return NULL;
   api_find(address, &block);
   return block.start;
+}
+
+/* After gl_cache_find_base, where that was not all: the cache may still be entered.
+   The address is not left on the stack, where it may be of what is allocated next. */
+static GL_NOINLINE void *api_base(const void *address) {
+  gl_cache_leave(gl_self);
+  void *start = api_find_base(address);
+  gl_stack_wipe_little();
+  return start;
+}
+
+GC_API GL_HOT void *gc_base(const void *address) {
+  struct gl_cache *cache = gl_self;
+  gl_cache_enter(cache);
+  void *start = gl_cache_find_base(cache, address);
+  if (GL_UNLIKELY(start == NULL)) return api_base(address);
+  return GL_LIKELY(!gl_cache_is_asked_on_leaving(cache)) ? start
+                                                         : api_base(address);
 }
 
 /* ---------------------------------------------------------------- collecting */

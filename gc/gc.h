@@ -98,6 +98,9 @@ void gl_stack_capture_here(struct gl_entry *entry);
  */
 void gl_stack_wipe(void);
 
+/* The same after a look-up, which uses less. */
+void gl_stack_wipe_little(void);
+
 /* Write a backtrace of the calling thread to fd, leaving out the library's own
    frames below entry_sp.  No malloc, no stdio. */
 void gl_stack_backtrace(int fd, uintptr_t entry_sp);

@@ -24,6 +24,7 @@
 
 /* Less than the 5.6 KB that a collection has used itself, so that it is there. */
 #define STACK_WIPE_BYTES 5120
+#define STACK_WIPE_LITTLE_BYTES 512
 
 /* No frame information, or no way to ask for it. */
 GL_NOINLINE void gl_stack_capture_here(struct gl_entry *entry) {
@@ -69,6 +70,12 @@ GL_NOINLINE void gl_stack_wipe(void) {
   char dead[STACK_WIPE_BYTES];
   memset(dead, 0, sizeof dead);
   __asm__ volatile("" : : "m"(dead)); /* or it would be left out */
+}
+
+GL_NOINLINE void gl_stack_wipe_little(void) {
+  char dead[STACK_WIPE_LITTLE_BYTES];
+  memset(dead, 0, sizeof dead);
+  __asm__ volatile("" : : "m"(dead));
 }
 
 /* --------------------------------------------------------------- backtrace */

@@ -135,7 +135,7 @@ static void item_fill(struct item *item) {
 static void item_find(const struct item *item) {
   struct gl_block found;
   char *p = item->start + test_below(item->usable);
-  void *start = gl_heap_base_own(model.cache[test_below(CACHES)], p);
+  void *start = gl_cache_find_base(model.cache[test_below(CACHES)], p);
   expect(start == NULL || start == item->start);
   expect(gl_heap_find(p, &found) && found.start == item->start);
 }
