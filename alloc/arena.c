@@ -91,6 +91,7 @@ struct gl_arena *gl_arena_create(struct gl_cache *owner, struct gl_lane *lane) {
   /* Atomic: a look-up may still be at the arena that was here before. */
   __atomic_store_n(&arena->swept, true, __ATOMIC_RELAXED);
   arena->opened = arena->tenured = false;
+  arena->used = true;
   arena->latch = 0;
   arena->idle_since = 0;
   arena->hollow_granules = 0;

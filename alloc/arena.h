@@ -11,6 +11,9 @@
 #include "tags.h"
 #include "types.h"
 
+/* An arena with less free is passed over until the next sweep. */
+#define GL_ARENA_MIN_FREE_GRANULES (GL_ARENA_GRANULES / 64)
+
 /* Take a fresh arena for the lane and append it to the lane's list.  Wants the
    lock.  NULL where there is no room. */
 struct gl_arena *gl_arena_create(struct gl_cache *owner, struct gl_lane *lane);

@@ -8,14 +8,14 @@
  * two collections (eight threads on two processors, with 13 MB alive, held 71 MB).  So
  * at a collection some arenas with room go to a cache that is nobody's, and threads
  * take them from there before the heap grows: those of threads that have ended; those
- * that their owners did not open since the last collection (51 MB); and all of them
+ * with room that their owners did not open since the last collection (51 MB); and all of them
  * where threads are a crowd (28 MB, as much as other collectors hold, but in 1.5 times
  * the time).  Hoard does so with superblocks that are mostly free (Berger and others,
  * ASPLOS 2000).
  *
  * The common cache is like that of a thread that has ended: what is freed in its
- * arenas is sent to it.  It is there from the second cache on, and changes under the
- * heap lock, or in a stopped world.
+ * arenas is sent to it.  It is there from the second cache on, and but for its inbox
+ * changes under the heap lock, or in a stopped world.
  */
 #include <string.h>
 
@@ -86,6 +86,9 @@ static struct gl_arena *common_unlink(struct gl_lane *lane) {
 }
 
 struct gl_arena *gl_common_adopt(struct gl_cache *cache, size_t lane) {
+  gl_cache_drain_inbox(&common_cache);
+  gl_cache_flush_outbox(&common_cache);
+  gl_cache_settle(&common_cache);
   struct gl_arena *arena = common_unlink(&common_cache.lane[lane]);
   if (arena == NULL) return NULL;
   int64_t live = (int64_t)(GL_ARENA_GRANULES - arena->free_granules)

@@ -5,8 +5,8 @@
  * A small block's way, first to last: quick list of its size, the open hole,
  * the next hole of the current arena, the next pending arena, a bin, a rescan
  * of the lane's arenas where enough was freed, a part of a longer block of the
- * quick lists where there was a rescan before, a fresh arena.  A medium block
- * goes: quick list, bins, pending arenas (each emptied into the bins), a fresh
+ * quick lists, a common arena, a fresh one.  A medium block goes: quick list,
+ * bins, pending arenas and common ones (each emptied into the bins), a fresh
  * arena.
  *
  * Every function is called with the cache entered (busy), so the world cannot
@@ -30,12 +30,13 @@
    than one that just fits. */
 #define LANE_BIN_HOLE_GRANULES ((size_t)64)
 
-/* An arena with less free is passed over until the next sweep. */
-#define LANE_MIN_FREE_GRANULES (GL_ARENA_GRANULES / 64)
-
 /* Arenas of a lane in which pages to give back are looked for, each time that an
    arena is opened: a bound on what that may cost. */
 #define LANE_IDLE_LOOKS 4
+
+/* Common arenas that one allocation takes before the heap grows: what they have is for
+   others too, if it does not fit. */
+#define LANE_ADOPT_TRIES 2
 
 /* A medium block empties no more pending arenas than this into the bins before
    it takes a new one: a bound on what one allocation may cost. */
@@ -273,8 +274,8 @@ static void *lane_take_run(struct gl_cache *cache, struct gl_lane *lane,
   return p;
 }
 
-/* Cut a block off the next free run of the current arena that holds it, which is the
-   open hole from then on.  NULL where there is none: the arena is no longer current
+/* Cut a block off the next free run of the current arena that holds it; what is left of
+   that, if anything, is the open hole from then on.  NULL where there is none: the arena is no longer current
    then. */
 static void *lane_take_next(struct gl_cache *cache, struct gl_lane *lane,
                             size_t granules) {
@@ -303,7 +304,7 @@ static void *lane_take_next(struct gl_cache *cache, struct gl_lane *lane,
    for, if a collection came while the thread waited to be given it. */
 static void lane_sweep(struct gl_arena *arena) {
   gl_arena_sweep(arena);
-  arena->opened = true;
+  arena->opened = arena->used = true;
   arena->idle_since = 0;
   arena->hollow_granules = 0;
 }
@@ -354,10 +355,21 @@ static void lane_discard_idle(struct gl_cache *cache) {
   gl_heap_unlock();
 }
 
+/* Runs that went to the quick lists without having been freed come out of them as if
+   they had: so what counts for a rescan is what was freed since there was least. */
+static void lane_note_least(struct gl_cache *cache) {
+  uint64_t now = gl_cache_net_freed_bytes(cache);
+  for (int i = 0; i < GL_LANES; i++) {
+    struct gl_lane *lane = &cache->lane[i];
+    if ((int64_t)(now - lane->rescanned_at) < 0) lane->rescanned_at = now;
+  }
+}
+
 /* The next pending arena that may have as much free, or NULL. */
 static struct gl_arena *lane_find_pending(struct gl_cache *cache,
                                           struct gl_lane *lane,
                                           size_t granules) {
+  lane_note_least(cache);
   lane_discard_idle(cache);
   if (lane->pending == NULL || lane_is_overdrawn(cache)) return NULL;
   struct gl_arena *arena = lane->pending;
@@ -370,7 +382,7 @@ static struct gl_arena *lane_find_pending(struct gl_cache *cache,
 /* The next arena that is worth opening becomes the current one. */
 static bool lane_next_pending(struct gl_cache *cache, struct gl_lane *lane) {
   struct gl_arena *arena =
-      lane_find_pending(cache, lane, LANE_MIN_FREE_GRANULES);
+      lane_find_pending(cache, lane, GL_ARENA_MIN_FREE_GRANULES);
   if (arena == NULL) return false;
   lane_make_current(lane, arena);
   return true;
@@ -390,13 +402,10 @@ static bool lane_open_binned(struct gl_lane *lane, size_t granules) {
 
 /* ----------------------------------------------------------------- rescan */
 
-/* Runs that went to the quick lists without having been freed come out of them as if
-   they had: so what counts is what was freed since there was least. */
 static bool lane_rescan_is_due(const struct gl_cache *cache,
-                               struct gl_lane *lane) {
-  uint64_t now = gl_cache_net_freed_bytes(cache);
-  int64_t freed = (int64_t)(now - lane->rescanned_at);
-  if (freed < 0) lane->rescanned_at = now;
+                               const struct gl_lane *lane) {
+  int64_t freed =
+      (int64_t)(gl_cache_net_freed_bytes(cache) - lane->rescanned_at);
   size_t threshold = lane->arena_count * GL_ARENA_BYTES / 8;
   if (threshold < LANE_RESCAN_MIN_BYTES) threshold = LANE_RESCAN_MIN_BYTES;
   return freed >= (int64_t)threshold;
@@ -405,7 +414,7 @@ static bool lane_rescan_is_due(const struct gl_cache *cache,
 /* The shortest block of the quick lists that holds granules and more becomes the
    hole. */
 static bool lane_open_quick(struct gl_lane *lane, size_t granules) {
-  for (size_t size = granules + 1; size <= GL_EXACT_CLASSES; size++) {
+  for (size_t size = granules; size <= GL_EXACT_CLASSES; size++) {
     struct gl_quick *block = lane->quick[size];
     if (block == NULL || !gl_quick_is_sealed(block)) continue; /* told by pop */
     lane->quick[size] = gl_quick_next(block);
@@ -425,7 +434,7 @@ void gl_lane_rescan(struct gl_cache *cache, struct gl_lane *lane) {
   lane->arena = NULL;
   lane->rescanned_at = gl_cache_net_freed_bytes(cache);
   for (struct gl_arena *arena = lane->first; arena != NULL; arena = arena->next) {
-    if (arena->free_granules < LANE_MIN_FREE_GRANULES) {
+    if (arena->free_granules < GL_ARENA_MIN_FREE_GRANULES) {
       /* The one that was current may have blocks in quick lists from now on,
          so the cursor must not come back to it. */
       if (arena->bound != 0) lane_end_visit(arena);
@@ -486,7 +495,9 @@ static void *lane_refill(struct gl_cache *cache, struct gl_lane *lane,
   } while (true);
   if (lane->lists_from != 0 && lane_open_quick(lane, granules))
     return lane_bump(cache, lane, granules);
-  for (struct gl_arena *arena; (arena = lane_adopt(cache, lane)) != NULL;) {
+  for (int tries = 0; tries < LANE_ADOPT_TRIES; tries++) {
+    struct gl_arena *arena = lane_adopt(cache, lane);
+    if (arena == NULL) break;
     lane_make_current(lane, arena);
     void *p = lane_take_next(cache, lane, granules);
     if (p != NULL) return p;
@@ -556,7 +567,7 @@ static size_t lane_find_medium(struct gl_cache *cache, struct gl_lane *lane,
 static size_t lane_find_common(struct gl_cache *cache, struct gl_lane *lane,
                                size_t granules, size_t *length) {
   size_t start = 0;
-  for (int tries = 0; start == 0 && tries < LANE_MEDIUM_TRIES; tries++) {
+  for (int tries = 0; start == 0 && tries < LANE_ADOPT_TRIES; tries++) {
     struct gl_arena *arena = lane_adopt(cache, lane);
     if (arena == NULL) break;
     lane_empty_into_bins(lane, arena);

@@ -88,9 +88,11 @@ static void sweep_set_pending(struct gl_arena *arena, bool swept) {
   arena->swept = swept;
 }
 
-/* An arena that nobody opened since the last collection. */
+/* An arena with room that nobody opened since the last collection. */
 static void sweep_note_idle(struct gl_arena *arena) {
-  if (arena->opened || arena->idle_since != 0) return;
+  bool used = arena->used || arena->free_granules < GL_ARENA_MIN_FREE_GRANULES;
+  arena->used = false;
+  if (used || arena->idle_since != 0) return;
   arena->idle_since = gl_heap.runs.tick;
 }
 
@@ -208,8 +210,10 @@ static void sweep_take_apart(bool release) {
     }
     sweep_set_pending(arena, true);
     if (release) gl_arena_discard(arena);
-    /* Too high rather than too low, which would hide the arena's room. */
-    arena->free_granules = (uint32_t)GL_ARENA_GRANULES;
+    /* Too high rather than too low, which would hide the arena's room; of common ones
+       it is known. */
+    if (arena->owner != gl_heap.common)
+      arena->free_granules = (uint32_t)GL_ARENA_GRANULES;
     sweep_relink(arena);
   }
   gl_common_publish();

@@ -99,6 +99,7 @@ size_t gl_cache_trim(struct gl_cache *cache, bool discard) {
   size_t pages = 0;
   gl_cache_flush_outbox(cache);
   gl_cache_drain_inbox(cache);
+  gl_cache_flush_outbox(cache); /* what was sent on */
   gl_spares_give_back(cache);
   for (int i = 0; i < GL_LANES; i++) {
     struct gl_lane *lane = &cache->lane[i];
@@ -119,6 +120,7 @@ size_t gl_cache_trim_orphans(bool discard) {
     if (c->in_use || (!discard && !gl_cache_has_mail(c))) continue;
     gl_cache_mend(c);
     pages += gl_cache_trim(c, discard);
+    gl_cache_settle(c);
   }
   gl_common_publish();
   return pages;

@@ -14,8 +14,10 @@
  * Who may write what:
  *   runs, pages, dirty, top, slots    the holder of the heap lock
  *   tags and blocks of an arena       its owner's thread, inside the library
- *                                     (busy), or the holder of the arena's
- *                                     latch while it is not swept
+ *                                     (busy), or the holder of the heap lock
+ *                                     where no thread has its owner; or the
+ *                                     holder of the arena's latch while it is
+ *                                     not swept
  *   anything                          the thread that has stopped the world,
  *                                     since no other thread is busy then
  */
@@ -91,10 +93,11 @@ struct gl_runs {
  *              false until its owner (or anyone, under its latch) sweeps it.
  *   current    the owner's lane opens its holes one after another; blocks
  *              below bound lie behind the cursor.
- *   visited    bound is its end: every hole was opened or put in a bin.
+ *   visited    bound is its end: every hole was opened or put in a list or bin.
  *
- * One that is still pending when the next collection comes is idle; after a grace
- * period its owner discards its free pages, and it is hollow until it is opened.
+ * One that was not opened when the next collection comes, though it had room, is idle:
+ * it goes to the common cache where there are several (common.c), and after a grace
+ * period its free pages are discarded, and it is hollow until it is opened.
  *
  * Only blocks below bound may go to a quick list, so whatever lies ahead of
  * the cursor is known by its tags alone and can be coalesced by erasing them.
@@ -109,6 +112,7 @@ struct gl_arena {
   uint8_t kind;            /* enum gl_kind */
   bool swept;              /* its tags are those of tags.h without exception */
   bool opened;             /* current or visited: pending no more */
+  bool used;               /* opened, or made, since the last collection */
   bool tenured;            /* see gl_heap_tenure */
   uint8_t latch;           /* held by whoever sweeps it */
   uint8_t idle_since;      /* tick when it was first not opened between two
@@ -200,8 +204,8 @@ struct gl_hole {
  * Equation: every granule of the lane's arenas is in exactly one of: an
  * allocated block; a quick list; a bin; the open hole; a free run in a pending
  * arena or ahead of the cursor; a sliver (a free run too small for the bins
- * that was passed over, found again by the next sweep or rescan; there are none
- * where the quick lists take runs of any length).
+ * that was passed over, found again by the next sweep or rescan; few where
+ * the quick lists take runs of any length).
  */
 struct gl_lane {
   struct gl_hole hole;
@@ -234,8 +238,8 @@ struct gl_lane {
 #define GL_SPARES 8u
 
 /*
- * A thread's own allocator.  Written by its thread while `busy`, and by the
- * thread that has stopped the world.
+ * A thread's own allocator.  Written by its thread while `busy`, by the holder of the
+ * heap lock where no thread has it, and by the thread that has stopped the world.
  *
  * busy is set while the thread is inside the allocator.  The handler of the
  * stop signal that finds it set sets stop_wanted and returns; the thread then

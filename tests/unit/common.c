@@ -146,6 +146,31 @@ START_TEST(arenas_of_the_dead_become_common) {
 }
 END_TEST
 
+/* A block that fits nowhere does not bring all of them to one thread. */
+START_TEST(one_block_takes_few) {
+  fill();
+  collect();
+  collect();
+  size_t arenas = gl_heap.arena_count;
+  ck_assert_ptr_nonnull(test_allocate(other, 2 * BLOCK, GL_SCANNED));
+  ck_assert_uint_eq(gl_heap.arena_count, arenas + 1);
+  ck_assert_uint_eq(gl_heap.common->lane[GL_SCANNED].arena_count, ARENAS - 3);
+  ck_assert(test_prove());
+}
+END_TEST
+
+/* An arena that was full could not be opened. */
+START_TEST(what_was_full_is_not_idle) {
+  fill();
+  test_collect(test_keep_all, NULL);
+  test_collect(test_keep_all, NULL);
+  collect();
+  expect_owner(0, ARENAS, cache);
+  collect();
+  expect_owner(1, ARENAS, gl_heap.common);
+}
+END_TEST
+
 /* The common cache is no thread's, whoever asks for one. */
 START_TEST(nobody_gets_the_common_cache) {
   fill();
@@ -163,8 +188,7 @@ START_TEST(nobody_gets_the_common_cache) {
 }
 END_TEST
 
-/* A block that is freed there is on its way to the common cache, and its arena may
-   have another owner by then. */
+/* A block that is freed there is on its way to the common cache. */
 START_TEST(blocks_are_freed_in_common_arenas) {
   fill();
   collect();
@@ -174,15 +198,19 @@ START_TEST(blocks_are_freed_in_common_arenas) {
   gl_cache_flush_outbox(other);
   ck_assert(gl_cache_has_mail(gl_heap.common));
   ck_assert_int_eq(test_free(other, block[BLOCKS]), GL_FAULT_TWICE);
-  ck_assert_ptr_nonnull(test_allocate(other, BLOCK, GL_SCANNED));
-  ck_assert_ptr_eq(arena_of(1)->owner, other);
-  gl_heap_lock(NULL);
-  gl_cache_trim_orphans(false);
-  gl_heap_unlock();
+  /* Who takes an arena from there finds it as it is now: empty. */
+  for (size_t i = 0; i < BLOCKS; i++)
+    ck_assert_ptr_nonnull(test_allocate(other, BLOCK, GL_SCANNED));
   ck_assert(!gl_cache_has_mail(gl_heap.common));
-  ck_assert(gl_cache_has_mail(other));
-  ck_assert(test_prove());
+  ck_assert_ptr_eq(arena_of(1)->owner, other);
+  ck_assert_uint_eq(gl_heap.common->lane[GL_SCANNED].arena_count, ARENAS - 2);
+  for (size_t i = 2 * BLOCKS; i < ALL; i++)
+    ck_assert(!gl_tags_is_block(gl_heap.tags, gl_granule_of(block[i])));
+  gl_heap_lock(NULL);
+  gl_cache_trim_orphans(true);
+  gl_heap_unlock();
   ck_assert(!gl_common_has(GL_SCANNED)); /* empty, and so no arenas any more */
+  ck_assert(test_prove());
   test_collect(test_keep_none, NULL);
   ck_assert_uint_eq(gl_heap.arena_count, 0);
   ck_assert(test_prove());
@@ -262,6 +290,8 @@ int main(void) {
   tcase_add_test(tests, the_owner_gets_them_back);
   tcase_add_test(tests, a_crowd_shares_all);
   tcase_add_test(tests, arenas_of_the_dead_become_common);
+  tcase_add_test(tests, one_block_takes_few);
+  tcase_add_test(tests, what_was_full_is_not_idle);
   tcase_add_test(tests, nobody_gets_the_common_cache);
   tcase_add_test(tests, blocks_are_freed_in_common_arenas);
   tcase_add_test(tests, medium_blocks_go_to_common_arenas);
