@@ -73,7 +73,7 @@ static bool even_from_20(size_t i) { return i >= 20 && i % 2 == 0; }
 
 /* Ten in a row among them. */
 static bool even_and_some(size_t i) {
-  return even_from_20(i) || (i >= 250 && i < 260);
+  return even_from_20(i) || (i >= BLOCKS / 2 && i < BLOCKS / 2 + 10);
 }
 
 static bool three_of_four(size_t i) { return i >= 20 && i % 4 != 1; }
@@ -399,7 +399,8 @@ START_TEST(current_arena_is_not_pending) {
   allocate(1024); /* passes what is before the long run */
   ck_assert_ptr_eq(lane->arena, gl_arena_of(block[0]));
   lane->pending = lane->first;
-  allocate(8192); /* no hole is as long, whatever arena is emptied for it */
+  allocate(GL_MEDIUM_MAX_BYTES / 2); /* no hole is as long, whichever arena is
+                                        emptied for it */
   for (size_t i = 0; i < BLOCKS / 2; i++)
     test_fill(taken[i] = allocate(BLOCK), BLOCK, i);
   for (size_t i = 0; i < BLOCKS / 2; i++)

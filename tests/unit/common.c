@@ -228,7 +228,7 @@ START_TEST(medium_blocks_go_to_common_arenas) {
   cache = test_heap();
   other = test_cache();
   gl_heap.processors = 64;
-  size_t size = GL_MEDIUM_MAX_BYTES / 4, number = 0;
+  size_t size = GL_MEDIUM_MAX_BYTES / 2, number = 0;
   for (size_t i = 0; i < 20 * GL_ARENA_BYTES / size; i++)
     ck_assert_ptr_nonnull(test_allocate(cache, size, GL_ATOMIC));
   ck_assert_uint_gt(cache->lane[GL_ATOMIC + GL_KIND_COUNT].arena_count, 0);
