@@ -480,6 +480,19 @@ static struct gl_arena *lane_grow(struct gl_cache *cache, struct gl_lane *lane,
 
 /* -------------------------------------------------------------- small blocks */
 
+/* Cut a block off the first free run that holds it in one of a few common arenas. */
+static void *lane_take_common(struct gl_cache *cache, struct gl_lane *lane,
+                              size_t granules) {
+  void *p = NULL;
+  for (int tries = 0; p == NULL && tries < LANE_ADOPT_TRIES; tries++) {
+    struct gl_arena *arena = lane_adopt(cache, lane);
+    if (arena == NULL) break;
+    lane_make_current(lane, arena);
+    p = lane_take_next(cache, lane, granules);
+  }
+  return p;
+}
+
 static void *lane_refill(struct gl_cache *cache, struct gl_lane *lane,
                          size_t granules, enum gl_want *want) {
   gl_lane_close(cache, lane, true);
@@ -495,13 +508,8 @@ static void *lane_refill(struct gl_cache *cache, struct gl_lane *lane,
   } while (true);
   if (lane->lists_from != 0 && lane_open_quick(lane, granules))
     return lane_bump(cache, lane, granules);
-  for (int tries = 0; tries < LANE_ADOPT_TRIES; tries++) {
-    struct gl_arena *arena = lane_adopt(cache, lane);
-    if (arena == NULL) break;
-    lane_make_current(lane, arena);
-    void *p = lane_take_next(cache, lane, granules);
-    if (p != NULL) return p;
-  }
+  void *p = lane_take_common(cache, lane, granules);
+  if (p != NULL) return p;
   struct gl_arena *fresh = lane_grow(cache, lane, want);
   if (fresh == NULL) return NULL;
   lane_make_current(lane, fresh);
