@@ -10,6 +10,7 @@
 #ifndef GL_CACHE_H
 #define GL_CACHE_H
 
+#include "arena.h"
 #include "heap.h"
 #include "types.h"
 
@@ -248,8 +249,7 @@ GL_INLINE bool gl_cache_is_sent(const void *p) {
 GL_INLINE void *gl_cache_find_base(const struct gl_cache *cache, const void *p) {
   if (GL_UNLIKELY(gl_heap.slow_only || !gl_in_heap(p))) return NULL;
   const struct gl_arena *arena = gl_arena_of(p);
-  bool own = gl_arena_owner(arena) == cache &&
-             __atomic_load_n(&arena->swept, __ATOMIC_ACQUIRE);
+  bool own = gl_arena_owner(arena) == cache && gl_arena_is_swept(arena);
   if (GL_UNLIKELY(!own)) return NULL;
   const struct gl_tags *line = gl_tags_at((uintptr_t)p);
   size_t granule = gl_granule_of(p);
@@ -541,10 +541,8 @@ void gl_common_open(void);
    caches that a thread has.  In a stopped world. */
 bool gl_common_takes(const struct gl_arena *arena, size_t living);
 
-/* The common cache has changed: let all know what is there now.  Wants the lock. */
-void gl_common_publish(void);
-
-/* Whether there are arenas for a lane, by number; and any whose pages can go. */
+/* Whether there are arenas for a lane, by number; and any whose pages can go.  Without
+   the lock: an answer that may be old. */
 bool gl_common_has(size_t lane);
 bool gl_common_is_idle(void);
 

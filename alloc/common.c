@@ -8,9 +8,9 @@
  * two collections (eight threads on two processors, with 13 MB alive, held 71 MB).  So
  * at a collection some arenas with room go to a cache that is nobody's, and threads
  * take them from there before the heap grows: those of threads that have ended; those
- * with room that their owners did not open since the last collection (51 MB); and all of them
- * where threads are a crowd (28 MB, as much as other collectors hold, but in 1.5 times
- * the time).  Hoard does so with superblocks that are mostly free (Berger and others,
+ * that their owners did not open since the last one though they had room then (51 MB);
+ * and all of them where threads are a crowd (28 MB, as much as other collectors hold,
+ * but in 1.5 times the time).  Hoard does so with superblocks that are mostly free (Berger and others,
  * ASPLOS 2000).
  *
  * The common cache is like that of a thread that has ended: what is freed in its
@@ -30,27 +30,11 @@
 
 static struct gl_cache common_cache GL_DATA;
 
-/* Written as above, and read by all: whether there is something to be had. */
-static size_t common_arenas[GL_LANES] GL_DATA;
-static bool common_idle GL_DATA;
-
 void gl_common_open(void) {
   if (gl_heap.common != NULL) return;
   memset(&common_cache, 0, sizeof common_cache);
   gl_heap.common = &common_cache;
   gl_cache_init(&common_cache);
-  gl_common_publish();
-}
-
-void gl_common_publish(void) {
-  bool idle = false;
-  if (gl_heap.common == NULL) return;
-  for (int i = 0; i < GL_LANES; i++) {
-    const struct gl_lane *lane = &common_cache.lane[i];
-    idle |= lane->idle != NULL;
-    __atomic_store_n(&common_arenas[i], lane->arena_count, __ATOMIC_RELAXED);
-  }
-  __atomic_store_n(&common_idle, idle, __ATOMIC_RELAXED);
 }
 
 static bool common_is_crowd(size_t living) {
@@ -65,12 +49,15 @@ bool gl_common_takes(const struct gl_arena *arena, size_t living) {
   return living > 1 && (arena->idle_since != 0 || common_is_crowd(living));
 }
 
-bool gl_common_is_idle(void) {
-  return __atomic_load_n(&common_idle, __ATOMIC_RELAXED);
+/* Who asks without the lock, these two, takes it before anything is done. */
+GL_RACES bool gl_common_is_idle(void) {
+  for (int i = 0; i < GL_LANES; i++)
+    if (common_cache.lane[i].idle != NULL) return true;
+  return false;
 }
 
-bool gl_common_has(size_t lane) {
-  return __atomic_load_n(&common_arenas[lane], __ATOMIC_RELAXED) != 0;
+GL_RACES bool gl_common_has(size_t lane) {
+  return common_cache.lane[lane].arena_count != 0;
 }
 
 /* The lane's first arena is not in it any more. */
@@ -99,6 +86,5 @@ struct gl_arena *gl_common_adopt(struct gl_cache *cache, size_t lane) {
      where it goes on. */
   __atomic_store_n(&arena->owner, cache, __ATOMIC_RELAXED);
   gl_arena_append(&cache->lane[lane], arena);
-  gl_common_publish();
   return arena;
 }

@@ -275,8 +275,8 @@ static void *lane_take_run(struct gl_cache *cache, struct gl_lane *lane,
 }
 
 /* Cut a block off the next free run of the current arena that holds it; what is left of
-   that, if anything, is the open hole from then on.  NULL where there is none: the arena is no longer current
-   then. */
+   that, if anything, is the open hole from then on.  NULL where there is none: the arena
+   is no longer current then. */
 static void *lane_take_next(struct gl_cache *cache, struct gl_lane *lane,
                             size_t granules) {
   struct gl_arena *arena = lane->arena;
@@ -351,7 +351,6 @@ static void lane_discard_idle(struct gl_cache *cache) {
   gl_heap_lock(cache);
   lane_discard_some(cache);
   if (gl_heap.common != NULL) lane_discard_some(gl_heap.common);
-  gl_common_publish();
   gl_heap_unlock();
 }
 
@@ -618,24 +617,27 @@ static bool lane_unlist(struct gl_lane *lane, const void *run, size_t granules) 
   for (int probes = 0; probes < LANE_LIST_PROBES && block != NULL; probes++) {
     if (!gl_quick_is_sealed(block)) return false; /* told by pop */
     struct gl_quick *next = gl_quick_next(block);
-    if (block == run && before == NULL) lane->quick[granules] = next;
-    if (block == run && before != NULL) gl_quick_link(before, next);
-    if (block == run) return true;
+    if (block == run) {
+      if (before == NULL)
+        lane->quick[granules] = next;
+      else
+        gl_quick_link(before, next);
+      return true;
+    }
     before = block;
     block = next;
   }
   return false;
 }
 
-/* Take the free run at a granule out of its bin or quick list: its length, 0 where it
-   is in none or not easily had. */
-static size_t lane_take_out(struct gl_lane *lane, size_t start) {
-  size_t granules = gl_cache_tagged_size(start);
+/* Take a free run out of its bin or quick list: false where it is in none or not easily
+   had. */
+static bool lane_take_out(struct gl_lane *lane, size_t start, size_t granules) {
   if (granules > GL_EXACT_CLASSES ||
       !lane_unlist(lane, gl_granule_address(start), granules))
-    return gl_bins_remove(lane, start);
+    return gl_bins_remove(lane, start) != 0;
   lane->rescanned_at += granules << GL_GRANULE_SHIFT; /* as if it were reused */
-  return granules;
+  return true;
 }
 
 bool gl_lane_try_extend(struct gl_cache *cache, struct gl_lane *lane, char *p,
@@ -645,9 +647,8 @@ bool gl_lane_try_extend(struct gl_cache *cache, struct gl_lane *lane, char *p,
   if (behind == gl_arena_end(arena)) return false;
   if ((uintptr_t)p >= arena->bound || !gl_tags_is_free(gl_heap.tags, behind))
     return false;
-  if (gl_cache_tagged_size(behind) < more) return false;
-  size_t length = lane_take_out(lane, behind);
-  if (length == 0) return false;
+  size_t length = gl_cache_tagged_size(behind);
+  if (length < more || !lane_take_out(lane, behind, length)) return false;
   arena->free_granules -= (uint32_t)length;
   lane_claim(cache, lane, gl_granule_address(behind), more << GL_GRANULE_SHIFT);
   if (length > more) {

@@ -168,7 +168,6 @@ size_t gl_heap_begin_sweep(const uint32_t *live, size_t *tenured_bytes) {
     sweep_set_pending(arena, false);
     sweep_relink(arena);
   }
-  gl_common_publish();
   *tenured_bytes = tenured_granules << GL_GRANULE_SHIFT;
   return live_granules << GL_GRANULE_SHIFT;
 }
@@ -216,7 +215,6 @@ static void sweep_take_apart(bool release) {
       arena->free_granules = (uint32_t)GL_ARENA_GRANULES;
     sweep_relink(arena);
   }
-  gl_common_publish();
   gl_heap.epoch++;
 }
 

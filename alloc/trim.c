@@ -97,9 +97,8 @@ static size_t trim_discard(struct gl_lane *lane) {
 
 size_t gl_cache_trim(struct gl_cache *cache, bool discard) {
   size_t pages = 0;
-  gl_cache_flush_outbox(cache);
   gl_cache_drain_inbox(cache);
-  gl_cache_flush_outbox(cache); /* what was sent on */
+  gl_cache_flush_outbox(cache); /* after it: some of that may have been sent on */
   gl_spares_give_back(cache);
   for (int i = 0; i < GL_LANES; i++) {
     struct gl_lane *lane = &cache->lane[i];
@@ -122,7 +121,6 @@ size_t gl_cache_trim_orphans(bool discard) {
     pages += gl_cache_trim(c, discard);
     gl_cache_settle(c);
   }
-  gl_common_publish();
   return pages;
 }
 

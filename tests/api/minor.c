@@ -18,10 +18,6 @@
 
 #include "suite.h"
 
-#ifndef GL_TORTURE
-#define GL_TORTURE 0
-#endif
-
 #define MIB ((size_t)1 << 20)
 #define CHILD_SECONDS 60
 

@@ -8,10 +8,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#ifndef GL_TORTURE
-#define GL_TORTURE 0
-#endif
-
 #define MIB ((size_t)1 << 20)
 
 /* Bytes of two arenas. */

@@ -15,6 +15,12 @@
 
 #include "../api.h"
 
+/* 1 where the library is built with tiny arenas, and minor collections whenever one
+   may be. */
+#ifndef GL_TORTURE
+#define GL_TORTURE 0
+#endif
+
 /* Begin a suite: prints the seed and returns its test case. */
 TCase *suite_begin(const char *name);
 
