@@ -8,6 +8,12 @@
  *    hot_filter_four(h, f, word)             appends those of four words that
  *                                            point into the heap to h's ring
  *    hot_filter_words(h, f, word, granules)  the same for any number
+ *    hot_split(h, words, count,              puts words that lie in territories that
+ *              from, held, &away)            are held into the ring from an index on,
+ *                                            appends the rest to what is away, and
+ *                                            returns where the ring ends; the words
+ *                                            may be there in the ring already, and
+ *                                            GL_SPLIT_WORDS of them are read at once
  *
  * The loop works in turns:
  *
@@ -97,7 +103,7 @@ static GL_NOINLINE GL_HOT void hot_scan_some(struct hot *hot) {
   while (at < end && h.ring_end < enough) hot_scan(&h, &f, *at++);
   while (at < end) *h.top++ = *at++;
   hot_sift(&h, fetched);
-  for (size_t i = fetched; i < h.ring_end; i++) hot_fetch_tags(&h, h.ring[i]);
+  hot_fetch_all_tags(&h, fetched);
   *hot = h;
 }
 

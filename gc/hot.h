@@ -87,6 +87,11 @@ GL_INLINE void hot_fetch_tags(const struct hot *h, uintptr_t word) {
   __builtin_prefetch((void *)(h->tags_bias + (word >> HOT_TAGS_SHIFT)), 1);
 }
 
+/* Those of the candidates from an index on. */
+GL_INLINE void hot_fetch_all_tags(const struct hot *h, size_t from) {
+  for (size_t i = from; i < h->ring_end; i++) hot_fetch_tags(h, h->ring[i]);
+}
+
 /* The head of the block that an interior word points into, or 0. */
 GL_INLINE uintptr_t hot_head(const struct hot *h, uintptr_t word) {
   size_t head = gl_marker_find_head((word - h->base) >> GL_GRANULE_SHIFT);

@@ -203,6 +203,22 @@ GL_MARK_UNCHECKED GL_INLINE void hot_filter_four(struct hot *h,
   hot_filter_words(h, f, word, 2);
 }
 
+/* Without a branch for each: at random half of them are another marker's. */
+GL_INLINE size_t hot_split(struct hot *h, const uintptr_t *words, size_t count,
+                           size_t from, uint32_t held, size_t *away) {
+  size_t kept = from, put = *away;
+  for (size_t i = 0; i < count; i++) {
+    uintptr_t word = words[i];
+    size_t mine = held >> gl_territory_bit(word) & 1;
+    h->ring[kept] = word;
+    h->m->away[put] = word;
+    kept += mine;
+    put += mine ^ 1;
+  }
+  *away = put;
+  return kept;
+}
+
 #include "drain.h"
 
 void gl_marker_blacken(struct gl_marker *m, uintptr_t word) {

@@ -37,10 +37,11 @@ GL_INLINE size_t gl_mark_entry_granules(gl_mark_entry entry) {
   return (size_t)(entry & GL_MARK_COUNT_MAX);
 }
 
-/* Room for candidates, and behind it for what a vector store writes too
-   much. */
+/* Words that are sorted at once; room for candidates, and behind it for what such a
+   load or store has too much. */
+#define GL_SPLIT_WORDS 4
 #define GL_MARK_RING 512
-#define GL_MARK_RING_SLACK 4
+#define GL_MARK_RING_SLACK GL_SPLIT_WORDS
 
 /* Code that reads all of memory, word by word, as it is: no sanitizer can
    judge it. */
@@ -59,9 +60,10 @@ GL_INLINE unsigned gl_territory_bit(uintptr_t address) {
   return address >> GL_ARENA_SHIFT & (GL_TERRITORIES_MAX - 1);
 }
 
-/* Candidates, or entries, sent together from one marker to another.  Of 16 to
-   512 this size was as good as any above 64. */
-#define GL_PACKET_WORDS 126
+/* Candidates, or entries, sent together from one marker to another: some, and a whole
+   number of those that are sorted at once.  Of 16 to 512 this size was as good as any
+   above 64. */
+#define GL_PACKET_WORDS (31 * GL_SPLIT_WORDS)
 
 struct gl_packet {
   struct gl_packet *next;
@@ -89,7 +91,7 @@ struct gl_marker {
   struct gl_packet *coming; /* sent to it, and how much of that is taken in */
   size_t taken;
   uintptr_t ring[GL_MARK_RING]; /* candidates: words that point into the heap */
-  uintptr_t away[GL_MARK_RING + GL_PACKET_WORDS];
+  uintptr_t away[GL_MARK_RING + GL_PACKET_WORDS + GL_MARK_RING_SLACK];
 } __attribute__((aligned(64)));
 
 /* What all markers share. */

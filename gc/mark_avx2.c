@@ -44,6 +44,16 @@ GL_INLINE struct hot_filter hot_filter_begin(const struct hot *h) {
   return f;
 }
 
+/* Store, of four words, those in a mask, at and above a place with room for all
+   four; returns how many. */
+GL_INLINE size_t hot_store(uintptr_t *place, __m256i words, unsigned mask) {
+  __m256i order = _mm256_cvtepu8_epi32(
+      _mm_loadl_epi64((const __m128i *)hot_permutations[mask]));
+  _mm256_storeu_si256((__m256i *)place,
+                      _mm256_permutevar8x32_epi32(words, order));
+  return (unsigned)__builtin_popcount(mask);
+}
+
 GL_MARK_UNCHECKED GL_INLINE void hot_filter_four(struct hot *h,
                                                  const struct hot_filter *f,
                                                  const uintptr_t *word) {
@@ -54,11 +64,7 @@ GL_MARK_UNCHECKED GL_INLINE void hot_filter_four(struct hot *h,
   __m256i turned = _mm256_sub_epi64(words, f->base);
   __m256i within = _mm256_cmpgt_epi64(f->extent, turned);
   unsigned mask = (unsigned)_mm256_movemask_pd(_mm256_castsi256_pd(within));
-  __m256i order = _mm256_cvtepu8_epi32(
-      _mm_loadl_epi64((const __m128i *)hot_permutations[mask]));
-  _mm256_storeu_si256((__m256i *)&h->ring[h->ring_end],
-                      _mm256_permutevar8x32_epi32(words, order));
-  h->ring_end += (unsigned)__builtin_popcount(mask);
+  h->ring_end += hot_store(&h->ring[h->ring_end], words, mask);
 }
 
 GL_MARK_UNCHECKED GL_INLINE void hot_filter_one(struct hot *h,
@@ -76,6 +82,31 @@ GL_MARK_UNCHECKED GL_INLINE void hot_filter_words(struct hot *h,
   if (granules == 0) return;
   hot_filter_one(h, word[0]);
   hot_filter_one(h, word[1]);
+}
+
+/* Of four words, in a mask, those in territories that are held. */
+GL_INLINE unsigned hot_held_of(__m256i words, __m256i held) {
+  const __m256i last = _mm256_set1_epi64x(GL_TERRITORIES_MAX - 1);
+  __m256i bit =
+      _mm256_and_si256(_mm256_srli_epi64(words, GL_ARENA_SHIFT), last);
+  __m256i sign = _mm256_slli_epi64(_mm256_srlv_epi64(held, bit), 63);
+  return (unsigned)_mm256_movemask_pd(_mm256_castsi256_pd(sign));
+}
+
+/* What is stored over the ring has been read: no more is kept than was. */
+GL_INLINE size_t hot_split(struct hot *h, const uintptr_t *words, size_t count,
+                           size_t from, uint32_t held, size_t *away) {
+  const __m256i helds = _mm256_set1_epi64x(held);
+  size_t kept = from, put = *away;
+  for (size_t i = 0; i < count; i += GL_SPLIT_WORDS) {
+    __m256i four = _mm256_loadu_si256((const __m256i *)&words[i]);
+    unsigned all = count - i < 4 ? (1u << (count - i)) - 1 : 15;
+    unsigned mine = hot_held_of(four, helds) & all;
+    kept += hot_store(&h->ring[kept], four, mine);
+    put += hot_store(&h->m->away[put], four, mine ^ all);
+  }
+  *away = put;
+  return kept;
 }
 
 #include "drain.h"

@@ -13,27 +13,22 @@
 /* Candidates of a packet taken in at a time: what a turn works on. */
 #define SHARE_TAKE ((size_t)48)
 
-/* Sort the candidates from an index on.  Without a branch for each: at random
-   half of them are another marker's. */
-GL_INLINE void hot_sort(struct hot *h, size_t from) {
+/* Let words that are to be candidates be the last in the ring, from an index on, but
+   for those that are another marker's. */
+GL_INLINE void hot_sort(struct hot *h, const uintptr_t *words, size_t count,
+                        size_t from) {
   struct gl_marker *m = h->m;
-  uint32_t held = m->held;
-  if (held == GL_TERRITORIES_ALL) return;
-  size_t kept = from, away = m->away_count;
-  for (size_t i = from; i < h->ring_end; i++) {
-    uintptr_t word = h->ring[i];
-    size_t mine = held >> gl_territory_bit(word) & 1;
-    h->ring[kept] = word;
-    m->away[away] = word;
-    kept += mine;
-    away += mine ^ 1;
-  }
-  h->ring_end = kept;
-  m->away_count = away;
-  if (GL_LIKELY(away < GL_PACKET_WORDS)) return;
+  h->ring_end = hot_split(h, words, count, from, m->held, &m->away_count);
+  if (GL_LIKELY(m->away_count < GL_PACKET_WORDS)) return;
   hot_save(h);
   gl_markers_send(m);
   hot_load(h);
+}
+
+/* Sort the candidates from an index on again. */
+GL_INLINE void hot_sort_again(struct hot *h, size_t from) {
+  if (h->m->held == GL_TERRITORIES_ALL) return;
+  hot_sort(h, h->ring + from, h->ring_end - from, from);
 }
 
 /* Whether this marker has anything to do with the news. */
@@ -44,23 +39,19 @@ GL_INLINE bool hot_is_concerned(const struct hot *h, uint64_t news) {
          (hot_has_entries(h) || m->away_count + m->unsent > 0);
 }
 
-/* Take in some of the packet that is coming, and fetch their tags. */
+/* Take in some of the packet that is coming, what this marker still holds, and fetch
+   their tags. */
 GL_INLINE void hot_take(struct hot *h) {
   struct gl_packet *packet = h->m->coming;
   size_t from = h->ring_end, at = h->m->taken;
   size_t left = packet->count - at;
   size_t count = left < SHARE_TAKE ? left : SHARE_TAKE;
-  for (size_t i = 0; i < count; i++) {
-    h->ring[h->ring_end++] = packet->words[at + i];
-    hot_fetch_tags(h, packet->words[at + i]);
-  }
+  hot_sort(h, packet->words + at, count, from);
+  hot_fetch_all_tags(h, from);
   h->m->taken = at + count;
-  if (count == left) {
-    h->m->coming = NULL;
-    gl_markers_return(packet);
-  }
-  /* It may hold less now than when they were sent. */
-  hot_sort(h, from);
+  if (count < left) return;
+  h->m->coming = NULL;
+  gl_markers_return(packet);
 }
 
 /* Drop the candidates that are black from the start, from an index on. */
@@ -79,7 +70,7 @@ GL_INLINE void hot_drop(struct hot *h, size_t from) {
    marker has to look at. */
 GL_INLINE void hot_sift(struct hot *h, size_t from) {
   if (h->tenured_bias != 0) hot_drop(h, from);
-  if (h->m->shared) hot_sort(h, from);
+  if (h->m->shared) hot_sort_again(h, from);
 }
 
 /* Look for what others have sent, and give where somebody is hungry. */
@@ -89,7 +80,7 @@ GL_INLINE void hot_heed(struct hot *h) {
   hot_save(h);
   gl_markers_share(h->m);
   hot_load(h);
-  hot_sort(h, h->ring_start); /* it may have given up territory */
+  hot_sort_again(h, h->ring_start); /* it may have given up territory */
 }
 
 /* Between two turns, when few candidates are in the ring.  Returns whether
