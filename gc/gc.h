@@ -354,6 +354,9 @@ void gl_pace_extend_budget(void);
 /* Tell the pace how a collection went. */
 void gl_pace_note(const struct gl_cycle *cycle);
 
+/* Whether the next budget depends on how fast the program allocates, and markers mark. */
+bool gl_pace_is_guided(void);
+
 /* -------------------------------------------------------- minor collections */
 
 /* Whether the collection that begins is a minor one.  With the world stopped, before
@@ -379,6 +382,7 @@ struct gl_cycle {
   uint64_t number;
   enum gl_cause cause;
   bool minor;          /* what is old was left alone */
+  bool timed;          /* by processor time, as follows */
   /* Processor time, for the pace: of the process when it was stopped, less what that
      took; of this thread, when it begins to mark; and of all markers, to mark. */
   uint64_t stopped_cpu_ns, marking_cpu_ns, mark_cpu_ns;

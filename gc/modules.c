@@ -221,7 +221,9 @@ void gl_modules_init(void) {
 
 bool gl_modules_are_held(void) {
   const pthread_mutex_t *lock = modules_known_lock();
-  return lock != NULL && lock->__data.__owner == gettid();
+  if (lock == NULL) return false;
+  int owner = __atomic_load_n(&lock->__data.__owner, __ATOMIC_RELAXED);
+  return owner != 0 && owner == gettid(); /* a system call */
 }
 
 void gl_modules_before_fork(void) {

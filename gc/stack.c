@@ -49,21 +49,133 @@ static void stack_read_registers(struct gl_entry *entry, unw_cursor_t *cursor) {
   }
 }
 
-void gl_stack_capture(struct gl_entry *entry, uintptr_t entry_sp) {
-  unw_context_t context;
+/*
+ * Ways into the library, as they were unwound.  To step over a frame takes libunwind
+ * two system calls (it holds signals back), and a collection of a small heap takes not
+ * much longer than to step over ours.  But each of those has one size.  So where the
+ * same return addresses lie in the same places the frames are the same, and what they
+ * saved is in the same places too.
+ *
+ * Everything is by its distance from the frame of gl_stack_capture.  Who has the turn
+ * to collect has these.
+ */
+#define STACK_WAYS 8
+#define STACK_WAY_FRAMES 12
+#define STACK_WAY_SAVED 8
+
+struct stack_slot {
+  uintptr_t at;
+  uintptr_t value; /* of a return address */
+};
+
+struct stack_way {
+  size_t frames; /* 0 for none yet; its last is the program's */
+  struct stack_slot returns[STACK_WAY_FRAMES];
+  size_t saved;
+  uintptr_t saved_at[STACK_WAY_SAVED]; /* in a frame, or in the context */
+};
+
+static struct stack_way stack_ways[STACK_WAYS] GL_DATA;
+static unsigned stack_next_way GL_DATA = 0;
+
+static uintptr_t stack_word(uintptr_t address) {
+  return *(const uintptr_t *)address;
+}
+
+/* The stack pointer of a frame, when what it called has returned. */
+static uintptr_t stack_way_sp(const struct stack_way *way, size_t frame) {
+  return way->returns[frame].at + sizeof(uintptr_t);
+}
+
+/* In order: that one frame is there says where the next one is. */
+static bool stack_way_is(const struct stack_way *way, uintptr_t frame,
+                         uintptr_t entry_sp) {
+  for (size_t i = 0; i < way->frames; i++)
+    if ((frame + stack_way_sp(way, i) >= entry_sp) != (i + 1 == way->frames) ||
+        stack_word(frame + way->returns[i].at) != way->returns[i].value)
+      return false;
+  return way->frames > 0;
+}
+
+static const struct stack_way *stack_find_way(uintptr_t frame,
+                                              uintptr_t entry_sp) {
+  for (size_t i = 0; i < STACK_WAYS; i++)
+    if (stack_way_is(&stack_ways[i], frame, entry_sp)) return &stack_ways[i];
+  return NULL;
+}
+
+static void stack_go_way(struct gl_entry *entry, const struct stack_way *way,
+                         uintptr_t frame) {
+  for (size_t i = 0; i < way->saved; i++)
+    entry->registers[i] = stack_word(frame + way->saved_at[i]);
+  entry->register_count = way->saved;
+  entry->sp = frame + stack_way_sp(way, way->frames - 1);
+}
+
+/* Of the frame that the cursor has just come to.  False where its return address is
+   not where calls put it. */
+static bool stack_add_frame(struct stack_way *way, unw_cursor_t *cursor,
+                            uintptr_t frame) {
+  unw_word_t sp, ip;
+  if (way->frames == STACK_WAY_FRAMES ||
+      unw_get_reg(cursor, UNW_REG_SP, &sp) < 0 ||
+      unw_get_reg(cursor, UNW_REG_IP, &ip) < 0)
+    return false;
+  uintptr_t at = (uintptr_t)sp - sizeof(uintptr_t);
+  way->returns[way->frames++] = (struct stack_slot){at - frame, (uintptr_t)ip};
+  return stack_word(at) == ip;
+}
+
+/* Where the registers are that calls preserve. */
+static bool stack_add_saved(struct stack_way *way, unw_cursor_t *cursor,
+                            uintptr_t frame) {
+  for (int i = 0; i <= UNW_TDEP_LAST_REG; i++) {
+    unw_save_loc_t where;
+    if (unw_is_fpreg(i) || i == UNW_REG_SP || i == UNW_REG_IP ||
+        unw_get_save_loc(cursor, i, &where) < 0 || where.type == UNW_SLT_NONE)
+      continue;
+    if (where.type != UNW_SLT_MEMORY || way->saved == STACK_WAY_SAVED)
+      return false;
+    way->saved_at[way->saved++] = (uintptr_t)where.u.addr - frame;
+  }
+  return way->saved > 0;
+}
+
+static void stack_keep_way(const struct stack_way *way) {
+  stack_ways[stack_next_way] = *way;
+  stack_next_way = (stack_next_way + 1) % STACK_WAYS;
+}
+
+/* Step by step. */
+static GL_NOINLINE void stack_unwind(struct gl_entry *entry,
+                                     unw_context_t *context, uintptr_t frame,
+                                     uintptr_t entry_sp) {
+  struct stack_way way = {.frames = 0};
   unw_cursor_t cursor;
   unw_word_t sp = 0;
-  unw_getcontext(&context);
-  bool found = unw_init_local(&cursor, &context) == 0;
+  bool found = unw_init_local(&cursor, context) == 0, plain = true;
   for (int i = 0; found && i < STACK_FRAMES_MAX; i++) {
     if (unw_step(&cursor) <= 0 || unw_get_reg(&cursor, UNW_REG_SP, &sp) < 0)
       break;
+    plain = plain && stack_add_frame(&way, &cursor, frame);
     if (sp < entry_sp) continue;
     stack_read_registers(entry, &cursor);
     entry->sp = (uintptr_t)sp;
+    if (plain && stack_add_saved(&way, &cursor, frame)) stack_keep_way(&way);
     return;
   }
   gl_stack_capture_here(entry);
+}
+
+GL_NOINLINE void gl_stack_capture(struct gl_entry *entry, uintptr_t entry_sp) {
+  unw_context_t context;
+  uintptr_t frame = (uintptr_t)__builtin_frame_address(0);
+  unw_getcontext(&context);
+  const struct stack_way *way = stack_find_way(frame, entry_sp);
+  if (way != NULL)
+    stack_go_way(entry, way, frame);
+  else
+    stack_unwind(entry, &context, frame, entry_sp);
 }
 
 GL_NOINLINE void gl_stack_wipe(void) {

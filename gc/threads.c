@@ -482,6 +482,7 @@ static bool threads_stop_others(void) {
   }
   int fd = gl_proc_open_threads();
   if (fd < 0) return false;
+  threads_retake_signal();
   bool done = threads_stop_listed(fd);
   close(fd);
   return done;
@@ -497,7 +498,6 @@ bool gl_threads_stop(void) {
   world.answers = world.expected = 0;
   world.count = 1;
   world.reported = world.queue_full = false;
-  threads_retake_signal();
   gl_stacks_begin();
   __atomic_store_n(&world.stopping, world.number, __ATOMIC_SEQ_CST);
   if (!threads_is_alone() && !threads_stop_others()) return false;
