@@ -157,7 +157,7 @@ bool gl_heap_init(void) {
   return true;
 }
 
-/* The size of a small or medium block, with its padding. */
+/* The size of a block, with its padding. */
 static size_t heap_padded(size_t size) {
   return size < GL_PAD_GRANULES << GL_GRANULE_SHIFT ? size
                                                     : size + gl_heap.pad_bytes;
@@ -169,6 +169,11 @@ static bool heap_is_large(size_t size) {
 
 static size_t heap_granules(size_t padded) {
   return padded == 0 ? 1 : (padded + GL_GRANULE_BYTES - 1) >> GL_GRANULE_SHIFT;
+}
+
+/* Of a large block. */
+static size_t heap_pages(size_t size) {
+  return gl_round_up(heap_padded(size), GL_PAGE_BYTES) >> GL_PAGE_SHIFT;
 }
 
 void gl_heap_pad_blocks(void) {
@@ -242,7 +247,7 @@ static void *heap_take_spare(struct gl_cache *cache, size_t pages) {
 static void *heap_allocate_large(struct gl_cache *cache, size_t size,
                                  size_t align, enum gl_kind kind,
                                  enum gl_want *want) {
-  size_t pages = (size >> GL_PAGE_SHIFT) + (size % GL_PAGE_BYTES != 0);
+  size_t pages = heap_pages(size);
   size_t align_pages = align > GL_PAGE_BYTES ? align >> GL_PAGE_SHIFT : 1;
   if (kind == GL_ATOMIC && align_pages == 1) {
     void *spare = heap_take_spare(cache, pages);
@@ -423,8 +428,7 @@ bool gl_heap_was_block(const void *p) {
 }
 
 size_t gl_heap_usable(const struct gl_block *block) {
-  bool padded = !block->large && block->size >= GL_PAD_GRANULES
-                                                    << GL_GRANULE_SHIFT;
+  bool padded = block->size >= GL_PAD_GRANULES << GL_GRANULE_SHIFT;
   return block->size - (padded ? gl_heap.pad_bytes : 0);
 }
 
@@ -489,7 +493,7 @@ enum gl_fault gl_heap_free(struct gl_cache *cache, void *p) {
 static bool heap_resize_large(struct gl_cache *cache,
                               const struct gl_block *block, size_t size) {
   if (!heap_is_large(size) || size > gl_heap.size_bytes) return false;
-  size_t pages = gl_round_up(size, GL_PAGE_BYTES) >> GL_PAGE_SHIFT;
+  size_t pages = heap_pages(size);
   size_t old = block->size >> GL_PAGE_SHIFT, page = gl_page_of(block->start);
   gl_heap_lock(cache);
   bool resized = gl_runs_try_resize(page, pages);

@@ -7,6 +7,7 @@ libgleaner_core_la_SOURCES += \
   gc/collect.c \
   gc/context.c \
   gc/debug.c \
+  gc/endings.c \
   gc/errors.c \
   gc/fork.c \
   gc/futex.c \

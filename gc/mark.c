@@ -285,13 +285,12 @@ static void mark_keep(struct gl_marker *m, struct mark_roots *roots,
   if (roots->count == MARK_ROOTS_AT_ONCE) mark_follow(m, roots);
 }
 
-/* The block that ends where a word points, not padded; or 0.  In an arena it is a
-   short one, so that one line of tags will do, but for the first granules.  (It may be
-   the block that the word points into, or a free run: no harm.) */
+/* The block that ends where a word points, not padded; or 0.  It is a short one, so that
+   one line of tags will do, but for the first granules.  (It may be the block that the
+   word points into, or a free run: no harm.) */
 static uintptr_t mark_find_ending(uintptr_t word) {
   unsigned bit = hot_bit_of(word);
-  if (bit < GL_PAD_GRANULES || gl_heap.pad_bytes == 0 ||
-      gl_heap.slots[(word - gl_heap.base) >> GL_ARENA_SHIFT] == GL_SLOT_RUNS)
+  if (bit < GL_PAD_GRANULES || gl_heap.pad_bytes == 0)
     return (uintptr_t)gl_heap_find_ending((void *)word);
   const struct gl_tags *line = gl_tags_at(word);
   uint64_t below = (line->block | line->mark) & (((uint64_t)1 << bit) - 1);
@@ -300,13 +299,21 @@ static uintptr_t mark_find_ending(uintptr_t word) {
   return granules < GL_PAD_GRANULES ? word - (granules << GL_GRANULE_SHIFT) : 0;
 }
 
+/* Whether a root that points to the end of a block may rather point to the beginning of
+   the next one. */
+static bool mark_is_doubtful(size_t offset) {
+  return !gl_heap.minor && offset < gl_marking.extent_bytes &&
+         gl_tags_is_block(gl_heap.tags, offset >> GL_GRANULE_SHIFT);
+}
+
 static void mark_root(struct gl_marker *m, struct mark_roots *roots,
                       uintptr_t word) {
   size_t offset = word - gl_heap.base;
   if (offset < gl_marking.extent_bytes) mark_keep(m, roots, word);
   if (offset % GL_GRANULE_BYTES != 0) return;
   uintptr_t ending = mark_find_ending(word);
-  if (ending != 0) mark_keep(m, roots, ending);
+  if (ending != 0 && !(mark_is_doubtful(offset) && gl_endings_defer(ending)))
+    mark_keep(m, roots, ending);
 }
 
 static const uintptr_t *mark_near(const uintptr_t *word, const uintptr_t *end) {
@@ -492,12 +499,16 @@ void gl_mark_begin(void) {
   gl_marking.extent_bytes = gl_heap.extent_bytes;
   mark_note_tenured();
   gl_marker_begin(&gl_marker_main);
+  if (!gl_heap.minor) gl_endings_begin();
   gl_markers_start();
 }
 
 void gl_mark_finish(void) {
   gl_marker_drain(&gl_marker_main);
   gl_markers_finish();
+  mark_recover(&gl_marker_main);
+  if (gl_heap.minor) return;
+  gl_endings_follow(&gl_marker_main);
   mark_recover(&gl_marker_main);
 }
 

@@ -147,6 +147,18 @@ gl_mark_entry gl_marker_split(gl_mark_entry *entry);
 /* Blacken the block that a word points into, in a territory that is held. */
 void gl_marker_blacken(struct gl_marker *marker, uintptr_t word);
 
+/* ------------------------------------------------------ endings (endings.c) */
+
+/* A full marking begins. */
+void gl_endings_begin(void);
+
+/* The block that ends where a root points, and another one begins, is to be followed
+   last.  False where it has to be followed at once. */
+bool gl_endings_defer(uintptr_t block);
+
+/* Follow them: all else is marked. */
+void gl_endings_follow(struct gl_marker *marker);
+
 /* ------------------------------------------------------- sharing (markers.c) */
 
 /* The marker of the collecting thread. */

@@ -23,8 +23,10 @@
  * Pointers that keep a block alive.  A word equal to the address of any byte
  * of a block keeps the block alive, wherever the word is.  A word on a stack,
  * in a register, in a global or in a range given to gc_add_roots may also point
- * one past the end.  Pointers must be stored at addresses that are multiples
- * of the pointer size.  Pointers that are hidden (compressed, exclusive-ored,
+ * one past the end.  (Where that is all that keeps a block of up to 32 bytes, and
+ * another block begins there, and what is reached through it alone grows until it is
+ * most of all there is, it is cleared: it is then the first node of a queue.)
+ * Pointers must be stored at addresses that are multiples of the pointer size.  Pointers that are hidden (compressed, exclusive-ored,
  * written to a file) or stored only in memory from another allocator keep
  * nothing alive.
  */

@@ -236,9 +236,95 @@ static void point_past(size_t size, bool from_block) {
 }
 
 START_TEST(breaks_6_one_past_the_end_from_roots) {
-  static const size_t sizes[] = {16, 48, 1024, 32768, 32768 + 4096, 1 << 18};
+  static const size_t sizes[] = {16, 32, 48, 1024, 32768, 32768 + 4096, 1 << 18};
   point_past(sizes[_i], false);
   point_past(sizes[_i], true);
+}
+END_TEST
+
+/* A queue, and the item that was the first in it, which ends where the queue begins: a
+   root that points to the queue must not keep all that was ever in it. */
+struct item {
+  struct item *next;
+};
+
+struct queue {
+  struct item *first, *last;
+};
+
+static struct queue *volatile queue;
+
+static struct item *enqueue(size_t size) {
+  struct item *item = gc_malloc(size);
+  ck_assert_ptr_nonnull(item);
+  if (queue->last != NULL)
+    queue->last->next = item;
+  else
+    queue->first = item;
+  queue->last = item;
+  return item;
+}
+
+static void dequeue(void) { queue->first = queue->first->next; }
+
+/* Until it lies so. */
+static void make_queue(void *data) {
+  size_t size = *(const size_t *)data;
+  const char *first;
+  do {
+    queue = gc_malloc(size);
+    first = (const char *)enqueue(size);
+  } while (first + size != (const char *)queue);
+}
+
+START_TEST(breaks_6_an_end_does_not_keep_a_queue) {
+  static const size_t sizes[] = {16, 32};
+  size_t size = sizes[_i];
+  struct gc_stats stats;
+  api_deep(make_queue, &size);
+  for (int i = 0; i < 100; i++) enqueue(size);
+  for (size_t bytes = 0; bytes < 200 << 20; bytes += size) {
+    enqueue(size);
+    dequeue();
+  }
+  gc_get_stats(&stats);
+  ck_assert_uint_le(stats.peak_heap_bytes, 24 << 20);
+  ck_assert(gc_heap_check());
+}
+END_TEST
+
+/* But what is reached by such a root in earnest stays, however much that is. */
+static uintptr_t end_of_list[1];
+
+static void make_list_by_end(void *data) {
+  size_t size = *(const size_t *)data;
+  char *block;
+  char *above; /* begins where the block ends, and is kept, so there is a doubt */
+  do {
+    above = gc_malloc(size);
+    block = gc_malloc(size);
+  } while (block + size != above);
+  struct item **last = (struct item **)block;
+  for (int i = 0; i < 50000; i++) {
+    struct item *item = gc_malloc(sizeof *item);
+    *last = item;
+    last = &item->next;
+  }
+  end_of_list[0] = (uintptr_t)above;
+}
+
+START_TEST(breaks_6_an_end_keeps_what_does_not_grow) {
+  static const size_t sizes[] = {16, 32};
+  size_t size = sizes[_i], count = 0;
+  api_deep(make_list_by_end, &size);
+  api_scrub();
+  for (int i = 0; i < 20; i++) {
+    gc_collect();
+    for (int k = 0; k < 50000; k++) ck_assert_ptr_nonnull(gc_malloc(size));
+  }
+  struct item *const *first = (struct item *const *)(end_of_list[0] - size);
+  for (struct item *item = *first; item != NULL; item = item->next) count++;
+  ck_assert_uint_eq(count, 50000);
 }
 END_TEST
 
@@ -369,7 +455,9 @@ int main(void) {
   tcase_add_loop_test(tests, breaks_3_markers_lose_no_mark, 0, 2);
   tcase_add_test(tests, breaks_4_stops_at_any_instruction);
   tcase_add_test(tests, breaks_5_nothing_waits_for_a_stopped_thread);
-  tcase_add_loop_test(tests, breaks_6_one_past_the_end_from_roots, 0, 6);
+  tcase_add_loop_test(tests, breaks_6_one_past_the_end_from_roots, 0, 7);
+  tcase_add_loop_test(tests, breaks_6_an_end_does_not_keep_a_queue, 0, 2);
+  tcase_add_loop_test(tests, breaks_6_an_end_keeps_what_does_not_grow, 0, 2);
   tcase_add_test(tests, breaks_7_own_frames_pin_nothing);
   tcase_add_loop_test(tests, breaks_10_depth_without_memory, 0, 2);
   tcase_add_loop_test(tests, breaks_12_marked_once_is_not_kept, 0, 2);
