@@ -26,9 +26,9 @@
  * one past the end.  (Where that is all that keeps a block of up to 32 bytes, and
  * another block begins there, and what is reached through it alone grows until it is
  * most of all there is, it is cleared: it is then the first node of a queue.)
- * Pointers must be stored at addresses that are multiples of the pointer size.  Pointers that are hidden (compressed, exclusive-ored,
- * written to a file) or stored only in memory from another allocator keep
- * nothing alive.
+ * Pointers must be stored at addresses that are multiples of the pointer size.
+ * Pointers that are hidden (compressed, exclusive-ored, written to a file) or
+ * stored only in memory from another allocator keep nothing alive.
  */
 #ifndef GLEANER_H
 #define GLEANER_H
