@@ -25,10 +25,10 @@
 #include "gc.h"
 
 /*
- * The price of memory, per byte: so that at L = 46 MiB and g = s the room is
+ * The price of memory, per byte: so that at L = 66 MiB and g = s the room is
  * 0.6 of L.  Programs with little alive then live in about 2.5 times that.
  */
-#define PACE_PRICE_PER_BYTE 6e-8
+#define PACE_PRICE_PER_BYTE 4e-8
 
 /* Room as a proportion of what is alive, at least and at most. */
 #define PACE_ROOM_MIN 0.35
