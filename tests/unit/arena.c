@@ -123,6 +123,27 @@ START_TEST(next_run_coalesces) {
 }
 END_TEST
 
+/* In a collected heap no block begins where the arena does. */
+START_TEST(first_granule_is_left_out) {
+  size_t run_end;
+  arena_begin();
+  gl_heap_pad_blocks();
+  ck_assert_uint_eq(gl_arena_next_run(arena, first, &run_end), first + 1);
+  ck_assert_uint_eq(run_end, end);
+  ck_assert_uint_eq(gl_arena_next_run(arena, first, &run_end), first + 1);
+  gl_tags_set_block(gl_heap.tags, first + 1);
+  ck_assert_uint_eq(gl_arena_next_run(arena, first, &run_end), end);
+  gl_tags_set_free(gl_heap.tags, first + 7);
+  ck_assert_uint_eq(gl_arena_next_run(arena, first, &run_end), first + 7);
+  ck_assert_uint_eq(run_end, end);
+  for (size_t size = 1; size <= GL_ARENA_BYTES / 16; size *= 2) {
+    const char *p = test_allocate(cache, size, GL_SCANNED);
+    ck_assert_uint_ne((uintptr_t)p % GL_ARENA_BYTES, 0);
+  }
+  ck_assert(test_prove());
+}
+END_TEST
+
 /* Pages that were never written come back clean, the others dirty. */
 START_TEST(destroy_knows_what_was_written) {
   arena_begin();
@@ -203,6 +224,7 @@ int main(void) {
   tcase_add_test(tests, kinds_have_slots);
   tcase_add_test(tests, sweep_is_done_once);
   tcase_add_test(tests, next_run_coalesces);
+  tcase_add_test(tests, first_granule_is_left_out);
   tcase_add_test(tests, destroy_knows_what_was_written);
   tcase_add_test(tests, clean_is_what_was_never_written);
   tcase_add_test(tests, destroy_takes_all_tags_along);

@@ -52,8 +52,9 @@ static struct {
 
 /* ------------------------------------------------------------- the model */
 
-static void model_init(void) {
+static void model_init(bool padded) {
   test_heap();
+  if (padded) gl_heap_pad_blocks();
   model.cache[0] = gl_self;
   for (int i = 1; i < CACHES; i++) model.cache[i] = test_cache();
   model.owner = calloc(MODEL_HEAP_BYTES >> GL_GRANULE_SHIFT, sizeof(uint32_t));
@@ -514,8 +515,8 @@ static void do_one(void) {
   do_usual();
 }
 
-static void run(int operations, bool slow_only) {
-  model_init();
+static void run(int operations, bool padded, bool slow_only) {
+  model_init(padded);
   gl_heap.slow_only = slow_only;
   for (int i = 0; i < operations; i++) do_one();
   for (size_t i = 0; i < model.live_count; i++)
@@ -527,16 +528,16 @@ static void run(int operations, bool slow_only) {
   expect(gl_heap.runs.used_pages == 0);
 }
 
-START_TEST(a_million_operations) { run(OPERATIONS, false); }
+START_TEST(a_million_operations) { run(OPERATIONS, _i != 0, false); }
 END_TEST
 
 /* No fast paths: what GLEANER_STRESS runs. */
-START_TEST(slow_paths_only) { run(OPERATIONS / 8, true); }
+START_TEST(slow_paths_only) { run(OPERATIONS / 8, _i != 0, true); }
 END_TEST
 
 int main(void) {
   TCase *tests = test_begin("model");
-  tcase_add_test(tests, a_million_operations);
-  tcase_add_test(tests, slow_paths_only);
+  tcase_add_loop_test(tests, a_million_operations, 0, 2);
+  tcase_add_loop_test(tests, slow_paths_only, 0, 2);
   return test_end();
 }
