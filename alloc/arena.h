@@ -82,8 +82,8 @@ GL_INLINE size_t gl_arena_end(const struct gl_arena *arena) {
  * erased (this is where neighbours coalesce).  Returns the arena's end where
  * there is none.
  *
- * In a collected heap the arena's first granule is left out: a block there would begin
- * where one of the arena below ends, the first that was allocated in it, and a program
+ * In a collected heap the arena's first granule is left out: a short block there would
+ * begin where one of the arena below ends, the first that was allocated in it, and a program
  * that goes through a stream of objects is often at this block when a collection is due.
  */
 GL_INLINE size_t gl_arena_next_run(struct gl_arena *arena, size_t from,

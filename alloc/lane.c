@@ -536,13 +536,14 @@ static void *lane_split(struct gl_cache *cache, struct gl_lane *lane,
   return p;
 }
 
-/* Put every free run of a pending arena into the bins. */
+/* Put every free run of a pending arena into the bins; all of it, since some medium
+   blocks fill an arena to the last granule. */
 static void lane_empty_into_bins(struct gl_lane *lane, struct gl_arena *arena) {
   lane_sweep(arena);
   arena->free_granules = 0;
   size_t last = gl_arena_end(arena), at = gl_arena_first_granule(arena);
   size_t end = last;
-  while ((at = gl_arena_next_run(arena, at, &end)) != last) {
+  while ((at = gl_tags_next_run(gl_heap.tags, at, last, &end)) != last) {
     lane_pass(lane, at, end);
     at = end;
   }

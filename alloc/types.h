@@ -121,7 +121,7 @@ struct gl_arena {
                                discarded, and not used since */
   /* Written by its owner at every free, while others that free blocks of it read who
      that is: so in a cache line of its own. */
-  uint32_t free_granules /* about: exact after a sweep, then too high */
+  uint32_t free_granules /* about: exact after a sweep, then too high, or one too low */
       __attribute__((aligned(64)));
 } __attribute__((aligned(64)));
 

@@ -72,7 +72,9 @@ void gl_collect_end_turn(bool taken) {
 
 /* Whose turn it was is not in the child. */
 void gl_collect_turn_after_fork(bool taken) {
-  if (!taken) pthread_mutex_init(&collect_turn, NULL);
+  if (taken) return;
+  pthread_mutex_init(&collect_turn, NULL);
+  gl_stack_forget_ways();
 }
 
 struct collect_request {

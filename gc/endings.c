@@ -3,8 +3,8 @@
  * endings.c: blocks to which nothing leads but a pointer one past their end.
  *
  * Such a pointer is legal C, and may be all that a program has of a block.  But where
- * the block is not padded (up to 32 bytes, or large) the next one may begin there, and
- * then a root that points to that one keeps this one too:
+ * the block is not padded (up to 32 bytes) the next one may begin there, and then a root
+ * that points to that one keeps this one too:
  *
  *      root -----------------+
  *                            v
@@ -14,87 +14,161 @@
  * of a queue, and lead to all that were ever put into it.
  *
  * So such blocks are followed last, when all else is marked: what one of them keeps is
- * known then.  One that keeps more and more objects, collection after collection, until
- * they are most of all there are, is such a node: it is cleared, and keeps its place, so
- * that no other node comes to lie there.  (A program that has such a pointer in earnest,
- * for so long, to a block of two or four words, through which alone it reaches ever more:
- * we know of none.  To pad short blocks too, as others do, takes half as much memory
- * again.)
+ * known then.  Those that keep more and more objects, collection after collection, until
+ * they are most of all there are, and that nobody writes to, are such nodes: they are
+ * cleared, and keep their places, so that no other node comes to lie there.  (A program
+ * that has such a pointer in earnest, for so long, to a block of two or four words,
+ * through which alone it reaches ever more: we know of none.  To pad short blocks too, as
+ * others do, takes half as much memory again.)
  */
 #include <string.h>
 
+#include "../alloc/os.h"
 #include "mark.h"
 
-#define ENDINGS_SHIFT 9
-#define ENDINGS_MAX ((size_t)1 << ENDINGS_SHIFT)
+/* Places for them, by the logarithm, at first and at most: more where some found none.
+   A block has one of a few. */
+#define ENDINGS_SHIFT_MIN 8
+#define ENDINGS_SHIFT_STEP 3
+#define ENDINGS_SHIFT_MAX 14
+#define ENDINGS_MAX ((size_t)1 << ENDINGS_SHIFT_MAX)
+#define ENDINGS_PROBES 8
 
-/* What one has to keep, of all, and how often on end it has to have kept more than
-   before, to be cleared. */
-#define ENDINGS_OBJECTS ((uint64_t)16384)
-#define ENDINGS_SHARE 2
+/* How often one has to have kept more than ever before to be cleared, and what part of all
+   objects those that have must keep, and how many.  (Not on end: a word that a function
+   has left on the stack may lead to most of them for once.) */
 #define ENDINGS_GROWTHS 3
+#define ENDINGS_SHARE 2
+#define ENDINGS_OBJECTS ((uint64_t)16384)
 
 struct ending {
   uintptr_t block;
+  uint64_t words;   /* of it, in short: whether it was written to */
+  uint64_t most;    /* objects that it kept */
+  uint32_t growths; /* how often it kept more than ever before */
   uint32_t number;  /* of the last full collection that found it */
-  uint32_t growths; /* until then, on end */
-  uint64_t kept;    /* objects that it kept */
-  bool most;        /* and these were most of all */
 };
 
-/* A block has one place, so the first of those that share it is followed last. */
-static struct {
-  uint32_t number;
-  size_t count; /* found in this one, and their places in order */
-  uint16_t found[ENDINGS_MAX];
+struct endings_table {
   struct ending places[ENDINGS_MAX];
-} endings GL_DATA = {.number = 1};
+  uint16_t found[ENDINGS_MAX]; /* places of those found in this one, in order */
+};
 
-static size_t ending_place(uintptr_t block) {
-  uint64_t hash = (uint64_t)block * 0x9E3779B97F4A7C15u;
-  return (size_t)(hash >> (64 - ENDINGS_SHIFT));
+static struct {
+  struct endings_table *table;
+  uint32_t number;
+  unsigned shift;
+  size_t count;
+  bool crowded; /* one found no place */
+  bool leaks;   /* those that grow had kept most of all, in the last one */
+} endings GL_DATA = {.number = 2, .shift = ENDINGS_SHIFT_MIN};
+
+bool gl_endings_init(void) {
+  if (endings.table == NULL) endings.table = gl_os_map(sizeof *endings.table);
+  return endings.table != NULL;
 }
 
+/* Where all is forgotten the numbers jump. */
 void gl_endings_begin(void) {
-  endings.number++;
+  bool grows = endings.crowded && endings.shift < ENDINGS_SHIFT_MAX;
+  if (grows) endings.shift += ENDINGS_SHIFT_STEP;
+  endings.number += grows ? 2 : 1;
   endings.count = 0;
+  endings.crowded = false;
+}
+
+static size_t ending_hash(uintptr_t block) {
+  uint64_t hash = (uint64_t)block * 0x9E3779B97F4A7C15u;
+  return (size_t)(hash >> (64 - endings.shift));
+}
+
+static bool ending_is_known(const struct ending *ending) {
+  return ending->number + 1 >= endings.number;
+}
+
+/* The block's place; where it has none, one of which nothing was heard in the last
+   collection or in this; or NULL. */
+static struct ending *ending_find(uintptr_t block) {
+  struct ending *unused = NULL;
+  size_t mask = ((size_t)1 << endings.shift) - 1;
+  for (size_t i = 0, at = ending_hash(block); i < ENDINGS_PROBES; i++) {
+    struct ending *ending = &endings.table->places[(at + i) & mask];
+    if (!ending_is_known(ending))
+      unused = ending;
+    else if (ending->block == block)
+      return ending;
+  }
+  if (unused != NULL) *unused = (struct ending){.block = block};
+  return unused;
 }
 
 bool gl_endings_defer(uintptr_t block) {
-  size_t place = ending_place(block);
-  struct ending *ending = &endings.places[place];
-  if (ending->number == endings.number) return ending->block == block;
-  if (ending->block != block || ending->number + 1 != endings.number)
-    *ending = (struct ending){.block = block};
+  struct ending *ending = ending_find(block);
+  endings.crowded |= ending == NULL;
+  if (ending == NULL) return false;
+  if (ending->number == endings.number) return true;
   ending->number = endings.number;
-  endings.found[endings.count++] = (uint16_t)place;
+  endings.table->found[endings.count++] =
+      (uint16_t)(ending - endings.table->places);
   return true;
 }
 
-static bool ending_is_leak(const struct ending *ending) {
-  return ending->growths >= ENDINGS_GROWTHS && ending->most;
+/* A few words of the block, in one.  It may be free memory: then nothing. */
+static uint64_t ending_words(const struct gl_block *block) {
+  uint64_t sum = 1;
+  for (size_t i = 0; i < block->size / sizeof sum && i < 4; i++)
+    sum = sum * 0x9E3779B97F4A7C15u + ((const uint64_t *)block->start)[i];
+  return sum;
 }
 
-static void ending_note(struct ending *ending, uint64_t kept, uint64_t all) {
-  bool grew = ending->kept > 0 && kept > ending->kept + ending->kept / 16;
-  ending->growths = grew ? ending->growths + 1 : 0;
-  ending->kept = kept;
-  ending->most = kept >= ENDINGS_OBJECTS && kept >= all / ENDINGS_SHARE;
+static bool ending_grows(const struct ending *ending) {
+  return ending->growths >= ENDINGS_GROWTHS;
 }
 
+/* It may be another block by now, at the same place. */
+static void ending_note(struct ending *ending, uint64_t words, uint64_t kept) {
+  if (words != ending->words) ending->most = ending->growths = 0;
+  ending->words = words;
+  if (kept <= ending->most + ending->most / 16) return;
+  ending->growths += ending->most > 0;
+  ending->most = kept;
+}
+
+/* Returns the objects that it keeps, where these grow. */
+static uint64_t ending_follow(struct gl_marker *m, struct ending *ending) {
+  struct gl_block block = {.size = 0};
+  uint64_t before = m->objects;
+  if (!gl_heap_find((void *)ending->block, &block)) return 0;
+  gl_marker_blacken(m, ending->block);
+  gl_marker_drain(m);
+  ending_note(ending, ending_words(&block), m->objects - before);
+  return ending_grows(ending) ? m->objects - before : 0;
+}
+
+/* Where it was not written to, and nothing else leads to it. */
 static void ending_clear(const struct ending *ending) {
   struct gl_block block;
-  if (gl_heap_find((void *)ending->block, &block))
+  if (gl_heap_find((void *)ending->block, &block) &&
+      !gl_tags_is_marked(gl_heap.tags, gl_granule_of(block.start)) &&
+      ending_words(&block) == ending->words)
     memset(block.start, 0, block.size);
 }
 
+/* Those that are to be cleared come after all others, which may lead to them. */
 void gl_endings_follow(struct gl_marker *m) {
+  struct endings_table *table = endings.table;
+  uint64_t kept = 0;
+  size_t judged = 0;
   for (size_t i = 0; i < endings.count; i++) {
-    struct ending *ending = &endings.places[endings.found[i]];
-    uint64_t before = m->objects;
-    if (ending_is_leak(ending)) ending_clear(ending);
-    gl_marker_blacken(m, ending->block);
-    gl_marker_drain(m);
-    ending_note(ending, m->objects - before, m->objects);
+    uint16_t place = table->found[i];
+    if (endings.leaks && ending_grows(&table->places[place]))
+      table->found[judged++] = place;
+    else
+      kept += ending_follow(m, &table->places[place]);
   }
+  for (size_t i = 0; i < judged; i++) {
+    ending_clear(&table->places[table->found[i]]);
+    kept += ending_follow(m, &table->places[table->found[i]]);
+  }
+  endings.leaks = kept >= ENDINGS_OBJECTS && kept >= m->objects / ENDINGS_SHARE;
 }

@@ -85,6 +85,7 @@ struct gl_entry {
  * words dead in them, are then below what is scanned.
  */
 void gl_stack_capture(struct gl_entry *entry, uintptr_t entry_sp);
+void gl_stack_forget_ways(void);
 
 /* The same without libunwind, which takes locks: the library's own frames are
    scanned as well. */

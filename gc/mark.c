@@ -267,7 +267,9 @@ static GL_NOINLINE void mark_follow(struct gl_marker *m,
     uintptr_t word = roots->words[i];
     gl_mark_entry entry;
     if (!mark_is_held(m, word)) {
+      hot_save(&h); /* to send may take room, and to make some blacken */
       mark_put_aside(m, word);
+      hot_load(&h);
     } else if (hot_blacken_any(&h, word, &entry)) {
       hot_save(&h);
       gl_marker_push(m, entry);
@@ -285,12 +287,13 @@ static void mark_keep(struct gl_marker *m, struct mark_roots *roots,
   if (roots->count == MARK_ROOTS_AT_ONCE) mark_follow(m, roots);
 }
 
-/* The block that ends where a word points, not padded; or 0.  It is a short one, so that
-   one line of tags will do, but for the first granules.  (It may be the block that the
-   word points into, or a free run: no harm.) */
+/* The block that ends where a word points, not padded; or 0.  In an arena it is a
+   short one, so that one line of tags will do, but for the first granules.  (It may be
+   the block that the word points into, or a free run: no harm.) */
 static uintptr_t mark_find_ending(uintptr_t word) {
   unsigned bit = hot_bit_of(word);
-  if (bit < GL_PAD_GRANULES || gl_heap.pad_bytes == 0)
+  if (bit < GL_PAD_GRANULES || gl_heap.pad_bytes == 0 ||
+      gl_heap.slots[(word - gl_heap.base) >> GL_ARENA_SHIFT] == GL_SLOT_RUNS)
     return (uintptr_t)gl_heap_find_ending((void *)word);
   const struct gl_tags *line = gl_tags_at(word);
   uint64_t below = (line->block | line->mark) & (((uint64_t)1 << bit) - 1);
@@ -310,7 +313,8 @@ static void mark_root(struct gl_marker *m, struct mark_roots *roots,
                       uintptr_t word) {
   size_t offset = word - gl_heap.base;
   if (offset < gl_marking.extent_bytes) mark_keep(m, roots, word);
-  if (offset % GL_GRANULE_BYTES != 0) return;
+  /* With debugging all blocks end in some bytes that are not the program's. */
+  if (offset % GL_GRANULE_BYTES != 0 || gl_options.debug) return;
   uintptr_t ending = mark_find_ending(word);
   if (ending != 0 && !(mark_is_doubtful(offset) && gl_endings_defer(ending)))
     mark_keep(m, roots, ending);
@@ -465,7 +469,7 @@ bool gl_mark_init(void) {
   if (gl_marking.flags == NULL) gl_marking.flags = gl_os_map(slots);
   if (gl_marking.tenured == NULL) gl_marking.tenured = gl_os_map(slots);
   return gl_marking.flags != NULL && gl_marking.tenured != NULL &&
-         gl_marker_init(&gl_marker_main);
+         gl_endings_init() && gl_marker_init(&gl_marker_main);
 }
 
 /* A stack that had to grow is not kept: the next marking may never need it. */

@@ -69,7 +69,7 @@ struct gl_packet {
   struct gl_packet *next;
   size_t count;
   uint64_t words[GL_PACKET_WORDS];
-};
+} __attribute__((aligned(64)));
 
 /*
  * One marker.  Equation while it marks: a block that it blackened is scanned,
@@ -148,6 +148,9 @@ gl_mark_entry gl_marker_split(gl_mark_entry *entry);
 void gl_marker_blacken(struct gl_marker *marker, uintptr_t word);
 
 /* ------------------------------------------------------ endings (endings.c) */
+
+/* Make their table; false without memory. */
+bool gl_endings_init(void);
 
 /* A full marking begins. */
 void gl_endings_begin(void);

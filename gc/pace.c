@@ -77,7 +77,7 @@ static struct {
   size_t floating_bytes; /* beside them, and perhaps dead */
   double goal_bytes; /* what was to be the heap at the end of the last budget */
   uint64_t goal_ns;  /* and when it was set */
-  double floor_bytes; /* no collection for less */
+  size_t floor_bytes; /* no collection for less; read without the lock too */
 } pace GL_DATA = {.floor_bytes = PACE_FLOOR_BYTES};
 
 static uint64_t pace_allocated_bytes(void) {
@@ -95,20 +95,26 @@ static void pace_measure(double *rate, double bytes, double ns) {
 
 /* With so little alive the smallest budget is larger than any room. */
 bool gl_pace_is_guided(void) {
-  return (double)pace.live_bytes * PACE_ROOM_MAX > pace.floor_bytes;
+  return (double)pace.live_bytes * PACE_ROOM_MAX > (double)pace.floor_bytes;
 }
 
-static double pace_floor_bytes(size_t threads) {
+static size_t pace_floor_bytes(void) {
+  return __atomic_load_n(&pace.floor_bytes, __ATOMIC_RELAXED);
+}
+
+static void pace_set_floor(size_t threads) {
   size_t others = threads - 1;
   if (others > PACE_THREADS_MAX) others = PACE_THREADS_MAX;
-  return (double)(PACE_FLOOR_BYTES + others * PACE_THREAD_BYTES);
+  __atomic_store_n(&pace.floor_bytes,
+                   PACE_FLOOR_BYTES + others * PACE_THREAD_BYTES,
+                   __ATOMIC_RELAXED);
 }
 
 void gl_pace_note(const struct gl_cycle *cycle) {
   uint64_t allocated = pace_allocated_bytes();
   /* What floats may be old garbage: it is not to make the heap larger. */
   pace.floating_bytes = cycle->floating_bytes;
-  pace.floor_bytes = pace_floor_bytes(cycle->threads);
+  pace_set_floor(cycle->threads);
   pace.live_bytes =
       cycle->live_bytes - cycle->floating_bytes + cycle->root_bytes;
   if (cycle->timed)
@@ -177,7 +183,7 @@ static int64_t pace_room_bytes(void) {
   room = pace_less_floating(room);
   double spare = pace_spare_bytes();
   if (room < spare) room = spare;
-  if (room < pace.floor_bytes) room = pace.floor_bytes;
+  if (room < (double)pace.floor_bytes) room = (double)pace.floor_bytes;
   pace.goal_bytes = live + room;
   return (int64_t)room;
 }
@@ -226,7 +232,7 @@ void gl_pace_turn(bool on) {
 
 void gl_pace_extend_budget(void) {
   __atomic_store_n(&gl_heap.thrift_bytes, 0, __ATOMIC_RELAXED);
-  __atomic_store_n(&gl_heap.budget_bytes, (int64_t)pace.floor_bytes,
+  __atomic_store_n(&gl_heap.budget_bytes, (int64_t)pace_floor_bytes(),
                    __ATOMIC_RELAXED);
 }
 

@@ -69,7 +69,9 @@ struct stack_slot {
 };
 
 struct stack_way {
-  size_t frames; /* 0 for none yet; its last is the program's */
+  size_t frames;   /* of ours; 0 for none yet */
+  uintptr_t entry; /* what was said to be the program's stack pointer, */
+  uintptr_t sp;    /* and what it is */
   struct stack_slot returns[STACK_WAY_FRAMES];
   size_t saved;
   uintptr_t saved_at[STACK_WAY_SAVED]; /* in a frame, or in the context */
@@ -82,19 +84,15 @@ static uintptr_t stack_word(uintptr_t address) {
   return *(const uintptr_t *)address;
 }
 
-/* The stack pointer of a frame, when what it called has returned. */
-static uintptr_t stack_way_sp(const struct stack_way *way, size_t frame) {
-  return way->returns[frame].at + sizeof(uintptr_t);
-}
-
-/* In order: that one frame is there says where the next one is. */
+/* In order: that one frame is there says where the next one is.  The last returns to the
+   program, wherever that is. */
 static bool stack_way_is(const struct stack_way *way, uintptr_t frame,
                          uintptr_t entry_sp) {
-  for (size_t i = 0; i < way->frames; i++)
-    if ((frame + stack_way_sp(way, i) >= entry_sp) != (i + 1 == way->frames) ||
-        stack_word(frame + way->returns[i].at) != way->returns[i].value)
+  if (way->frames == 0 || entry_sp - frame != way->entry) return false;
+  for (size_t i = 0; i + 1 < way->frames; i++)
+    if (stack_word(frame + way->returns[i].at) != way->returns[i].value)
       return false;
-  return way->frames > 0;
+  return true;
 }
 
 static const struct stack_way *stack_find_way(uintptr_t frame,
@@ -109,7 +107,7 @@ static void stack_go_way(struct gl_entry *entry, const struct stack_way *way,
   for (size_t i = 0; i < way->saved; i++)
     entry->registers[i] = stack_word(frame + way->saved_at[i]);
   entry->register_count = way->saved;
-  entry->sp = frame + stack_way_sp(way, way->frames - 1);
+  entry->sp = frame + way->sp;
 }
 
 /* Of the frame that the cursor has just come to.  False where its return address is
@@ -146,6 +144,9 @@ static void stack_keep_way(const struct stack_way *way) {
   stack_next_way = (stack_next_way + 1) % STACK_WAYS;
 }
 
+/* In the child of a fork, where another thread may have been keeping one. */
+void gl_stack_forget_ways(void) { memset(stack_ways, 0, sizeof stack_ways); }
+
 /* Step by step. */
 static GL_NOINLINE void stack_unwind(struct gl_entry *entry,
                                      unw_context_t *context, uintptr_t frame,
@@ -161,6 +162,8 @@ static GL_NOINLINE void stack_unwind(struct gl_entry *entry,
     if (sp < entry_sp) continue;
     stack_read_registers(entry, &cursor);
     entry->sp = (uintptr_t)sp;
+    way.entry = entry_sp - frame;
+    way.sp = (uintptr_t)sp - frame;
     if (plain && stack_add_saved(&way, &cursor, frame)) stack_keep_way(&way);
     return;
   }

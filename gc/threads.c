@@ -476,13 +476,13 @@ static bool threads_stop_listed(int fd) {
    to waiting for one that has died or holds the signal back.  And the descriptor is
    one that stacks can be found with when all have stopped. */
 static bool threads_stop_others(void) {
+  threads_retake_signal(); /* those that have a cache are asked in any case, at a fork */
   if (world.proc_is_foreign) {
     threads_report_proc();
     return false;
   }
   int fd = gl_proc_open_threads();
   if (fd < 0) return false;
-  threads_retake_signal();
   bool done = threads_stop_listed(fd);
   close(fd);
   return done;

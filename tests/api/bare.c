@@ -119,12 +119,20 @@ START_TEST(no_descriptors_alone) {
 }
 END_TEST
 
-/* A fork goes on, however it is with the thread. */
+/* As daemons do. */
+static void reset_signals(void) {
+  for (int number = SIGRTMIN; number <= SIGRTMAX; number++)
+    signal(number, SIG_DFL);
+}
+
+/* A fork goes on, however it is with the thread; and with the library's signal, which
+   kills where it has no handler. */
 START_TEST(no_descriptors_at_a_fork) {
   int status;
   expect(gc_malloc(1) != NULL);
-  pthread_t thread = start_holder(_i == 1);
+  pthread_t thread = start_holder((_i & 1) != 0);
   take_descriptors();
+  if ((_i & 2) != 0) reset_signals();
   pid_t child = fork();
   if (child == 0) _exit(0);
   expect(waitpid(child, &status, 0) == child);
@@ -310,7 +318,7 @@ int main(void) {
   TCase *tests = suite_begin("bare");
   tcase_add_loop_test(tests, no_descriptors_beside_a_thread, 0, 2);
   tcase_add_test(tests, no_descriptors_alone);
-  tcase_add_loop_test(tests, no_descriptors_at_a_fork, 0, 2);
+  tcase_add_loop_test(tests, no_descriptors_at_a_fork, 0, 4);
   tcase_add_test(tests, no_descriptors_in_a_child);
   tcase_add_loop_exit_test(tests, after_the_main_thread, DONE, 0, 2);
   tcase_add_test(tests, kernel_threads_that_end);

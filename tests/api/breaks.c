@@ -280,37 +280,66 @@ static void make_queue(void *data) {
 START_TEST(breaks_6_an_end_does_not_keep_a_queue) {
   static const size_t sizes[] = {16, 32};
   size_t size = sizes[_i];
-  struct gc_stats stats;
   api_deep(make_queue, &size);
   for (int i = 0; i < 100; i++) enqueue(size);
   for (size_t bytes = 0; bytes < 200 << 20; bytes += size) {
     enqueue(size);
     dequeue();
   }
-  gc_get_stats(&stats);
-  ck_assert_uint_le(stats.peak_heap_bytes, 24 << 20);
+  ck_assert_uint_le(suite_stats().peak_heap_bytes, 24 << 20);
   ck_assert(gc_heap_check());
 }
 END_TEST
 
-/* But what is reached by such a root in earnest stays, however much that is. */
-static uintptr_t end_of_list[1];
+/* So with many of them, and many other roots that are no better. */
+#define QUEUES 200
+#define STRAYS 2000
 
-static void make_list_by_end(void *data) {
-  size_t size = *(const size_t *)data;
-  char *block;
-  char *above; /* begins where the block ends, and is kept, so there is a doubt */
+static struct queue *volatile queues[QUEUES];
+static void *volatile strays[STRAYS];
+
+START_TEST(breaks_6_ends_do_not_keep_queues) {
+  size_t size = sizeof(struct queue);
+  for (size_t i = 0; i < QUEUES; i++) {
+    make_queue(&size);
+    enqueue(size);
+    queues[i] = queue;
+  }
+  for (size_t i = 0; i < (_i == 0 ? 0 : STRAYS); i++)
+    ck_assert((strays[i] = gc_malloc(size)) != NULL);
+  for (size_t i = 0; i < 200 << 20; i += size) {
+    queue = queues[i / size * 7919 % QUEUES];
+    enqueue(size);
+    dequeue();
+  }
+  ck_assert_uint_le(suite_stats().peak_heap_bytes, 64 << 20);
+}
+END_TEST
+
+/* But what is reached by such a root in earnest stays, however much that is. */
+static uintptr_t end_of_list;
+
+/* A block, and the one that begins where it ends: so there is a doubt. */
+static struct item *make_end(size_t size) {
+  char *above, *block;
   do {
     above = gc_malloc(size);
     block = gc_malloc(size);
   } while (block + size != above);
-  struct item **last = (struct item **)block;
+  end_of_list = (uintptr_t)above;
+  return (struct item *)block;
+}
+
+static struct item *list_by_end(size_t size) {
+  return (struct item *)(end_of_list - size);
+}
+
+static void make_list_by_end(void *data) {
+  struct item *last = make_end(*(const size_t *)data);
   for (int i = 0; i < 50000; i++) {
-    struct item *item = gc_malloc(sizeof *item);
-    *last = item;
-    last = &item->next;
+    last->next = gc_malloc(sizeof *last);
+    last = last->next;
   }
-  end_of_list[0] = (uintptr_t)above;
 }
 
 START_TEST(breaks_6_an_end_keeps_what_does_not_grow) {
@@ -322,9 +351,52 @@ START_TEST(breaks_6_an_end_keeps_what_does_not_grow) {
     gc_collect();
     for (int k = 0; k < 50000; k++) ck_assert_ptr_nonnull(gc_malloc(size));
   }
-  struct item *const *first = (struct item *const *)(end_of_list[0] - size);
-  for (struct item *item = *first; item != NULL; item = item->next) count++;
-  ck_assert_uint_eq(count, 50000);
+  for (const struct item *item = list_by_end(size); item != NULL; item = item->next)
+    count++;
+  ck_assert_uint_eq(count, 50001);
+}
+END_TEST
+
+/* Whatever was thought of it: a block that something else leads to is not cleared, nor
+   one that was written to. */
+static struct item *volatile known;
+
+static void grow_list_by_end(void *data) {
+  size_t size = sizeof(struct queue);
+  struct item *first = list_by_end(size);
+  struct item *last = first->next;
+  while (last->next != NULL) last = last->next;
+  for (int i = *(const int *)data; i > 0; i--) {
+    last->next = gc_malloc(size);
+    last = last->next;
+  }
+}
+
+static void collect_by_end(void) {
+  api_scrub();
+  gc_enable();
+  gc_collect();
+  gc_disable();
+}
+
+START_TEST(breaks_6_what_is_known_is_not_cleared) {
+  gc_disable();
+  make_end(sizeof(struct queue))->next = gc_malloc(sizeof(struct queue));
+  for (int i = 1; i <= 4; i++) {
+    int count = 20000 * i;
+    api_deep(grow_list_by_end, &count);
+    collect_by_end();
+  }
+  struct item *first = list_by_end(sizeof(struct queue));
+  struct item *next = first->next;
+  ck_assert_ptr_nonnull(next);
+  if (_i == 0)
+    known = first;
+  else
+    ((struct queue *)first)->last = next;
+  first = NULL;
+  collect_by_end();
+  ck_assert_ptr_eq(list_by_end(sizeof(struct queue))->next, next);
 }
 END_TEST
 
@@ -457,7 +529,9 @@ int main(void) {
   tcase_add_test(tests, breaks_5_nothing_waits_for_a_stopped_thread);
   tcase_add_loop_test(tests, breaks_6_one_past_the_end_from_roots, 0, 7);
   tcase_add_loop_test(tests, breaks_6_an_end_does_not_keep_a_queue, 0, 2);
+  tcase_add_loop_test(tests, breaks_6_ends_do_not_keep_queues, 0, 2);
   tcase_add_loop_test(tests, breaks_6_an_end_keeps_what_does_not_grow, 0, 2);
+  tcase_add_loop_test(tests, breaks_6_what_is_known_is_not_cleared, 0, 2);
   tcase_add_test(tests, breaks_7_own_frames_pin_nothing);
   tcase_add_loop_test(tests, breaks_10_depth_without_memory, 0, 2);
   tcase_add_loop_test(tests, breaks_12_marked_once_is_not_kept, 0, 2);

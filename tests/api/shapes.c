@@ -284,6 +284,43 @@ START_TEST(more_candidates_than_packets) {
 }
 END_TEST
 
+/* And the same when roots are followed, in globals, some of them to much and most to
+   little. */
+#define CROWD_TREES 8
+#define CROWD_DEPTH 14
+#define CROWD_ROOTS 100000
+
+struct branch {
+  struct branch *below[2];
+  void *more[2];
+};
+
+static struct {
+  struct branch *volatile large[CROWD_TREES];
+  struct branch *volatile small[CROWD_ROOTS];
+} crowd;
+
+static struct branch *grow(int depth) {
+  struct branch *branch = allocate(sizeof *branch);
+  for (int i = 0; i < 2 && depth > 0; i++) branch->below[i] = grow(depth - 1);
+  return branch;
+}
+
+START_TEST(more_roots_than_packets) {
+  setenv("GLEANER_MARKERS", "2", 1);
+  setenv("GLEANER_MARK_PACKETS", "48", 1);
+  setenv("GLEANER_CHECK", "1", 1);
+  gc_disable();
+  for (size_t i = 0; i < CROWD_TREES; i++) crowd.large[i] = grow(CROWD_DEPTH);
+  for (size_t i = 0; i < CROWD_ROOTS; i++)
+    crowd.small[i * 7919 % CROWD_ROOTS] = grow(1);
+  gc_enable();
+  for (int i = 0; i < 10; i++) gc_collect();
+  ck_assert_uint_ge(suite_stats().marked_objects,
+                    3 * CROWD_ROOTS + (CROWD_TREES << CROWD_DEPTH));
+}
+END_TEST
+
 int main(void) {
   TCase *tests = suite_begin("shapes");
   tcase_add_loop_test(tests, long_list, 0, SETTINGS);
@@ -293,5 +330,6 @@ int main(void) {
   tcase_add_loop_test(tests, random_graph, 0, SETTINGS);
   tcase_add_loop_test(tests, arrays_of_arrays, 0, SETTINGS);
   tcase_add_test(tests, more_candidates_than_packets);
+  tcase_add_test(tests, more_roots_than_packets);
   return suite_end();
 }
