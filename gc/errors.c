@@ -51,9 +51,11 @@ static void errors_name_interior(struct gl_text *text, const void *address,
 }
 
 /* Where a block began that is free now.  By whom it was freed is not known
-   once the collector has run. */
-static void errors_name_freed(struct gl_text *text, bool freeing) {
-  bool collected = gl_stats_collections() > 0;
+   once the collector has run, unless there is debugging. */
+static void errors_name_freed(struct gl_text *text, const void *address,
+                              bool freeing) {
+  bool known = gl_options.debug && gl_debug_is_freed(address);
+  bool collected = gl_stats_collections() > 0 && !known;
   gl_text_string(text, freeing ? "freed twice" : "used after it was freed");
   if (collected && freeing)
     gl_text_string(text, ", or once after the collector had freed it");
@@ -96,7 +98,9 @@ static void errors_name_fault(struct gl_text *text,
     case GL_FAULT_FREE:
       errors_name_free(text, misuse->address, freeing);
       break;
-    case GL_FAULT_TWICE: errors_name_freed(text, freeing); break;
+    case GL_FAULT_TWICE:
+      errors_name_freed(text, misuse->address, freeing);
+      break;
     case GL_FAULT_NONE: gl_text_string(text, "no fault"); break;
   }
 }
