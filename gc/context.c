@@ -15,6 +15,7 @@
  */
 #include <string.h>
 
+#include "mark.h"
 #include "threads.h"
 
 /* Where the kernel says how long the extended state is: the bytes it leaves to
@@ -39,7 +40,7 @@ const void *gl_context_thread_pointer(void) {
   return tp;
 }
 
-static size_t context_state_bytes(const char *state) {
+GL_MARK_UNCHECKED static size_t context_state_bytes(const char *state) {
   struct context_sw_bytes sw;
   memcpy(&sw, state + CONTEXT_SW_OFFSET, sizeof sw);
   if (sw.magic != CONTEXT_MAGIC || sw.extended_size > CONTEXT_STATE_MAX_BYTES)
@@ -47,8 +48,8 @@ static size_t context_state_bytes(const char *state) {
   return sw.extended_size;
 }
 
-void gl_context_scan(const ucontext_t *context, gl_scan_range *scan,
-                     void *data) {
+GL_MARK_UNCHECKED void gl_context_scan(const ucontext_t *context,
+                                       gl_scan_range *scan, void *data) {
   const mcontext_t *machine = &context->uc_mcontext;
   scan(machine->gregs, machine->gregs + NGREG, data);
   const char *state = (const char *)machine->fpregs;
@@ -57,8 +58,9 @@ void gl_context_scan(const ucontext_t *context, gl_scan_range *scan,
 
 /* A context on an alternate stack names that stack; one that was interrupted
    elsewhere is the one by which the thread came there. */
-static bool context_is_beneath(const ucontext_t *context, uintptr_t low,
-                               uintptr_t high) {
+GL_MARK_UNCHECKED static bool context_is_beneath(const ucontext_t *context,
+                                                 uintptr_t low,
+                                                 uintptr_t high) {
   uintptr_t state = (uintptr_t)context->uc_mcontext.fpregs;
   return (uintptr_t)context->uc_stack.ss_sp == low &&
          context->uc_stack.ss_size == high - low && state < high &&
@@ -66,8 +68,9 @@ static bool context_is_beneath(const ucontext_t *context, uintptr_t low,
          gl_context_sp(context) - low >= high - low;
 }
 
-const ucontext_t *gl_context_find_beneath(uintptr_t sp, uintptr_t low,
-                                          uintptr_t high) {
+GL_MARK_UNCHECKED const ucontext_t *gl_context_find_beneath(uintptr_t sp,
+                                                            uintptr_t low,
+                                                            uintptr_t high) {
   if (high - sp < sizeof(ucontext_t)) return NULL;
   uintptr_t at = (high - sizeof(ucontext_t)) & ~(uintptr_t)7;
   for (; at >= sp; at -= sizeof(uintptr_t)) {

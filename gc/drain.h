@@ -91,7 +91,7 @@ GL_INLINE void hot_scan(struct hot *h, const struct hot_filter *f,
 /* Scan the newest objects, the oldest of them first: it has been on its way
    the longest.  What is pushed meanwhile, the rests of long ones, goes where
    entries were read already. */
-static GL_NOINLINE GL_HOT void hot_scan_some(struct hot *hot) {
+GL_MARK_UNCHECKED static GL_NOINLINE GL_HOT void hot_scan_some(struct hot *hot) {
   struct hot h = *hot;
   const struct hot_filter f = hot_filter_begin(&h);
   const gl_mark_entry *end = h.top;
@@ -161,7 +161,7 @@ static GL_NOINLINE GL_HOT void hot_blacken_some(struct hot *hot) {
 
 /* A list: one candidate, and nothing else to do.  Nothing to wait for but the
    memory itself. */
-static GL_NOINLINE GL_HOT void hot_follow(struct hot *hot) {
+GL_MARK_UNCHECKED static GL_NOINLINE GL_HOT void hot_follow(struct hot *hot) {
   struct hot h = *hot;
   const struct hot_filter f = hot_filter_begin(&h);
   while (hot_candidates(&h) == 1 && !hot_has_entries(&h)) {

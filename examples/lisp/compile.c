@@ -368,7 +368,8 @@ static struct node *finish(struct node *n, struct lambda *l, bool tail) {
                                    [SET_GLOBAL] = run_set_global,
                                    [IF] = run_if,
                                    [SEQUENCE] = run_sequence,
-                                   [OR] = run_or};
+                                   [OR] = run_or,
+                                   [LETREC] = NULL}; /* and what lies between */
   if (is_operand(n) || n->run) return n; /* the + of a fold: it is finished */
   n->run = runs[n->kind];
   switch (n->kind) {
