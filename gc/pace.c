@@ -173,7 +173,7 @@ static double pace_less_floating(double room) {
 /* The square-root rule within its bounds, and what is spare. */
 static int64_t pace_room_bytes(void) {
   double live = (double)pace.live_bytes;
-  double room = live;
+  double room = 0; /* before anything was measured, the least */
   if (pace.marking_rate > 0 && pace.allocation_rate > 0)
     room = pace_square_root(live * pace.allocation_rate /
                             (PACE_PRICE_PER_BYTE * pace.marking_rate));
