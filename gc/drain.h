@@ -8,11 +8,11 @@
  *    hot_filter_four(h, f, word)             appends those of four words that
  *                                            point into the heap to h's ring
  *    hot_filter_words(h, f, word, granules)  the same for any number
- *    hot_split(h, words, count,              puts words that lie in territories that
- *              from, held, &away)            are held into the ring from an index on,
- *                                            appends the rest to what is away, and
- *                                            returns where the ring ends; the words
- *                                            may be there in the ring already, and
+ *    hot_split(h, words, count, from)        lets those of the words that lie in
+ *                                            territories that are held be the last in
+ *                                            the ring, from an index on, and appends
+ *                                            the rest to what is away; the words may
+ *                                            be there in the ring already, and
  *                                            GL_SPLIT_WORDS of them are read at once
  *
  * The loop works in turns:

@@ -113,7 +113,7 @@ bool gl_endings_defer(uintptr_t block) {
   return true;
 }
 
-/* A few words of the block, in one.  It may be free memory: then nothing. */
+/* A few words of the block, in one. */
 static uint64_t ending_words(const struct gl_block *block) {
   uint64_t sum = 1;
   for (size_t i = 0; i < block->size / sizeof sum && i < 4; i++)
@@ -134,24 +134,25 @@ static void ending_note(struct ending *ending, uint64_t words, uint64_t kept) {
   ending->most = kept;
 }
 
+/* Where it was not written to, and nothing else leads to it. */
+static void ending_clear(const struct ending *ending,
+                         const struct gl_block *block) {
+  if (!gl_tags_is_marked(gl_heap.tags, gl_granule_of(block->start)) &&
+      ending_words(block) == ending->words)
+    memset(block->start, 0, block->size);
+}
+
 /* Returns the objects that it keeps, where these grow. */
-static uint64_t ending_follow(struct gl_marker *m, struct ending *ending) {
-  struct gl_block block = {.size = 0};
+static uint64_t ending_follow(struct gl_marker *m, struct ending *ending,
+                              bool judged) {
+  struct gl_block block;
   uint64_t before = m->objects;
   if (!gl_heap_find((void *)ending->block, &block)) return 0;
+  if (judged) ending_clear(ending, &block);
   gl_marker_blacken(m, ending->block);
   gl_marker_drain(m);
   ending_note(ending, ending_words(&block), m->objects - before);
   return ending_grows(ending) ? m->objects - before : 0;
-}
-
-/* Where it was not written to, and nothing else leads to it. */
-static void ending_clear(const struct ending *ending) {
-  struct gl_block block;
-  if (gl_heap_find((void *)ending->block, &block) &&
-      !gl_tags_is_marked(gl_heap.tags, gl_granule_of(block.start)) &&
-      ending_words(&block) == ending->words)
-    memset(block.start, 0, block.size);
 }
 
 /* Those that are to be cleared come after all others, which may lead to them. */
@@ -164,11 +165,9 @@ void gl_endings_follow(struct gl_marker *m) {
     if (endings.leaks && ending_grows(&table->places[place]))
       table->found[judged++] = place;
     else
-      kept += ending_follow(m, &table->places[place]);
+      kept += ending_follow(m, &table->places[place], false);
   }
-  for (size_t i = 0; i < judged; i++) {
-    ending_clear(&table->places[table->found[i]]);
-    kept += ending_follow(m, &table->places[table->found[i]]);
-  }
+  for (size_t i = 0; i < judged; i++)
+    kept += ending_follow(m, &table->places[table->found[i]], true);
   endings.leaks = kept >= ENDINGS_OBJECTS && kept >= m->objects / ENDINGS_SHARE;
 }

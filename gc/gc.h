@@ -85,6 +85,8 @@ struct gl_entry {
  * words dead in them, are then below what is scanned.
  */
 void gl_stack_capture(struct gl_entry *entry, uintptr_t entry_sp);
+
+/* In the child of a fork: another thread may have been in the middle of it. */
 void gl_stack_forget_ways(void);
 
 /* The same without libunwind, which takes locks: the library's own frames are

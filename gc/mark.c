@@ -204,19 +204,21 @@ GL_MARK_UNCHECKED GL_INLINE void hot_filter_four(struct hot *h,
 }
 
 /* Without a branch for each: at random half of them are another marker's. */
-GL_INLINE size_t hot_split(struct hot *h, const uintptr_t *words, size_t count,
-                           size_t from, uint32_t held, size_t *away) {
-  size_t kept = from, put = *away;
+GL_INLINE void hot_split(struct hot *h, const uintptr_t *words, size_t count,
+                         size_t from) {
+  struct gl_marker *m = h->m;
+  uint32_t held = m->held;
+  size_t kept = from, away = m->away_count;
   for (size_t i = 0; i < count; i++) {
     uintptr_t word = words[i];
     size_t mine = held >> gl_territory_bit(word) & 1;
     h->ring[kept] = word;
-    h->m->away[put] = word;
+    m->away[away] = word;
     kept += mine;
-    put += mine ^ 1;
+    away += mine ^ 1;
   }
-  *away = put;
-  return kept;
+  h->ring_end = kept;
+  m->away_count = away;
 }
 
 #include "drain.h"

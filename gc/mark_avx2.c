@@ -94,19 +94,20 @@ GL_INLINE unsigned hot_held_of(__m256i words, __m256i held) {
 }
 
 /* What is stored over the ring has been read: no more is kept than was. */
-GL_INLINE size_t hot_split(struct hot *h, const uintptr_t *words, size_t count,
-                           size_t from, uint32_t held, size_t *away) {
-  const __m256i helds = _mm256_set1_epi64x(held);
-  size_t kept = from, put = *away;
+GL_INLINE void hot_split(struct hot *h, const uintptr_t *words, size_t count,
+                         size_t from) {
+  struct gl_marker *m = h->m;
+  const __m256i held = _mm256_set1_epi64x(m->held);
+  size_t kept = from, away = m->away_count;
   for (size_t i = 0; i < count; i += GL_SPLIT_WORDS) {
     __m256i four = _mm256_loadu_si256((const __m256i *)&words[i]);
-    unsigned all = count - i < 4 ? (1u << (count - i)) - 1 : 15;
-    unsigned mine = hot_held_of(four, helds) & all;
+    unsigned all = count - i < GL_SPLIT_WORDS ? (1u << (count - i)) - 1 : 15;
+    unsigned mine = hot_held_of(four, held) & all;
     kept += hot_store(&h->ring[kept], four, mine);
-    put += hot_store(&h->m->away[put], four, mine ^ all);
+    away += hot_store(&m->away[away], four, mine ^ all);
   }
-  *away = put;
-  return kept;
+  h->ring_end = kept;
+  m->away_count = away;
 }
 
 #include "drain.h"

@@ -39,9 +39,9 @@
    2.2, in 0.94 times the time.)  And so much more for each thread that has to be stopped,
    which takes several times as long as all else; but not for more of them than this, to
    stay small. */
-#define PACE_FLOOR_BYTES (GL_ARENA_BYTES - GL_ARENA_BYTES / 16)
-#define PACE_THREAD_BYTES ((size_t)3 << 17)
-#define PACE_THREADS_MAX ((size_t)4)
+#define PACE_FLOOR_BYTES ((int64_t)(GL_ARENA_BYTES - GL_ARENA_BYTES / 16))
+#define PACE_THREAD_BYTES ((int64_t)3 << 17)
+#define PACE_THREADS_MAX 4
 
 /*
  * Memory that is free and still held (a phase with much alive is over) may be
@@ -77,7 +77,7 @@ static struct {
   size_t floating_bytes; /* beside them, and perhaps dead */
   double goal_bytes; /* what was to be the heap at the end of the last budget */
   uint64_t goal_ns;  /* and when it was set */
-  size_t floor_bytes; /* no collection for less; read without the lock too */
+  int64_t floor_bytes; /* no collection for less; read without the lock too */
 } pace GL_DATA = {.floor_bytes = PACE_FLOOR_BYTES};
 
 static uint64_t pace_allocated_bytes(void) {
@@ -98,12 +98,8 @@ bool gl_pace_is_guided(void) {
   return (double)pace.live_bytes * PACE_ROOM_MAX > (double)pace.floor_bytes;
 }
 
-static size_t pace_floor_bytes(void) {
-  return __atomic_load_n(&pace.floor_bytes, __ATOMIC_RELAXED);
-}
-
 static void pace_set_floor(size_t threads) {
-  size_t others = threads - 1;
+  int64_t others = (int64_t)threads - 1;
   if (others > PACE_THREADS_MAX) others = PACE_THREADS_MAX;
   __atomic_store_n(&pace.floor_bytes,
                    PACE_FLOOR_BYTES + others * PACE_THREAD_BYTES,
@@ -197,7 +193,7 @@ static int64_t pace_slack_bytes(void) {
   int64_t live = (int64_t)pace.live_bytes;
   int64_t share =
       (int64_t)(gl_heap.arena_count << GL_ARENA_SHIFT) / PACE_SLACK_SHARE;
-  if (share < (int64_t)pace.floor_bytes) share = (int64_t)pace.floor_bytes;
+  if (share < pace.floor_bytes) share = pace.floor_bytes;
   return live > share ? live : share;
 }
 
@@ -232,7 +228,8 @@ void gl_pace_turn(bool on) {
 
 void gl_pace_extend_budget(void) {
   __atomic_store_n(&gl_heap.thrift_bytes, 0, __ATOMIC_RELAXED);
-  __atomic_store_n(&gl_heap.budget_bytes, (int64_t)pace_floor_bytes(),
+  __atomic_store_n(&gl_heap.budget_bytes,
+                   __atomic_load_n(&pace.floor_bytes, __ATOMIC_RELAXED),
                    __ATOMIC_RELAXED);
 }
 

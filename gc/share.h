@@ -13,15 +13,14 @@
 /* Candidates of a packet taken in at a time: what a turn works on. */
 #define SHARE_TAKE ((size_t)48)
 
-/* Let words that are to be candidates be the last in the ring, from an index on, but
-   for those that are another marker's. */
+/* Split words into candidates and those of other markers, to whom they are sent when
+   there are many. */
 GL_INLINE void hot_sort(struct hot *h, const uintptr_t *words, size_t count,
                         size_t from) {
-  struct gl_marker *m = h->m;
-  h->ring_end = hot_split(h, words, count, from, m->held, &m->away_count);
-  if (GL_LIKELY(m->away_count < GL_PACKET_WORDS)) return;
+  hot_split(h, words, count, from);
+  if (GL_LIKELY(h->m->away_count < GL_PACKET_WORDS)) return;
   hot_save(h);
-  gl_markers_send(m);
+  gl_markers_send(h->m);
   hot_load(h);
 }
 

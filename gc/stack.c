@@ -110,16 +110,15 @@ static void stack_go_way(struct gl_entry *entry, const struct stack_way *way,
   entry->sp = frame + way->sp;
 }
 
-/* Of the frame that the cursor has just come to.  False where its return address is
-   not where calls put it. */
+/* Of the frame that the cursor has just come to, and its stack pointer.  False where its
+   return address is not where calls put it. */
 static bool stack_add_frame(struct stack_way *way, unw_cursor_t *cursor,
-                            uintptr_t frame) {
-  unw_word_t sp, ip;
+                            uintptr_t sp, uintptr_t frame) {
+  unw_word_t ip;
   if (way->frames == STACK_WAY_FRAMES ||
-      unw_get_reg(cursor, UNW_REG_SP, &sp) < 0 ||
       unw_get_reg(cursor, UNW_REG_IP, &ip) < 0)
     return false;
-  uintptr_t at = (uintptr_t)sp - sizeof(uintptr_t);
+  uintptr_t at = sp - sizeof(uintptr_t);
   way->returns[way->frames++] = (struct stack_slot){at - frame, (uintptr_t)ip};
   return stack_word(at) == ip;
 }
@@ -144,7 +143,6 @@ static void stack_keep_way(const struct stack_way *way) {
   stack_next_way = (stack_next_way + 1) % STACK_WAYS;
 }
 
-/* In the child of a fork, where another thread may have been keeping one. */
 void gl_stack_forget_ways(void) { memset(stack_ways, 0, sizeof stack_ways); }
 
 /* Step by step. */
@@ -158,7 +156,7 @@ static GL_NOINLINE void stack_unwind(struct gl_entry *entry,
   for (int i = 0; found && i < STACK_FRAMES_MAX; i++) {
     if (unw_step(&cursor) <= 0 || unw_get_reg(&cursor, UNW_REG_SP, &sp) < 0)
       break;
-    plain = plain && stack_add_frame(&way, &cursor, frame);
+    plain = plain && stack_add_frame(&way, &cursor, (uintptr_t)sp, frame);
     if (sp < entry_sp) continue;
     stack_read_registers(entry, &cursor);
     entry->sp = (uintptr_t)sp;
