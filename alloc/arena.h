@@ -77,26 +77,19 @@ GL_INLINE size_t gl_arena_end(const struct gl_arena *arena) {
 }
 
 /*
- * The next free run at or after granule `from` of a swept pending or current
- * arena: its first granule, and *end; all tags within but the first are
- * erased (this is where neighbours coalesce).  Returns the arena's end where
- * there is none.
+ * Where to look for the first free run of a swept arena that is opened.
  *
  * In a collected heap the arena's first granule is left out: a short block there would
  * begin where one of the arena below ends, the first that was allocated in it, and a program
  * that goes through a stream of objects is often at this block when a collection is due.
  */
-GL_INLINE size_t gl_arena_next_run(struct gl_arena *arena, size_t from,
-                                   size_t *end) {
-  gl_assert(gl_arena_is_swept(arena) && arena->owner != NULL);
-  size_t last = gl_arena_end(arena);
-  size_t start = gl_tags_next_run(gl_heap.tags, from, last, end);
-  if (GL_LIKELY(start % GL_ARENA_GRANULES != 0) || gl_heap.pad_bytes == 0 ||
-      start == last)
-    return start;
-  if (start + 1 == *end) return gl_tags_next_run(gl_heap.tags, *end, last, end);
-  gl_tags_set_free(gl_heap.tags, start + 1);
-  return start + 1;
+GL_INLINE size_t gl_arena_first_cursor(const struct gl_arena *arena) {
+  size_t first = gl_arena_first_granule(arena);
+  if (gl_heap.pad_bytes == 0 || !gl_tags_is_free(gl_heap.tags, first))
+    return first;
+  if (!gl_tags_is_block(gl_heap.tags, first + 1))
+    gl_tags_set_free(gl_heap.tags, first + 1);
+  return first + 1;
 }
 
 /* Whether nobody opened it for a grace period, and its pages can go. */

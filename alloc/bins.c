@@ -152,9 +152,11 @@ size_t gl_bins_take(struct gl_lane *lane, size_t granules, size_t *length) {
 size_t gl_bins_remove(struct gl_lane *lane, size_t granule) {
   struct gl_free_run *run = gl_granule_address(granule);
   /* A run of one granule has no room for a size: its second granule is
-     somebody else's, so the tags are asked first. */
-  size_t end = gl_tags_next(gl_heap.tags, granule + 1, granule + 2);
-  if (end == granule + 1 || (granule + 1) % GL_ARENA_GRANULES == 0) return 0;
+     somebody else's, so the tags are asked first; of the heap's last granule there is
+     none. */
+  if ((granule + 1) % GL_ARENA_GRANULES == 0) return 0;
+  if (gl_tags_next(gl_heap.tags, granule + 1, granule + 2) == granule + 1)
+    return 0;
   size_t size = bins_length(lane, run);
   if (size == 0 || gl_tags_next(gl_heap.tags, granule + 1, granule + size) !=
                        granule + size)

@@ -34,8 +34,7 @@ GL_INLINE bool gl_cache_is_asked_on_leaving(struct gl_cache *cache) {
 
 /* Leave the allocator, and stop now where a stop was asked for meanwhile. */
 GL_INLINE void gl_cache_leave(struct gl_cache *cache) {
-  if (GL_UNLIKELY(gl_cache_is_asked_on_leaving(cache)))
-    gl_heap.on_leave(cache);
+  if (GL_UNLIKELY(gl_cache_is_asked_on_leaving(cache))) gl_heap.on_leave(cache);
 }
 
 /* So much was freed that it is time to look whether memory can go back; the
@@ -80,11 +79,34 @@ GL_INLINE size_t gl_cache_granule(const char *p) {
   return offset >> GL_GRANULE_SHIFT | offset << (64 - GL_GRANULE_SHIFT);
 }
 
-/* Zero granules of 16 bytes, of which there are few. */
-GL_INLINE void gl_zero_granules(void *p, size_t granules) {
+GL_INLINE void gl_zero_granule(char *p) {
   typedef uint64_t pair __attribute__((vector_size(16), may_alias));
-  for (pair *at = p, *end = at + granules; at < end; at++) {
-    *at = (pair){0, 0};
+  *(pair *)p = (pair){0, 0};
+}
+
+/* The granule at p, or that at last where p is beyond it; without a branch. */
+GL_INLINE void gl_zero_granule_until(char *p, char *last) {
+  p = p < last ? p : last;
+  __asm__("" : "+r"(p)); /* or it is a branch */
+  gl_zero_granule(p);
+}
+
+/* Zero granules of 16 bytes, of which there are few: of up to four, and from there up to
+   eight, without a branch, or one is mispredicted for each block where sizes are
+   random. */
+GL_INLINE void gl_zero_granules(void *p, size_t granules) {
+  char *at = p, *last = at + ((granules - 1) << GL_GRANULE_SHIFT);
+  gl_zero_granule(at);
+  gl_zero_granule_until(at + 16, last);
+  gl_zero_granule_until(at + 32, last);
+  gl_zero_granule(last);
+  if (granules <= 4) return;
+  gl_zero_granule(at + 48);
+  gl_zero_granule(at + 64);
+  gl_zero_granule_until(at + 80, last);
+  gl_zero_granule_until(at + 96, last);
+  for (at += 112; at < last; at += GL_GRANULE_BYTES) {
+    gl_zero_granule(at);
     __asm__("" : "+r"(at)); /* or it becomes a call of memset */
   }
 }
@@ -124,6 +146,15 @@ GL_INLINE void gl_lane_pop(struct gl_cache *cache, struct gl_lane *lane,
   cache->reused_granules += granules;
 }
 
+/* The same for a small block, whose kind is the lane's. */
+GL_INLINE void *gl_lane_pop_small(struct gl_cache *cache, struct gl_lane *lane,
+                                  struct gl_quick *block, enum gl_kind kind,
+                                  size_t granules) {
+  gl_lane_pop(cache, lane, block, granules, granules);
+  if (gl_kind_is_zeroed(kind)) gl_zero_granules(block, granules);
+  return block;
+}
+
 /* Signed, so that nothing fits where no hole is open, without a subtraction
    more: addresses are below half of what a word holds. */
 GL_INLINE bool gl_hole_is_ready(const struct gl_hole *hole, size_t bytes) {
@@ -146,11 +177,9 @@ GL_INLINE bool gl_cache_try_take(struct gl_cache *cache, size_t size,
   size_t granules = gl_heap.small_granules[size];
   struct gl_lane *lane = &cache->lane[kind];
   struct gl_quick *block = lane->quick[granules];
-  if (block != NULL) {
+  if (GL_UNLIKELY(block != NULL)) {
     if (!gl_quick_is_sealed(block)) return false;
-    gl_lane_pop(cache, lane, block, granules, granules);
-    if (gl_kind_is_zeroed(kind)) gl_zero_granules(block, granules);
-    *taken = block;
+    *taken = gl_lane_pop_small(cache, lane, block, kind, granules);
     return true;
   }
   size_t bytes = granules << GL_GRANULE_SHIFT;
@@ -246,7 +275,8 @@ GL_INLINE bool gl_cache_is_sent(const void *p) {
 
 /* The start of the block that contains p: of most small blocks of the cache, which is
    entered; NULL for others, and where there is none. */
-GL_INLINE void *gl_cache_find_base(const struct gl_cache *cache, const void *p) {
+GL_INLINE void *gl_cache_find_base(const struct gl_cache *cache,
+                                   const void *p) {
   if (GL_UNLIKELY(gl_heap.slow_only || !gl_in_heap(p))) return NULL;
   const struct gl_arena *arena = gl_arena_of(p);
   bool own = gl_arena_owner(arena) == cache && gl_arena_is_swept(arena);
@@ -369,7 +399,8 @@ GL_INLINE size_t gl_cache_tagged_size(size_t granule) {
   size_t at = granule | 63, last = granule | (GL_ARENA_GRANULES - 1);
   uint64_t tags = (line->block | line->mark) >> (granule & 63) >> 1;
   if (tags != 0) return gl_lowest(tags) + 1;
-  for (; last - at >= 256 && !gl_tags_any_of_four(line + 1); at += 256) line += 4;
+  for (; last - at >= 256 && !gl_tags_any_of_four(line + 1); at += 256)
+    line += 4;
   for (; at != last; at += 64) {
     line++;
     tags = line->block | line->mark;
@@ -516,10 +547,13 @@ void *gl_lane_bump_aligned(struct gl_cache *cache, struct gl_lane *lane,
    if that is wanted. */
 void gl_lane_close(struct gl_cache *cache, struct gl_lane *lane, bool into_bin);
 
-/* Let the quick lists of a lane of small blocks take free runs of so many granules and
-   more, from now on. */
-void gl_lane_list_runs(const struct gl_cache *cache, struct gl_lane *lane,
-                       unsigned granules);
+/* Say which free runs go to the quick lists of a lane; none do where its blocks are not
+   small, or the slow paths are to be taken. */
+void gl_lane_set_lists(const struct gl_cache *cache, struct gl_lane *lane,
+                       enum gl_lists lists);
+
+/* What was asked for before the last collection but one does not count any more. */
+void gl_lane_forget_asked(struct gl_lane *lane);
 
 /* Forget quick lists and bins, and make every arena with room pending. */
 void gl_lane_rescan(struct gl_cache *cache, struct gl_lane *lane);

@@ -41,7 +41,8 @@ static size_t sweep_live_granules(const struct gl_arena *arena) {
   return GL_ARENA_GRANULES - arena->free_granules;
 }
 
-static bool sweep_may_tenure(const struct gl_arena *arena, size_t free_granules) {
+static bool sweep_may_tenure(const struct gl_arena *arena,
+                             size_t free_granules) {
   return !arena->swept && arena->kind != GL_UNCOLLECTABLE &&
          arena->free_granules <= free_granules;
 }
@@ -75,7 +76,8 @@ static void sweep_close_lanes(struct gl_cache *cache) {
     memset(lane->quick, 0, sizeof lane->quick);
     gl_bins_reset(lane);
     lane->arena = NULL;
-    gl_lane_list_runs(cache, lane, GL_BIN_MIN_GRANULES);
+    gl_lane_forget_asked(lane);
+    gl_lane_set_lists(cache, lane, GL_LISTS_ASKED);
     lane->rescanned_at = gl_cache_net_freed_bytes(cache);
   }
   gl_spares_give_back(cache);

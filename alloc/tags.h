@@ -95,6 +95,11 @@ GL_INLINE void gl_tags_set_free(struct gl_tags *tags, size_t granule) {
   line->block &= ~bit;
 }
 
+/* Write 01 within a free run, which ends there then. */
+GL_INLINE void gl_tags_cut(struct gl_tags *tags, size_t granule) {
+  gl_tags_line(tags, granule)->mark |= gl_tags_bit(granule);
+}
+
 /* Write 00 at any granule. */
 GL_INLINE void gl_tags_clear(struct gl_tags *tags, size_t granule) {
   struct gl_tags *line = gl_tags_line(tags, granule);

@@ -193,6 +193,11 @@ struct gl_hole {
   char *start;
 };
 
+/* Which free runs go to quick lists: none; after a collection those of sizes that are asked
+   for, and longer ones cut into such; after a rescan all of them, as they are (a block that
+   grows may have one). */
+enum gl_lists { GL_LISTS_NONE, GL_LISTS_ASKED, GL_LISTS_ALL };
+
 /*
  * What one thread needs to allocate blocks of one kind, either small ones, of
  * the exact classes, or medium ones.  Small blocks are cut off holes, medium
@@ -203,9 +208,9 @@ struct gl_hole {
  *
  * Equation: every granule of the lane's arenas is in exactly one of: an
  * allocated block; a quick list; a bin; the open hole; a free run in a pending
- * arena or ahead of the cursor; a sliver (a free run too small for the bins
- * that was passed over, found again by the next sweep or rescan; few where
- * the quick lists take runs of any length).
+ * arena or ahead of the cursor; a sliver (a free run that was passed over, too
+ * small for the bins or of no size that is asked for, found again by the next
+ * sweep or rescan).
  */
 struct gl_lane {
   struct gl_hole hole;
@@ -224,9 +229,10 @@ struct gl_lane {
   uint64_t rescanned_at;     /* freed less reused bytes, at the last rescan, or when
                                 they were least since */
   enum gl_kind kind;
-  unsigned lists_from;       /* free runs of so many granules and more, as long as
-                                they have an exact class, go to the quick lists
-                                too, whose blocks may be cut in two; 0: none do */
+  enum gl_lists lists;       /* which free runs go to the quick lists too, whose
+                                blocks may be cut in two */
+  uint64_t asked[2];         /* sizes of small blocks, a bit each, that were not at
+                                hand since the last collection; and before */
 };
 
 /* Blocks on their way from one cache to another: several chains of them.  A link

@@ -134,6 +134,9 @@ START_TEST(remove_knows_what_is_in_no_bin) {
   ck_assert_uint_eq(gl_bins_remove(lane, one), 0);
   ck_assert_uint_eq(gl_bins_remove(lane, many), 0);
   ck_assert_uint_eq(gl_bins_remove(lane, old), 0);
+  size_t last = gl_heap.extent_granules - 1; /* there are no tags behind it */
+  gl_tags_set_free(gl_heap.tags, last);
+  ck_assert_uint_eq(gl_bins_remove(lane, last), 0);
   ck_assert_int_eq(corruptions, 0);
 }
 END_TEST

@@ -328,7 +328,7 @@ START_TEST(short_runs_serve_after_a_rescan) {
   gl_cache_enter(cache);
   gl_lane_rescan(cache, lane);
   gl_cache_leave(cache);
-  ck_assert_uint_eq(lane->lists_from, 1);
+  ck_assert_int_eq(lane->lists, GL_LISTS_ALL);
   ck_assert_ptr_null(lane->quick[BLOCK / GL_GRANULE_BYTES]);
   char *long_one = allocate(2 * BLOCK); /* passes all, and is in a new arena */
   ck_assert_uint_eq(lane->arena_count, 2);
@@ -344,9 +344,8 @@ START_TEST(short_runs_serve_after_a_rescan) {
 }
 END_TEST
 
-/* So does a collected one, with those that a bin would have taken: shorter ones it
-   does not touch. */
-START_TEST(longer_runs_serve_after_a_collection) {
+/* So does a collected one, with those of sizes that are asked for. */
+START_TEST(runs_asked_for_serve_after_a_collection) {
   cache_begin();
   fill(1);
   kill_blocks(even_from_20);
@@ -362,27 +361,63 @@ START_TEST(longer_runs_serve_after_a_collection) {
   allocate((left - 7) * GL_GRANULE_BYTES); /* which leaves seven granules */
   allocate(8 * GL_GRANULE_BYTES);          /* a part of a run */
   ck_assert_uint_eq(lane->arena_count, 2);
-  ck_assert_ptr_null(lane->quick[7]);
+  ck_assert_ptr_null(lane->quick[7]); /* of a size that nobody asked for */
   ck_assert(is_allocated(long_one) && test_prove());
 }
 END_TEST
 
-/* Holes of the size that is asked for are had several at a time, in order; the first
-   of another size is for later. */
+/* What was asked for before the last collection but one is forgotten, and shorter runs are
+   not even written to. */
+START_TEST(runs_not_asked_for_are_left_alone) {
+  cache_begin();
+  fill(1);
+  kill_blocks(even_from_20);
+  test_collect(survives, &(doomed *){even_from_20});
+  test_fill(block[20], BLOCK, 5);
+  allocate(2 * BLOCK);
+  ck_assert_ptr_null(cache->lane[GL_SCANNED].quick[BLOCK / GL_GRANULE_BYTES]);
+  ck_assert(test_is_filled(block[20], BLOCK, 5) && test_prove());
+}
+END_TEST
+
+/* Longer ones are cut into blocks of the size that is asked for, and the rest. */
+START_TEST(longer_runs_are_cut) {
+  cache_begin();
+  fill(1);
+  kill_blocks(even_from_20);
+  size_t size = 5 * GL_GRANULE_BYTES;
+  test_collect(survives, &(doomed *){even_from_20});
+  struct gl_lane *lane = &cache->lane[GL_SCANNED];
+  uint64_t slow = cache->slow_allocations;
+  for (size_t i = 20; i < 52; i += 2) /* as many runs as go to lists at once */
+    for (size_t n = 0; n < BLOCK / size; n++) {
+      char *p = allocate(size);
+      ck_assert_ptr_eq(p, block[i] + n * size);
+      ck_assert(test_is_zero(p, size));
+      ck_assert_uint_eq(test_usable(p), size);
+    }
+  ck_assert_uint_eq(cache->slow_allocations, slow + 1);
+  ck_assert_ptr_eq(lane->quick[2], (void *)(block[20] + 6 * size));
+  ck_assert(test_accounts_balance(cache) && test_prove());
+}
+END_TEST
+
+/* Holes of the size that is asked for are had several at a time, in order; those of other
+   sizes are for later. */
 START_TEST(holes_alike_are_taken_together) {
   cache_begin();
   fill(1);
   kill_blocks(even_from_20);
-  release(block[31]);
   uint64_t slow = cache->slow_allocations;
-  for (size_t i = 20; i < 30; i += 2) {
+  for (size_t i = 20; i < 52; i += 2) {
     char *p = allocate(BLOCK);
     ck_assert_ptr_eq(p, block[i]);
     ck_assert(test_is_zero(p, BLOCK));
   }
   ck_assert_uint_eq(cache->slow_allocations, slow + 1);
-  for (size_t i = 32; i >= 30; i--) ck_assert_ptr_eq(allocate(BLOCK), block[i]);
-  for (size_t i = 34; i + 1 < BLOCKS; i += 2)
+  release(block[53]);
+  for (size_t i = 54; i >= 52; i--) ck_assert_ptr_eq(allocate(BLOCK), block[i]);
+  for (size_t i = 56; i + 1 < BLOCKS; i += 2)
     ck_assert_ptr_eq(allocate(BLOCK), block[i]);
   ck_assert(test_accounts_balance(cache) && test_prove());
 }
@@ -774,25 +809,26 @@ START_TEST(block_grows_over_a_binned_run) {
 }
 END_TEST
 
-/* One of a quick list it can have too, where it is among the first: here the last
-   that were passed over. */
+/* One of a quick list it can have too, where it is among the first: here those that
+   the cursor passed last, in order. */
 START_TEST(block_grows_over_a_listed_run) {
   cache_begin();
   pass_all(even_from_20);
-  size_t last = BLOCKS - 3, head = BLOCK / GL_GRANULE_BYTES;
-  struct gl_quick **list = &cache->lane[GL_SCANNED].quick[head];
+  struct gl_quick **list =
+      &cache->lane[GL_SCANNED].quick[BLOCK / GL_GRANULE_BYTES];
   struct gl_quick *first = *list;
-  test_fill(block[last], BLOCK, 7);
-  ck_assert_ptr_eq(gl_quick_next(first), (void *)block[last + 1 - 2]);
-  ck_assert(!try_resize(cache, block[21], 2 * BLOCK)); /* too far down */
-  ck_assert(!try_resize(cache, block[last], 2 * BLOCK + 16)); /* too short */
-  ck_assert(try_resize(cache, block[last - 2], BLOCK + 100)); /* the second */
+  size_t i = (size_t)((char *)first - block[0]) / BLOCK;
+  test_fill(block[i - 1], BLOCK, 7);
+  ck_assert_ptr_eq(gl_quick_next(first), (void *)block[i + 2]);
+  ck_assert(!try_resize(cache, block[49], 2 * BLOCK)); /* too far down */
+  ck_assert(!try_resize(cache, block[i - 1], 2 * BLOCK + 16)); /* too short */
+  ck_assert(try_resize(cache, block[i + 1], BLOCK + 100));     /* the second */
   ck_assert(gl_quick_is_sealed(first));
-  ck_assert_ptr_eq(gl_quick_next(first), (void *)block[last - 3]);
-  ck_assert(try_resize(cache, block[last], 2 * BLOCK)); /* the first */
-  ck_assert_ptr_eq(*list, (void *)block[last - 3]);
-  ck_assert(test_is_filled(block[last], BLOCK, 7));
-  ck_assert(test_is_zero(block[last + 1], BLOCK));
+  ck_assert_ptr_eq(gl_quick_next(first), (void *)block[i + 4]);
+  ck_assert(try_resize(cache, block[i - 1], 2 * BLOCK)); /* the first */
+  ck_assert_ptr_eq(*list, (void *)block[i + 4]);
+  ck_assert(test_is_filled(block[i - 1], BLOCK, 7));
+  ck_assert(test_is_zero(block[i], BLOCK));
   ck_assert(test_accounts_balance(cache));
   ck_assert(test_prove());
 }
@@ -862,7 +898,9 @@ int main(void) {
   tcase_add_test(tests, rescan_leaves_a_half_passed_arena_alone);
   tcase_add_test(tests, rescan_coalesces_what_was_freed);
   tcase_add_test(tests, short_runs_serve_after_a_rescan);
-  tcase_add_test(tests, longer_runs_serve_after_a_collection);
+  tcase_add_test(tests, runs_asked_for_serve_after_a_collection);
+  tcase_add_test(tests, runs_not_asked_for_are_left_alone);
+  tcase_add_test(tests, longer_runs_are_cut);
   tcase_add_test(tests, holes_alike_are_taken_together);
   tcase_add_test(tests, current_arena_is_not_pending);
   tcase_add_test(tests, medium_blocks_of_all_sizes);
