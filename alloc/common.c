@@ -68,6 +68,7 @@ static struct gl_arena *common_unlink(struct gl_lane *lane) {
   if (lane->last == arena) lane->last = NULL;
   if (lane->idle == arena) lane->idle = arena->next;
   if (lane->pending == arena) lane->pending = arena->next;
+  if (lane->half_free == arena) lane->half_free = arena->next;
   lane->arena_count--;
   return arena;
 }

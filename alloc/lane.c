@@ -507,7 +507,7 @@ void gl_lane_rescan(struct gl_cache *cache, struct gl_lane *lane) {
     arena->opened = false;
     arena->bound = 0;
   }
-  lane->pending = lane->first;
+  lane->pending = lane->half_free = lane->first;
 }
 
 /* ------------------------------------------------------------ fresh arenas */
@@ -657,15 +657,41 @@ static struct gl_lane *lane_small_of(struct gl_cache *cache,
   return &cache->lane[lane->kind];
 }
 
+/* The next pending arena of a lane that is at least half free, or NULL. */
+static struct gl_arena *lane_find_half_free(struct gl_lane *lane) {
+  struct gl_arena *arena = lane->half_free;
+  while (arena != NULL &&
+         (arena->opened || arena->free_granules < GL_ARENA_GRANULES / 2))
+    arena = arena->next;
+  lane->half_free = arena != NULL ? arena->next : NULL;
+  return arena;
+}
+
+/* Rather than grow: a run that the small blocks of this kind have passed over, or one of
+   an arena of theirs that they left half free.  (Those are many where medium blocks have
+   moved out of them: 4 MB of up to 4 KB alive held 10.5 MB, not 9.) */
+static size_t lane_find_among_small(struct gl_cache *cache,
+                                    struct gl_lane *lane, size_t granules,
+                                    size_t *length) {
+  size_t start = gl_bins_take(lane, granules, length);
+  for (int tries = 0; start == 0 && tries < LANE_MEDIUM_TRIES; tries++) {
+    if (lane->half_free == NULL || lane_is_overdrawn(cache)) break;
+    struct gl_arena *arena = lane_find_half_free(lane);
+    if (arena == NULL) break;
+    lane_empty_into_bins(lane, arena);
+    start = gl_bins_take(lane, granules, length);
+  }
+  return start;
+}
+
 void *gl_lane_allocate_medium(struct gl_cache *cache, struct gl_lane *lane,
                               size_t granules, enum gl_want *want) {
   if (lane_has_room(lane, granules)) return lane_bump(cache, lane, granules);
   size_t length = 0;
   size_t start = lane_find_medium(cache, lane, granules, &length);
   if (start == 0 && lane != lane_small_of(cache, lane)) {
-    /* Rather than grow, what the small blocks of this kind have passed over. */
     struct gl_lane *other = lane_small_of(cache, lane);
-    start = gl_bins_take(other, granules, &length);
+    start = lane_find_among_small(cache, other, granules, &length);
     if (start != 0) return lane_split(cache, other, start, length, granules);
   }
   if (start == 0) start = lane_find_common(cache, lane, granules, &length);

@@ -119,7 +119,8 @@ static void sweep_unlink_arenas(void) {
   for (struct gl_cache *c = gl_heap.caches; c != NULL; c = c->next)
     for (int i = 0; i < GL_LANES; i++) {
       struct gl_lane *lane = &c->lane[i];
-      lane->first = lane->last = lane->pending = lane->idle = NULL;
+      lane->first = lane->last = lane->pending = NULL;
+      lane->half_free = lane->idle = NULL;
       lane->arena_count = 0;
     }
 }
@@ -133,7 +134,7 @@ static size_t sweep_count_living(void) {
 
 static void sweep_relink(struct gl_arena *arena) {
   struct gl_lane *lane = gl_lane_of(arena->owner, arena);
-  if (lane->last == NULL) lane->pending = arena;
+  if (lane->last == NULL) lane->pending = lane->half_free = arena;
   if (lane->idle == NULL && gl_arena_is_idle(arena)) lane->idle = arena;
   gl_arena_append(lane, arena);
 }

@@ -81,7 +81,7 @@ static void trim_release(struct gl_lane *lane) {
     gl_arena_destroy(arena);
   }
   lane->last = before;
-  lane->pending = lane->first;
+  lane->pending = lane->half_free = lane->first;
   lane->idle = NULL;
 }
 

@@ -220,6 +220,7 @@ struct gl_lane {
   struct gl_arena *first;    /* all arenas of the lane, in order */
   struct gl_arena *last;
   struct gl_arena *pending;  /* the next arena to look for room in */
+  struct gl_arena *half_free; /* the same, for medium blocks: see lane.c */
   struct gl_arena *idle;     /* the next to look for pages to give back in */
   size_t cursor;             /* granule of the heap, in the current arena */
   uint64_t nonempty;         /* bins */

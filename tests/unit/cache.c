@@ -445,6 +445,29 @@ START_TEST(current_arena_is_not_pending) {
 }
 END_TEST
 
+static bool most(size_t i) { return i % 16 != 5; }
+
+/* Medium blocks have arenas of their own where there are many; but rather than take one
+   they go where the small ones have left much. */
+START_TEST(medium_blocks_use_half_free_arenas) {
+  cache_begin();
+  fill(1);
+  for (size_t i = 0; i < 7 * BLOCKS; i++) allocate(BLOCK);
+  struct gl_lane *apart = &cache->lane[GL_SCANNED + GL_KIND_COUNT];
+  kill_blocks(most);
+  ck_assert_uint_eq(cache->lane[GL_SCANNED].arena_count, 8);
+  for (size_t i = 0; i < BLOCKS / 16; i++) {
+    char *p = allocate(8 * BLOCK);
+    ck_assert_ptr_eq(gl_arena_of(p), gl_arena_of(block[0]));
+    ck_assert(test_is_zero(p, 8 * BLOCK));
+  }
+  ck_assert_uint_eq(apart->arena_count, 0);
+  allocate(8 * BLOCK);
+  ck_assert_uint_eq(apart->arena_count, 1);
+  ck_assert(test_accounts_balance(cache) && test_prove());
+}
+END_TEST
+
 /* -------------------------------------------------------------- aligned blocks */
 
 static char *allocate_aligned(size_t size, size_t align) {
@@ -905,6 +928,7 @@ int main(void) {
   tcase_add_test(tests, current_arena_is_not_pending);
   tcase_add_test(tests, medium_blocks_of_all_sizes);
   tcase_add_test(tests, medium_blocks_leave_the_hole_open);
+  tcase_add_test(tests, medium_blocks_use_half_free_arenas);
   tcase_add_test(tests, classes_are_in_order);
   tcase_add_test(tests, frees_by_another_come_home);
   tcase_add_test(tests, second_free_by_another_is_told);
