@@ -232,7 +232,7 @@ static bool lane_has_room(const struct gl_lane *lane, size_t granules) {
 
 /* ------------------------------------------------------------ next holes */
 
-/* A free run that the cursor passes: into its bin, or left as a sliver. */
+/* A free run that the cursor passes: into a list or its bin, or left as a sliver. */
 static void lane_pass(struct gl_lane *lane, size_t start, size_t end) {
   struct gl_arena *arena = gl_arena_of(gl_granule_address(start));
   arena->free_granules += (uint32_t)(end - start);
@@ -340,6 +340,18 @@ static size_t lane_pass_next(struct gl_lane *lane, size_t granules,
   return last;
 }
 
+/* The granule that stays free below a long hole in a collected heap, or the short block that
+   is cut off last would begin where another ends: so a pointer to it could keep that, and
+   all that it leads to.  (See gl_arena_first_cursor.)  Returns where the hole begins. */
+static size_t lane_leave_gap(struct gl_arena *arena, size_t start, size_t end,
+                             size_t granules) {
+  size_t least = granules > LANE_LIST_GRANULES ? granules : LANE_LIST_GRANULES;
+  if (gl_heap.pad_bytes == 0 || end - start <= least) return start;
+  gl_tags_cut(gl_heap.tags, start + 1);
+  arena->free_granules++;
+  return start + 1;
+}
+
 /* Take a block from the free runs that come next in the current arena: short ones go to
    quick lists, until there is one of the size that is asked for, or a long one becomes the
    open hole.  NULL where the arena has no room: it is no longer current then. */
@@ -354,7 +366,7 @@ static void *lane_take_next(struct gl_cache *cache, struct gl_lane *lane,
                 ? lane_list_next(lane, granules, &end)
                 : lane_pass_next(lane, granules, &end);
   if (start != last) {
-    lane_open(lane, start, end);
+    lane_open(lane, lane_leave_gap(arena, start, end, granules), end);
   } else if (lane->cursor == last) {
     lane_end_visit(arena);
     lane->arena = NULL;

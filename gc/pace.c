@@ -64,6 +64,7 @@
    1.2 times the time in the same memory.) */
 #define PACE_THRIFT 1.2
 #define PACE_THRIFT_MOST_BYTES 4e6
+#define PACE_LEAST_THRIFT 8
 
 /* The weight of the newest measurement in the moving averages. */
 #define PACE_SMOOTHING 0.5
@@ -199,9 +200,11 @@ static int64_t pace_slack_bytes(void) {
 
 /* A small heap that holds more than it should, since no hole in it is long enough
    for what is asked for, grows in the first half of a budget only, and collects in
-   the second. */
+   the second.  The smallest do so in the last eighth: beside some objects that live
+   an arena has room for a little less than the least budget. */
 static int64_t pace_thrift_bytes(int64_t budget) {
   double wanted = (double)pace.live_bytes + (double)budget;
+  if (budget <= pace.floor_bytes) return budget / PACE_LEAST_THRIFT;
   bool thrifty = wanted < PACE_THRIFT_MOST_BYTES &&
                  pace_used_bytes() > PACE_THRIFT * wanted;
   return thrifty ? budget / 2 : 0;

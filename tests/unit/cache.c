@@ -423,6 +423,28 @@ START_TEST(holes_alike_are_taken_together) {
 }
 END_TEST
 
+/* In a collected heap no block begins where a long hole does, but for one that takes it
+   whole. */
+START_TEST(long_holes_leave_a_gap) {
+  cache_begin();
+  fill(1);
+  gl_heap_pad_blocks();
+  kill_blocks(even_and_some);
+  size_t whole = 11 * BLOCK; /* ten in a row, and an even one */
+  char *start = block[BLOCKS / 2];
+  const struct gl_hole *hole = &cache->lane[GL_SCANNED].hole;
+  char *p = allocate(2 * BLOCK - GL_GRANULE_BYTES);
+  ck_assert_ptr_eq(p, start + whole - (2 * BLOCK));
+  ck_assert_ptr_eq(hole->start, start + GL_GRANULE_BYTES);
+  while (hole->cur != NULL && hole->cur - BLOCK >= hole->start)
+    p = allocate(BLOCK - 1);
+  ck_assert_ptr_eq(p, start + BLOCK);
+  ck_assert(gl_tags_is_free(gl_heap.tags, gl_granule_of(start)));
+  ck_assert(gl_tags_is_free(gl_heap.tags, gl_granule_of(start) + 1));
+  ck_assert(test_accounts_balance(cache) && test_prove());
+}
+END_TEST
+
 /* A collection that comes while a thread waits for an arena starts the search for
    pending ones anew: what it gets is ahead of that then, but in use. */
 START_TEST(current_arena_is_not_pending) {
@@ -925,6 +947,7 @@ int main(void) {
   tcase_add_test(tests, runs_not_asked_for_are_left_alone);
   tcase_add_test(tests, longer_runs_are_cut);
   tcase_add_test(tests, holes_alike_are_taken_together);
+  tcase_add_test(tests, long_holes_leave_a_gap);
   tcase_add_test(tests, current_arena_is_not_pending);
   tcase_add_test(tests, medium_blocks_of_all_sizes);
   tcase_add_test(tests, medium_blocks_leave_the_hole_open);
