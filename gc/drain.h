@@ -44,6 +44,12 @@
 #define DRAIN_WARM_MAX 256
 #define DRAIN_WARM_MORE 96
 
+/* With so few candidates they are followed one by one, until there are many; and blocks of
+   so many granules scanned word by word then. */
+#define FOLLOW_FEW 3
+#define FOLLOW_MANY 48
+#define FOLLOW_GRANULES 4
+
 /* Granules scanned at a time. */
 #define DRAIN_PIECE_GRANULES ((size_t)64)
 
@@ -159,19 +165,64 @@ static GL_NOINLINE GL_HOT void hot_blacken_some(struct hot *hot) {
   *hot = h;
 }
 
-/* A list: one candidate, and nothing else to do.  Nothing to wait for but the
-   memory itself. */
+/* The newest candidate from an index on, taken off the ring; 0 where there is none. */
+GL_INLINE uintptr_t hot_pop(struct hot *h, size_t from) {
+  return h->ring_end > from ? h->ring[--h->ring_end] : 0;
+}
+
+/* Scan a short block, and return the last word in it that points into the heap, or 0; the
+   others go to the ring.  By branches, which are predicted: so the processor has the next
+   block's address before it knows the mark of this one, or its end. */
+GL_MARK_UNCHECKED GL_INLINE uintptr_t hot_scan_short(struct hot *h,
+                                                     const uintptr_t *words,
+                                                     size_t granules) {
+  uintptr_t last = 0;
+  for (size_t i = 0; i < 2 * granules; i++) {
+    uintptr_t word = words[i];
+    __asm__("" : "+r"(word)); /* read once */
+    if (word - h->base >= h->extent) continue;
+    if (last != 0) {
+      hot_fetch_tags(h, last);
+      h->ring[h->ring_end++] = last;
+    }
+    last = word;
+  }
+  return last;
+}
+
+/* Scan a block; the same. */
+GL_INLINE uintptr_t hot_scan_next(struct hot *h, const struct hot_filter *f,
+                                  uintptr_t word, gl_mark_entry entry) {
+  size_t from = h->ring_end, granules = gl_mark_entry_granules(entry);
+  if (GL_LIKELY(granules <= FOLLOW_GRANULES)) {
+    word = hot_scan_short(
+        h, (const uintptr_t *)(word & ~(GL_GRANULE_BYTES - 1)), granules);
+    if (GL_LIKELY(h->tenured_bias == 0 && !h->m->shared)) return word;
+    if (word != 0) h->ring[h->ring_end++] = word;
+  } else {
+    hot_scan(h, f, entry);
+  }
+  hot_sift(h, from);
+  return hot_pop(h, from);
+}
+
+/* A list: few candidates, and nothing else to do.  They are followed one by one, the newest
+   first, until a block leads nowhere and others wait, or many do. */
 GL_MARK_UNCHECKED static GL_NOINLINE GL_HOT void hot_follow(struct hot *hot) {
   struct hot h = *hot;
   const struct hot_filter f = hot_filter_begin(&h);
-  while (hot_candidates(&h) == 1 && !hot_has_entries(&h)) {
+  hot_rewind(&h);
+  uintptr_t word = hot_pop(&h, 0);
+  while (word != 0) {
     gl_mark_entry entry;
-    bool found = hot_blacken_any(&h, h.ring[h.ring_start], &entry);
-    h.ring_start = h.ring_end = 0;
-    if (!found) break;
-    hot_scan(&h, &f, entry);
-    hot_sift(&h, 0);
+    bool found = hot_blacken_any(&h, &word, &entry);
+    word = found ? hot_scan_next(&h, &f, word, entry) : 0;
+    if (h.ring_end > (word == 0 ? FOLLOW_FEW : FOLLOW_MANY) ||
+        hot_has_entries(&h))
+      break;
+    if (word == 0) word = hot_pop(&h, 0);
   }
+  if (word != 0) h.ring[h.ring_end++] = word;
   *hot = h;
 }
 
@@ -180,7 +231,8 @@ GL_INLINE void hot_drain(struct gl_marker *m) {
   gl_mark_entry *warm = h.top;
   for (;;) {
     hot_scan_some(&h);
-    if (hot_candidates(&h) == 1) hot_follow(&h);
+    if (hot_candidates(&h) <= FOLLOW_FEW && !hot_has_entries(&h))
+      hot_follow(&h);
     if (hot_candidates(&h) == 0 && !hot_has_entries(&h))
       if (!m->shared || !hot_share(&h)) break;
     warm = hot_warm(&h, warm);

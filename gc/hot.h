@@ -166,15 +166,15 @@ GL_INLINE void hot_blacken_large(struct hot *h, uintptr_t word) {
 }
 
 /* A candidate of any kind.  Returns whether it blackened a block that is to be
-   scanned, and its entry. */
-GL_INLINE bool hot_blacken_any(struct hot *h, uintptr_t word,
+   scanned, its entry, and a word in its first granule. */
+GL_INLINE bool hot_blacken_any(struct hot *h, uintptr_t *where,
                                gl_mark_entry *entry) {
-  uint8_t slot = hot_slot(h, word);
+  uint8_t slot = hot_slot(h, *where);
   if (slot == GL_SLOT_RUNS) {
-    hot_blacken_large(h, word);
+    hot_blacken_large(h, *where);
     return false;
   }
-  if (!hot_blacken(h, &word, entry)) return false;
+  if (!hot_blacken(h, where, entry)) return false;
   h->m->objects++;
   return hot_slot_is_scanned(slot);
 }

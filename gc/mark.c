@@ -226,7 +226,7 @@ GL_INLINE void hot_split(struct hot *h, const uintptr_t *words, size_t count,
 void gl_marker_blacken(struct gl_marker *m, uintptr_t word) {
   struct hot h = hot_begin(m);
   gl_mark_entry entry;
-  if (hot_blacken_any(&h, word, &entry)) gl_marker_push(m, entry);
+  if (hot_blacken_any(&h, &word, &entry)) gl_marker_push(m, entry);
 }
 
 GL_NOINLINE void gl_marker_blacken_slowly(struct gl_marker *m,
@@ -272,7 +272,7 @@ static GL_NOINLINE void mark_follow(struct gl_marker *m,
       hot_save(&h); /* to send may take room, and to make some blacken */
       mark_put_aside(m, word);
       hot_load(&h);
-    } else if (hot_blacken_any(&h, word, &entry)) {
+    } else if (hot_blacken_any(&h, &word, &entry)) {
       hot_save(&h);
       gl_marker_push(m, entry);
       hot_load(&h);

@@ -15,8 +15,8 @@ struct setting {
 };
 
 static const struct setting settings[] = {
-    {"1", NULL, NULL}, {"1", "64", NULL},     {"2", NULL, NULL},
-    {"2", "64", NULL}, {"2", "1000000", "48"}, {"3", NULL, NULL},
+    {"1", NULL, NULL},     {"1", "64", NULL},      {"2", NULL, NULL},
+    {"2", "64", NULL},     {"2", "1000000", "48"}, {"3", NULL, NULL},
     {"6", "1000000", "48"}};
 #define SETTINGS ((int)(sizeof settings / sizeof *settings))
 
@@ -222,6 +222,60 @@ END_TEST
 
 /* --------------------------------------------- arrays larger than the stack */
 
+/* -------------------------------------------------------------------- chain */
+
+/* Linked both ways, each with a pointer into the middle of a block of another length,
+   whose last word leads to a leaf: a marker follows such a chain one by one. */
+struct bead {
+  struct bead *next, *before;
+  char *inside;
+  size_t number;
+};
+
+static size_t bead_block_bytes(size_t number) {
+  if (number % 1009 == 0) return 300000; /* large */
+  if (number % 97 == 0) return 9000;     /* medium, longer than a piece */
+  return 16 * (1 + number * 7919 % 40);
+}
+
+static size_t bead_offset(size_t number) {
+  return number * 8 % bead_block_bytes(number);
+}
+
+static size_t **bead_last_word(const struct bead *b) {
+  char *start = b->inside - bead_offset(b->number);
+  return (size_t **)(start + bead_block_bytes(b->number) - sizeof(size_t *));
+}
+
+static void verify_chain(const struct bead *b, size_t length) {
+  const struct bead *before = NULL;
+  for (size_t i = length; i-- > 0; before = b, b = b->next)
+    expect(b != NULL && b->number == i && b->before == before &&
+           **bead_last_word(b) == i);
+  expect(b == NULL);
+}
+
+START_TEST(chain_of_all_kinds) {
+  begin(_i);
+  size_t length = scaled(_i, 100000);
+  struct bead *chain = NULL;
+  for (size_t i = 0; i < length; i++) {
+    struct bead *b = allocate(sizeof *b);
+    *b = (struct bead){chain, NULL, NULL, i};
+    b->inside = (char *)allocate(bead_block_bytes(i)) + bead_offset(i);
+    size_t *leaf = gc_malloc_atomic(sizeof *leaf);
+    expect(leaf != NULL);
+    *leaf = i;
+    *bead_last_word(b) = leaf;
+    if (chain != NULL) chain->before = b;
+    root = chain = b;
+  }
+  collect_and_flood(32);
+  collect_and_flood(640);
+  verify_chain(root, length);
+}
+END_TEST
+
 START_TEST(arrays_of_arrays) {
   begin(_i);
   size_t outer = 300, inner = scaled(_i, 30000);
@@ -328,6 +382,7 @@ int main(void) {
   tcase_add_loop_test(tests, wide_array, 0, SETTINGS);
   tcase_add_loop_test(tests, comb, 0, SETTINGS);
   tcase_add_loop_test(tests, random_graph, 0, SETTINGS);
+  tcase_add_loop_test(tests, chain_of_all_kinds, 0, SETTINGS);
   tcase_add_loop_test(tests, arrays_of_arrays, 0, SETTINGS);
   tcase_add_test(tests, more_candidates_than_packets);
   tcase_add_test(tests, more_roots_than_packets);
