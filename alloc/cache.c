@@ -61,6 +61,11 @@ GL_INLINE void *lane_try_pop(struct gl_cache *cache, struct gl_lane *lane,
              : block;
 }
 
+void *gl_lane_try_pop_small(struct gl_cache *cache, struct gl_lane *lane,
+                            size_t granules) {
+  return lane_try_pop(cache, lane, gl_class_for(granules));
+}
+
 GL_INLINE void *cache_allocate(struct gl_cache *cache, size_t granules,
                                enum gl_kind kind, enum gl_want *want) {
   bool small = granules <= GL_EXACT_CLASSES;

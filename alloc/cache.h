@@ -547,6 +547,10 @@ void *gl_lane_bump_aligned(struct gl_cache *cache, struct gl_lane *lane,
    if that is wanted. */
 void gl_lane_close(struct gl_cache *cache, struct gl_lane *lane, bool into_bin);
 
+/* A small block of a quick list, or NULL: what was written to meanwhile is reported. */
+void *gl_lane_try_pop_small(struct gl_cache *cache, struct gl_lane *lane,
+                            size_t granules);
+
 /* Say which free runs go to the quick lists of a lane; none do where its blocks are not
    small, or the slow paths are to be taken. */
 void gl_lane_set_lists(const struct gl_cache *cache, struct gl_lane *lane,

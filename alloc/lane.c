@@ -257,7 +257,8 @@ struct lane_runs {
   size_t count;
 };
 
-/* Cut a short free run into blocks of a size, and what is left. */
+/* Cut a short free run into blocks of a size, and what is left.  The uppermost comes first,
+   as in a hole. */
 static void lane_list_cut(struct gl_lane *lane, size_t start, size_t length,
                           size_t granules) {
   size_t left = (uint32_t)length % (uint32_t)granules;
@@ -266,10 +267,9 @@ static void lane_list_cut(struct gl_lane *lane, size_t start, size_t length,
     gl_tags_cut(gl_heap.tags, at);
     gl_lane_push(lane, gl_granule_address(at), left);
   }
-  while (at > start) {
-    at -= granules;
-    gl_tags_cut(gl_heap.tags, at);
-    gl_lane_push(lane, gl_granule_address(at), granules);
+  for (; length >= granules; start += granules, length -= granules) {
+    gl_tags_cut(gl_heap.tags, start);
+    gl_lane_push(lane, gl_granule_address(start), granules);
   }
 }
 
@@ -342,38 +342,61 @@ static size_t lane_pass_next(struct gl_lane *lane, size_t granules,
 
 /* The granule that stays free below a long hole in a collected heap, or the short block that
    is cut off last would begin where another ends: so a pointer to it could keep that, and
-   all that it leads to.  (See gl_arena_first_cursor.)  Returns where the hole begins. */
-static size_t lane_leave_gap(struct gl_arena *arena, size_t start, size_t end,
-                             size_t granules) {
+   all that it leads to.  (See gl_arena_first_cursor.)  Not after a rescan, since then blocks
+   are to grow over what is behind them.  Returns where the hole begins. */
+static size_t lane_leave_gap(const struct gl_lane *lane, size_t start,
+                             size_t end, size_t granules) {
   size_t least = granules > LANE_LIST_GRANULES ? granules : LANE_LIST_GRANULES;
-  if (gl_heap.pad_bytes == 0 || end - start <= least) return start;
+  if (gl_heap.pad_bytes == 0 || lane->lists != GL_LISTS_ASKED ||
+      end - start <= least)
+    return start;
   gl_tags_cut(gl_heap.tags, start + 1);
-  arena->free_granules++;
   return start + 1;
+}
+
+/* Runs of a size that follow the cursor go to its quick list, up to the first that is of
+   another: after a rescan, what other threads have freed lies so. */
+static void lane_list_alike(struct gl_lane *lane, size_t granules) {
+  size_t found[LANE_LIST_RUNS], count = 0;
+  size_t last = gl_arena_end(lane->arena), end = last;
+  for (; count < LANE_LIST_RUNS; lane->cursor = end) {
+    size_t start = gl_tags_next_run(gl_heap.tags, lane->cursor, last, &end);
+    if (start == last || end - start != granules) break;
+    found[count++] = start;
+  }
+  lane_raise_bound(lane->arena, gl_granule_address(lane->cursor));
+  while (count > 0) {
+    size_t start = found[--count];
+    lane_pass(lane, start, start + granules);
+  }
 }
 
 /* Take a block from the free runs that come next in the current arena: short ones go to
    quick lists, until there is one of the size that is asked for, or a long one becomes the
-   open hole.  NULL where the arena has no room: it is no longer current then. */
+   open hole.  NULL where the arena has no room: it is no longer current then.  After a rescan
+   holes come first, whatever has come home to the lists meanwhile: they lie in order. */
 static void *lane_take_next(struct gl_cache *cache, struct gl_lane *lane,
                             size_t granules) {
   struct gl_arena *arena = lane->arena;
   if (arena == NULL) return NULL;
   size_t last = gl_arena_end(arena), end = last, start = last;
-  struct gl_quick *const *list = &lane->quick[granules];
-  while (start == last && *list == NULL && lane->cursor != last)
-    start = lane->lists == GL_LISTS_ASKED
-                ? lane_list_next(lane, granules, &end)
-                : lane_pass_next(lane, granules, &end);
+  bool listed = lane->lists == GL_LISTS_ASKED;
+  if (!listed) start = lane_pass_next(lane, granules, &end);
+  while (listed && start == last && lane->quick[granules] == NULL &&
+         lane->cursor != last)
+    start = lane_list_next(lane, granules, &end);
   if (start != last) {
-    lane_open(lane, lane_leave_gap(arena, start, end, granules), end);
+    size_t from = lane_leave_gap(lane, start, end, granules);
+    arena->free_granules += (uint32_t)(from - start);
+    lane_open(lane, from, end);
+    if (lane->lists == GL_LISTS_ALL && end - start == granules)
+      lane_list_alike(lane, granules);
   } else if (lane->cursor == last) {
     lane_end_visit(arena);
     lane->arena = NULL;
   }
-  if (*list != NULL)
-    return gl_lane_pop_small(cache, lane, *list, lane->kind, granules);
-  return start != last ? lane_bump(cache, lane, granules) : NULL;
+  void *p = listed ? gl_lane_try_pop_small(cache, lane, granules) : NULL;
+  return p != NULL || start == last ? p : lane_bump(cache, lane, granules);
 }
 
 /* An arena comes into use.  It may still be ahead of where pending ones are looked
@@ -471,7 +494,8 @@ static bool lane_open_binned(struct gl_lane *lane, size_t granules) {
     start = gl_bins_take(lane, LANE_BIN_HOLE_GRANULES, &length);
   if (start == 0) start = gl_bins_take(lane, granules, &length);
   if (start == 0) return false;
-  lane_open_counted(lane, start, start + length);
+  size_t end = start + length;
+  lane_open_counted(lane, lane_leave_gap(lane, start, end, granules), end);
   return true;
 }
 
@@ -616,13 +640,14 @@ static void *lane_split(struct gl_cache *cache, struct gl_lane *lane,
   return p;
 }
 
-/* Put every free run of a pending arena into the bins; all of it, since some medium
-   blocks fill an arena to the last granule. */
+/* Put every free run of a pending arena into the bins; all of it where it is a lane of
+   medium blocks, since some of those fill an arena to the last granule. */
 static void lane_empty_into_bins(struct gl_lane *lane, struct gl_arena *arena) {
   lane_sweep(arena);
   arena->free_granules = 0;
-  size_t last = gl_arena_end(arena), at = gl_arena_first_granule(arena);
-  size_t end = last;
+  size_t last = gl_arena_end(arena), end = last;
+  size_t at = lane->lists == GL_LISTS_NONE ? gl_arena_first_granule(arena)
+                                           : gl_arena_first_cursor(arena);
   while ((at = gl_tags_next_run(gl_heap.tags, at, last, &end)) != last) {
     lane_pass(lane, at, end);
     at = end;
@@ -681,11 +706,13 @@ static struct gl_arena *lane_find_half_free(struct gl_lane *lane) {
 
 /* Rather than grow: a run that the small blocks of this kind have passed over, or one of
    an arena of theirs that they left half free.  (Those are many where medium blocks have
-   moved out of them: 4 MB of up to 4 KB alive held 10.5 MB, not 9.) */
+   moved out of them: 4 MB of up to 4 KB alive held 10.5 MB, not 9.  Not after a rescan:
+   small blocks that grow had to move then, and held a third more.) */
 static size_t lane_find_among_small(struct gl_cache *cache,
                                     struct gl_lane *lane, size_t granules,
                                     size_t *length) {
   size_t start = gl_bins_take(lane, granules, length);
+  if (lane->lists == GL_LISTS_ALL) return start;
   for (int tries = 0; start == 0 && tries < LANE_MEDIUM_TRIES; tries++) {
     if (lane->half_free == NULL || lane_is_overdrawn(cache)) break;
     struct gl_arena *arena = lane_find_half_free(lane);

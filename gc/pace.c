@@ -204,10 +204,10 @@ static int64_t pace_slack_bytes(void) {
    an arena has room for a little less than the least budget. */
 static int64_t pace_thrift_bytes(int64_t budget) {
   double wanted = (double)pace.live_bytes + (double)budget;
-  if (budget <= pace.floor_bytes) return budget / PACE_LEAST_THRIFT;
+  int64_t least = budget <= PACE_FLOOR_BYTES ? budget / PACE_LEAST_THRIFT : 0;
   bool thrifty = wanted < PACE_THRIFT_MOST_BYTES &&
                  pace_used_bytes() > PACE_THRIFT * wanted;
-  return thrifty ? budget / 2 : 0;
+  return thrifty ? budget / 2 : least;
 }
 
 /* While the collector is off the budget is larger by so much that it is never spent;

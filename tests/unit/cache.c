@@ -390,7 +390,7 @@ START_TEST(longer_runs_are_cut) {
   struct gl_lane *lane = &cache->lane[GL_SCANNED];
   uint64_t slow = cache->slow_allocations;
   for (size_t i = 20; i < 52; i += 2) /* as many runs as go to lists at once */
-    for (size_t n = 0; n < BLOCK / size; n++) {
+    for (size_t n = BLOCK / size; n-- > 0;) {
       char *p = allocate(size);
       ck_assert_ptr_eq(p, block[i] + n * size);
       ck_assert(test_is_zero(p, size));
