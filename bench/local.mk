@@ -18,8 +18,8 @@ bench_implicit_sources = \
   bench/array.c bench/ast.c bench/checker.c bench/churn.c bench/comb.c \
   bench/fragment.c bench/garbage.c bench/gcbench.c bench/granule.c \
   bench/graph.c bench/index.c bench/interior.c bench/json.c bench/large.c \
-  bench/latency.c bench/list.c bench/noise.c bench/pins.c bench/roots.c \
-  bench/scaling.c bench/stacks.c bench/strings.c bench/tree.c bench/trees.c \
+  bench/latency.c bench/list.c bench/noise.c bench/pins.c bench/queue.c bench/roots.c \
+  bench/scaling.c bench/sizes.c bench/stacks.c bench/strings.c bench/tree.c bench/trees.c \
   bench/ttsp.c bench/worn.c
 
 bench_explicit_sources = \
