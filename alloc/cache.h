@@ -146,15 +146,6 @@ GL_INLINE void gl_lane_pop(struct gl_cache *cache, struct gl_lane *lane,
   cache->reused_granules += granules;
 }
 
-/* The same for a small block, whose kind is the lane's. */
-GL_INLINE void *gl_lane_pop_small(struct gl_cache *cache, struct gl_lane *lane,
-                                  struct gl_quick *block, enum gl_kind kind,
-                                  size_t granules) {
-  gl_lane_pop(cache, lane, block, granules, granules);
-  if (gl_kind_is_zeroed(kind)) gl_zero_granules(block, granules);
-  return block;
-}
-
 /* Signed, so that nothing fits where no hole is open, without a subtraction
    more: addresses are below half of what a word holds. */
 GL_INLINE bool gl_hole_is_ready(const struct gl_hole *hole, size_t bytes) {
@@ -177,9 +168,11 @@ GL_INLINE bool gl_cache_try_take(struct gl_cache *cache, size_t size,
   size_t granules = gl_heap.small_granules[size];
   struct gl_lane *lane = &cache->lane[kind];
   struct gl_quick *block = lane->quick[granules];
-  if (GL_UNLIKELY(block != NULL)) {
+  if (GL_UNLIKELY(block != NULL)) { /* not rare, but the hole's path is straight */
     if (!gl_quick_is_sealed(block)) return false;
-    *taken = gl_lane_pop_small(cache, lane, block, kind, granules);
+    gl_lane_pop(cache, lane, block, granules, granules);
+    if (gl_kind_is_zeroed(kind)) gl_zero_granules(block, granules);
+    *taken = block;
     return true;
   }
   size_t bytes = granules << GL_GRANULE_SHIFT;

@@ -226,8 +226,8 @@ size_t gl_lane_carve(struct gl_lane *lane, size_t granules, void **blocks,
 }
 
 static bool lane_has_room(const struct gl_lane *lane, size_t granules) {
-  return (size_t)(lane->hole.cur - lane->hole.start) >= granules
-                                                            << GL_GRANULE_SHIFT;
+  size_t bytes = granules << GL_GRANULE_SHIFT;
+  return (size_t)(lane->hole.cur - lane->hole.start) >= bytes;
 }
 
 /* ------------------------------------------------------------ next holes */
@@ -297,20 +297,20 @@ static void lane_list_all(struct gl_lane *lane, const struct lane_runs *runs,
 static size_t lane_gather(struct gl_lane *lane, size_t granules,
                           struct lane_runs *runs, size_t *end) {
   size_t last = gl_arena_end(lane->arena), at = lane->cursor;
-  size_t least =
-      granules > LANE_LIST_GRANULES ? granules : LANE_LIST_GRANULES + 1;
   for (runs->count = 0; runs->count < LANE_LIST_RUNS; runs->count++) {
     size_t start = gl_tags_next_run(gl_heap.tags, at, last, end);
     at = start == last ? last : *end;
     lane->cursor = at;
-    if (start == last || at - start >= least) return start;
+    size_t length = at - start;
+    bool is_hole = length > LANE_LIST_GRANULES && length >= granules;
+    if (start == last || is_hole) return start;
     runs->start[runs->count] = start;
-    runs->length[runs->count] = at - start;
+    runs->length[runs->count] = length;
   }
   return last;
 }
 
-/* The same, and the short ones are in lists now: in one go, which takes a fifth of the
+/* The same, and the short ones go to lists: in one go, which takes a fifth of the
    instructions that it takes one at a time, and few branches that cannot be
    predicted. */
 static size_t lane_list_next(struct gl_lane *lane, size_t granules,
@@ -323,6 +323,16 @@ static size_t lane_list_next(struct gl_lane *lane, size_t granules,
   gl_arena_soil(arena, gl_granule_address(from), to);
   lane_raise_bound(arena, to);
   lane_list_all(lane, &runs, granules);
+  return start;
+}
+
+/* The same again and again, until a block of the size that is asked for is in its list, or
+   a long run is met, or the arena's end. */
+static size_t lane_list_until(struct gl_lane *lane, size_t granules,
+                              size_t *end) {
+  size_t last = gl_arena_end(lane->arena), start = last;
+  while (start == last && lane->quick[granules] == NULL && lane->cursor != last)
+    start = lane_list_next(lane, granules, end);
   return start;
 }
 
@@ -346,9 +356,9 @@ static size_t lane_pass_next(struct gl_lane *lane, size_t granules,
    are to grow over what is behind them.  Returns where the hole begins. */
 static size_t lane_leave_gap(const struct gl_lane *lane, size_t start,
                              size_t end, size_t granules) {
-  size_t least = granules > LANE_LIST_GRANULES ? granules : LANE_LIST_GRANULES;
+  size_t length = end - start;
   if (gl_heap.pad_bytes == 0 || lane->lists != GL_LISTS_ASKED ||
-      end - start <= least)
+      length <= LANE_LIST_GRANULES || length == granules)
     return start;
   gl_tags_cut(gl_heap.tags, start + 1);
   return start + 1;
@@ -379,12 +389,10 @@ static void *lane_take_next(struct gl_cache *cache, struct gl_lane *lane,
                             size_t granules) {
   struct gl_arena *arena = lane->arena;
   if (arena == NULL) return NULL;
-  size_t last = gl_arena_end(arena), end = last, start = last;
+  size_t last = gl_arena_end(arena), end = last;
   bool listed = lane->lists == GL_LISTS_ASKED;
-  if (!listed) start = lane_pass_next(lane, granules, &end);
-  while (listed && start == last && lane->quick[granules] == NULL &&
-         lane->cursor != last)
-    start = lane_list_next(lane, granules, &end);
+  size_t start = listed ? lane_list_until(lane, granules, &end)
+                        : lane_pass_next(lane, granules, &end);
   if (start != last) {
     size_t from = lane_leave_gap(lane, start, end, granules);
     arena->free_granules += (uint32_t)(from - start);

@@ -220,8 +220,6 @@ START_TEST(random_graph) {
 }
 END_TEST
 
-/* --------------------------------------------- arrays larger than the stack */
-
 /* -------------------------------------------------------------------- chain */
 
 /* Linked both ways, each with a pointer into the middle of a block of another length,
@@ -275,6 +273,8 @@ START_TEST(chain_of_all_kinds) {
   verify_chain(root, length);
 }
 END_TEST
+
+/* --------------------------------------------- arrays larger than the stack */
 
 START_TEST(arrays_of_arrays) {
   begin(_i);
