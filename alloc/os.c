@@ -45,6 +45,12 @@ void gl_os_unmap(void *start, size_t bytes) {
   gl_require(munmap(start, bytes) == 0);
 }
 
+void *gl_os_remap(void *start, size_t bytes, size_t new_bytes) {
+  if (os_fault_hits()) return NULL;
+  void *p = mremap(start, bytes, new_bytes, MREMAP_MAYMOVE);
+  return p == MAP_FAILED ? NULL : p;
+}
+
 void *gl_os_reserve(size_t bytes, size_t alignment) {
   gl_assert(bytes % GL_PAGE_BYTES == 0);
   size_t padded = bytes + alignment;
@@ -79,6 +85,22 @@ void gl_os_advise_huge(void *start, size_t bytes) {
   if (from < to) madvise(from, (size_t)(to - from), MADV_HUGEPAGE);
 }
 
+/* Since Linux 5.14. */
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23
+#endif
+
+bool gl_os_populate(void *start, size_t bytes) {
+  static bool refused GL_DATA = false;
+  int saved = errno;
+  if (__atomic_load_n(&refused, __ATOMIC_RELAXED)) return false;
+  bool done = madvise(start, bytes, MADV_POPULATE_WRITE) == 0;
+  if (!done && errno == EINVAL)
+    __atomic_store_n(&refused, true, __ATOMIC_RELAXED);
+  errno = saved;
+  return done;
+}
+
 /* First number of statm: pages of address space in use. */
 static size_t os_pages_mapped(void) {
   char text[32];
@@ -104,6 +126,8 @@ static uint64_t os_clock_ns(clockid_t clock) {
   clock_gettime(clock, &t);
   return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
+
+uint64_t gl_os_cpu_ns_by(clockid_t clock) { return os_clock_ns(clock); }
 
 uint64_t gl_os_now_ns(void) { return os_clock_ns(CLOCK_MONOTONIC); }
 

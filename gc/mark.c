@@ -52,20 +52,22 @@ struct gl_marking gl_marking GL_DATA = {.extent_bytes = 0};
 
 /* -------------------------------------------------------------- mark stack */
 
+static bool mark_resize_stack(struct gl_marker *m, size_t capacity) {
+  gl_mark_entry *stack = gl_os_remap(m->stack, m->capacity * sizeof *stack,
+                                     capacity * sizeof *stack);
+  if (stack == NULL) return false;
+  m->stack = stack;
+  m->capacity = capacity;
+  return true;
+}
+
 /* Make room at the top: move down over what was given away, or grow. */
 static bool mark_make_room(struct gl_marker *m) {
   size_t entries = m->depth - m->bottom;
   if (m->bottom >= m->capacity / 2) {
     memmove(m->stack, m->stack + m->bottom, entries * sizeof *m->stack);
   } else {
-    size_t capacity = m->capacity * 2;
-    if (gl_marking.fixed) return false;
-    gl_mark_entry *stack = gl_os_map(capacity * sizeof *stack);
-    if (stack == NULL) return false;
-    memcpy(stack, m->stack + m->bottom, entries * sizeof *stack);
-    gl_os_unmap(m->stack, m->capacity * sizeof *stack);
-    m->stack = stack;
-    m->capacity = capacity;
+    return !gl_marking.fixed && mark_resize_stack(m, m->capacity * 2);
   }
   m->bottom = 0;
   m->depth = entries;
@@ -211,7 +213,7 @@ GL_INLINE void hot_split(struct hot *h, const uintptr_t *words, size_t count,
   size_t kept = from, away = m->away_count;
   for (size_t i = 0; i < count; i++) {
     uintptr_t word = words[i];
-    size_t mine = held >> gl_territory_bit(word) & 1;
+    size_t mine = held >> gl_region(word) & 1;
     h->ring[kept] = word;
     m->away[away] = word;
     kept += mine;
@@ -256,7 +258,7 @@ static void mark_put_aside(struct gl_marker *m, uintptr_t word) {
 }
 
 static bool mark_is_held(const struct gl_marker *m, uintptr_t word) {
-  return (m->held >> gl_territory_bit(word) & 1) != 0;
+  return (m->held >> gl_region(word) & 1) != 0;
 }
 
 /* Follow them: what they point to is fetched before it is looked at. */
@@ -474,22 +476,23 @@ bool gl_mark_init(void) {
          gl_endings_init() && gl_marker_init(&gl_marker_main);
 }
 
-/* A stack that had to grow is not kept: the next marking may never need it. */
-static void mark_shrink_stack(struct gl_marker *m) {
+/* A stack that had to grow is kept as long as markings need it: of one of which a quarter
+   sufficed the last one, half is given up.  (No entry is 0.  To map it anew each time took
+   a twentieth of the time to mark a random graph.) */
+static void mark_fit_stack(struct gl_marker *m) {
+  size_t quarter = m->capacity / 4;
   if (gl_marking.fixed || m->capacity <= MARK_STACK_FIRST_ENTRIES) return;
-  gl_mark_entry *stack = gl_os_map(MARK_STACK_FIRST_ENTRIES * sizeof *stack);
-  if (stack == NULL) return;
-  gl_os_unmap(m->stack, m->capacity * sizeof *stack);
-  m->stack = stack;
-  m->capacity = MARK_STACK_FIRST_ENTRIES;
+  if (m->stack[quarter] == 0) mark_resize_stack(m, m->capacity / 2);
+  m->stack[m->capacity / 4] = 0;
 }
 
 void gl_marker_begin(struct gl_marker *m) {
-  mark_shrink_stack(m);
+  mark_fit_stack(m);
   m->bottom = m->depth = 0;
   m->objects = 0;
   m->away_count = m->unsent = 0;
-  m->coming = NULL;
+  m->coming = m->spare = NULL;
+  m->taken = m->spare_count = 0;
   memset(m->live, 0, gl_mark_slots() * sizeof *m->live);
 }
 
@@ -501,8 +504,16 @@ static void mark_note_tenured(void) {
                                gl_heap.arenas[slot].tenured;
 }
 
+static void mark_set_regions(void) {
+  size_t last = gl_marking.extent_bytes - 1;
+  gl_marking.region_shift = GL_ARENA_SHIFT;
+  while (last >> gl_marking.region_shift >= GL_REGIONS_MAX)
+    gl_marking.region_shift++;
+}
+
 void gl_mark_begin(void) {
   gl_marking.extent_bytes = gl_heap.extent_bytes;
+  mark_set_regions();
   mark_note_tenured();
   gl_marker_begin(&gl_marker_main);
   if (!gl_heap.minor) gl_endings_begin();

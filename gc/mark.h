@@ -48,22 +48,18 @@ GL_INLINE size_t gl_mark_entry_granules(gl_mark_entry entry) {
 #define GL_MARK_UNCHECKED __attribute__((no_sanitize("address", "thread")))
 
 /*
- * Territories: the arenas, dealt out to markers, so that no word of tags is
- * written by two of them and marks need no atomic instruction.  A marker holds
- * some; a mask has a bit for each of 32 neighbouring arenas, and a territory is
- * every n-th bit.
+ * Territories: the heap, dealt out to markers, so that no word of tags is
+ * written by two of them and marks need no atomic instruction.  The heap is at most
+ * 32 regions, each a power of two of arenas, and a territory is some neighbouring ones:
+ * bits in a mask.  A marker holds some territories.
  */
-#define GL_TERRITORIES_MAX 32
+#define GL_REGIONS_MAX 32
+#define GL_TERRITORIES_MAX GL_REGIONS_MAX
 #define GL_TERRITORIES_ALL UINT32_MAX
 
-GL_INLINE unsigned gl_territory_bit(uintptr_t address) {
-  return address >> GL_ARENA_SHIFT & (GL_TERRITORIES_MAX - 1);
-}
-
 /* Candidates, or entries, sent together from one marker to another: some, and a whole
-   number of those that are sorted at once.  Of 16 to 512 this size was as good as any
-   above 64. */
-#define GL_PACKET_WORDS (31 * GL_SPLIT_WORDS)
+   number of those that are sorted at once.  (124 take 1.2 times as long for an array.) */
+#define GL_PACKET_WORDS (63 * GL_SPLIT_WORDS)
 
 struct gl_packet {
   struct gl_packet *next;
@@ -88,8 +84,10 @@ struct gl_marker {
   size_t away_count; /* candidates that are not in them, */
   size_t unsent;     /* and those already sorted into packets */
   struct gl_packet *out[GL_TERRITORIES_MAX];
-  struct gl_packet *coming; /* sent to it, and how much of that is taken in */
+  struct gl_packet *coming; /* sent to it; and how much of the first is taken in */
   size_t taken;
+  struct gl_packet *spare; /* for what it will send */
+  size_t spare_count;
   uintptr_t ring[GL_MARK_RING]; /* candidates: words that point into the heap */
   uintptr_t away[GL_MARK_RING + GL_PACKET_WORDS + GL_MARK_RING_SLACK];
 } __attribute__((aligned(64)));
@@ -99,12 +97,18 @@ struct gl_marking {
   size_t extent_bytes; /* of the heap, at the start of this marking */
   uint8_t *flags;  /* for each slot: blocks in it found no room on a stack */
   bool overflowed; /* some slot is flagged */
+  unsigned region_shift; /* a region's bytes, by their logarithm */
   uint8_t *tenured; /* in a minor one, 1 for each slot that is black from the start */
   bool fixed;      /* stacks may not grow */
   bool has_avx2;   /* the processor does, and BMI2 */
 };
 
 extern struct gl_marking gl_marking;
+
+/* That of a candidate. */
+GL_INLINE unsigned gl_region(uintptr_t word) {
+  return (unsigned)((word - gl_heap.base) >> gl_marking.region_shift);
+}
 
 bool gl_marker_init(struct gl_marker *marker);
 
@@ -184,7 +188,7 @@ void gl_markers_send(struct gl_marker *marker);
 void gl_markers_share(struct gl_marker *marker);
 
 /* All of a packet has been taken in. */
-void gl_markers_return(struct gl_packet *packet);
+void gl_markers_return(struct gl_marker *marker, struct gl_packet *packet);
 
 /* Whether there are fewer helpers than a marking wants. */
 bool gl_markers_are_wanted(void);

@@ -2,25 +2,26 @@
 /*
  * markers.c: several threads mark together.
  *
- * The heap is divided into territories, arena by arena, and a territory is held
- * by one marker at a time, which alone blackens there: so marks are plain
- * stores, and a line of tags is in one processor's cache.  (Marks by locked
- * instructions cost 3.5 to 4 ns each where an object takes 10 to 15, and lines
- * went to and fro.)  A marker that finds a candidate elsewhere puts it aside and
- * sends it, in packets, to whoever holds that territory or comes to hold it.
+ * The heap is divided into territories, and a territory is held by one marker at
+ * a time, which alone blackens there: so marks are plain stores, and a line of
+ * tags is in one processor's cache.  (Marks by locked instructions cost 3.5 to 4
+ * ns each where an object takes 10 to 15, and lines went to and fro.)  A marker
+ * that finds a candidate elsewhere puts it aside and sends it, in packets, to
+ * whoever holds that territory or comes to hold it.  While it has the lock, it
+ * takes in all that has come for itself.
  *
  * The collecting thread begins with the whole heap.  One who runs dry gives up
  * what it holds and is hungry.  One who sees that, and has entries to spare,
- * gives up half of its territories, and gives entries: its oldest, or half of a
- * long one.  Who finds work takes all that nobody holds.  So a list, where there
- * is never anything to spare, stays with one marker.  When all are hungry and no
- * packet waits, all is marked.  (Packets: Ossia et al. 2002, A Parallel,
- * Incremental and Concurrent GC for Servers.)
+ * gives up the upper half of its territories, and gives entries: its oldest, or
+ * the upper half of a long one.  Who finds work takes all that nobody holds.  So
+ * a list, where there is never anything to spare, stays with one marker.  When
+ * all are hungry and no packet waits, all is marked.  (Packets: Ossia et al.
+ * 2002, A Parallel, Incremental and Concurrent GC for Servers.)
  *
- * That may be slower than to mark alone: where most candidates have to be sent,
- * as those of a wide array in two halves, and processors are far apart or busy
- * with something else.  So both are tried, now and then, and the one that takes
- * less time for a byte is what is done in between.
+ * That may be slower than to mark alone: where most candidates have to be sent
+ * and processors are far apart, or busy with something else.  So both are tried,
+ * now and then, and the one that takes less time for a byte is what is done in
+ * between.
  *
  * Helpers are made on first need, block all signals, never touch the heap but
  * to mark, and are gone in the child of a fork.  With one marker none of this
@@ -50,8 +51,10 @@
 /* With fewer, territory is not given up. */
 #define MARKERS_SPARE 192
 
-/* Nor where so many candidates have just been sent, which is something to do. */
+/* Nor where so many candidates have just been sent, which is something to do; unless there
+   are still so many entries. */
 #define MARKERS_MEAL ((size_t)32)
+#define MARKERS_PLENTY ((size_t)1024)
 
 /* No help for less than this: to wake a helper takes some 50 us, in which one
    marker marks about so much. */
@@ -62,16 +65,21 @@
 #define MARKERS_SPINS 64
 #define MARKERS_PAUSES 16
 
+/* Packets that a marker keeps for what it will send: so it need not lock for each. */
+#define MARKERS_PACKETS 16
+
 struct markers_helper {
   struct gl_marker marker;
   uint32_t round; /* the marking that the marker was last used in, */
-  uint64_t ns;    /* and processor time that it took */
-  pid_t tid;      /* 0 until the thread is ready */
+  clockid_t clock;    /* processor time of the thread, */
+  uint64_t joined_ns; /* and what it was when that began */
+  pid_t tid;          /* 0 until the thread is ready */
 };
 
 /* First in, first out: neighbours in memory stay together in time. */
 struct markers_list {
   struct gl_packet *first, *last;
+  size_t count;
 };
 
 /*
@@ -88,8 +96,9 @@ static struct {
   uint64_t helped_ns; /* processor time of theirs, in the last one */
   uint32_t round; /* number of the marking */
   struct gl_packet *pool;
-  unsigned territories;                       /* a power of two */
-  uint32_t masks[GL_TERRITORIES_MAX];         /* of each */
+  unsigned territories;
+  uint8_t territory[GL_REGIONS_MAX];          /* of each region */
+  uint32_t masks[GL_TERRITORIES_MAX];         /* of each territory, its regions */
   uint32_t lock __attribute__((aligned(64))); /* of what follows */
   bool open;                                  /* not all is marked yet */
   size_t hungry;
@@ -141,13 +150,20 @@ static bool markers_may_begin_locked(void) {
          (markers.open && markers.hungry == markers.working + 1);
 }
 
+/* Whether somebody is hungry for whom there is nothing.  (Who takes up work in territory
+   that nobody holds takes all of that.) */
+static bool markers_is_hungry_locked(void) {
+  bool sent = (markers.waiting & markers.unheld) != 0;
+  return markers.hungry > markers.entries.count + sent;
+}
+
 /* Written only where it differs: others look at it all the time. */
 static void markers_tell(uint64_t *word, uint64_t value) {
   if (*word != value) __atomic_store_n(word, value, __ATOMIC_RELAXED);
 }
 
 static void markers_unlock(void) {
-  bool hungry = markers.hungry > markers.packet_count;
+  bool hungry = markers_is_hungry_locked();
   bool may_begin = markers_may_begin_locked();
   bool wake = markers.asleep && may_begin;
   markers_tell(&gl_markers_news.word,
@@ -174,7 +190,7 @@ static struct gl_packet *markers_new_locked(void) {
 }
 
 static unsigned markers_territory(uintptr_t word) {
-  return gl_territory_bit(word) & (markers.territories - 1);
+  return markers.territory[gl_region(word)];
 }
 
 static void markers_put_locked(struct markers_list *list,
@@ -185,24 +201,32 @@ static void markers_put_locked(struct markers_list *list,
   else
     list->last->next = packet;
   list->last = packet;
+  list->count++;
   markers.packet_count++;
 }
 
 static struct gl_packet *markers_get_locked(struct markers_list *list) {
   struct gl_packet *packet = list->first;
   list->first = packet->next;
+  list->count--;
   markers.packet_count--;
   return packet;
 }
 
-/* Candidates that were sent to one of these territories; NULL for none. */
+/* All candidates that were sent to these territories; NULL for none. */
 static struct gl_packet *markers_receive_locked(uint32_t held) {
-  if ((markers.waiting & held) == 0) return NULL;
-  unsigned t = 0;
-  while ((markers.waiting & held & markers.masks[t]) == 0) t++;
-  struct gl_packet *packet = markers_get_locked(&markers.in[t]);
-  if (markers.in[t].first == NULL) markers.waiting &= ~markers.masks[t];
-  return packet;
+  struct gl_packet *first = NULL;
+  for (unsigned t = 0; (markers.waiting & held) != 0; t++) {
+    if ((markers.waiting & held & markers.masks[t]) == 0) continue;
+    struct markers_list *list = &markers.in[t];
+    list->last->next = first;
+    first = list->first;
+    markers.packet_count -= list->count;
+    list->first = NULL;
+    list->count = 0;
+    markers.waiting &= ~markers.masks[t];
+  }
+  return first;
 }
 
 static void markers_send_locked(struct gl_packet *packet) {
@@ -211,27 +235,60 @@ static void markers_send_locked(struct gl_packet *packet) {
   markers.waiting |= markers.masks[t];
 }
 
-void gl_markers_return(struct gl_packet *packet) {
+/* Give the pool what is more than some. */
+static void markers_give_spares_locked(struct gl_marker *m, size_t kept) {
+  while (m->spare_count > kept) {
+    struct gl_packet *packet = m->spare;
+    m->spare = packet->next;
+    m->spare_count--;
+    packet->next = markers.free;
+    markers.free = packet;
+  }
+}
+
+void gl_markers_return(struct gl_marker *m, struct gl_packet *packet) {
+  packet->next = m->spare;
+  m->spare = packet;
+  if (++m->spare_count <= MARKERS_PACKETS) return;
   markers_lock();
-  packet->next = markers.free;
-  markers.free = packet;
+  markers_give_spares_locked(m, MARKERS_PACKETS / 2);
   markers_unlock();
 }
 
 /* ------------------------------------------------------------------- sending */
 
+/* Send a packet, and while the lock is held take in what has come. */
+static void markers_exchange(struct gl_marker *m, struct gl_packet *packet) {
+  markers_lock();
+  markers_send_locked(packet);
+  if (m->coming == NULL) m->coming = markers_receive_locked(m->held);
+  markers_unlock();
+}
+
 static void markers_publish(struct gl_marker *m, unsigned t) {
   struct gl_packet *packet = m->out[t];
   m->out[t] = NULL;
   m->unsent -= packet->count;
-  markers_lock();
-  markers_send_locked(packet);
-  markers_unlock();
+  markers_exchange(m, packet);
 }
 
 static void markers_publish_all(struct gl_marker *m) {
   for (unsigned t = 0; m->unsent > 0 && t < markers.territories; t++)
     if (m->out[t] != NULL) markers_publish(m, t);
+}
+
+/* A packet of a territory that this marker holds or can have, but for the one that it is
+   taking in. */
+static struct gl_packet *markers_take_for_relief(struct gl_marker *m) {
+  struct gl_packet **at = m->coming == NULL ? &m->coming : &m->coming->next;
+  markers_lock();
+  m->held |= markers.unheld;
+  markers.unheld = 0;
+  if (*at == NULL) *at = markers_receive_locked(m->held);
+  markers_unlock();
+  struct gl_packet *packet = *at;
+  if (packet != NULL) *at = packet->next;
+  return packet;
 }
 
 /*
@@ -241,11 +298,7 @@ static void markers_publish_all(struct gl_marker *m) {
  * Returns it where nothing is.
  */
 static GL_COLD struct gl_packet *markers_relieve(struct gl_marker *m) {
-  markers_lock();
-  m->held |= markers.unheld;
-  markers.unheld = 0;
-  struct gl_packet *packet = markers_receive_locked(m->held);
-  markers_unlock();
+  struct gl_packet *packet = markers_take_for_relief(m);
   if (packet == NULL) {
     markers_publish_all(m); /* or they might lack in the pool */
     sched_yield();
@@ -254,7 +307,7 @@ static GL_COLD struct gl_packet *markers_relieve(struct gl_marker *m) {
   size_t count = packet->count;
   packet->count = 0;
   for (size_t i = 0; i < count; i++)
-    if ((m->held >> gl_territory_bit(packet->words[i]) & 1) != 0)
+    if ((m->held >> gl_region(packet->words[i]) & 1) != 0)
       gl_marker_blacken(m, packet->words[i]);
     else
       packet->words[packet->count++] = packet->words[i];
@@ -266,9 +319,16 @@ static GL_COLD struct gl_packet *markers_relieve(struct gl_marker *m) {
 }
 
 static struct gl_packet *markers_new(struct gl_marker *m) {
+  struct gl_packet *packet = m->spare;
+  if (packet != NULL) {
+    m->spare = packet->next;
+    m->spare_count--;
+    packet->count = 0;
+    return packet;
+  }
   for (;;) {
     markers_lock();
-    struct gl_packet *packet = markers_new_locked();
+    packet = markers_new_locked();
     markers_unlock();
     if (packet == NULL) packet = markers_relieve(m);
     if (packet != NULL) return packet;
@@ -280,9 +340,7 @@ static void markers_send_packet(struct gl_marker *m, const uintptr_t *words,
   struct gl_packet *packet = markers_new(m);
   memcpy(packet->words, words, count * sizeof *words);
   packet->count = count;
-  markers_lock();
-  markers_send_locked(packet);
-  markers_unlock();
+  markers_exchange(m, packet);
 }
 
 /* Between two markers there is one other to send to.  (Territory may change hands
@@ -337,14 +395,18 @@ static void markers_move_entries(struct gl_marker *m,
   packet->count = count;
 }
 
-/* Every other one of the territories in a mask. */
+/* The upper half of the territories in a mask: it goes with the upper half of a long entry
+   and with a marker's oldest ones, and where blocks lie as they were allocated, to much of
+   what those lead to. */
 static uint32_t markers_half(uint32_t held) {
   uint32_t half = 0;
-  bool odd = false;
-  for (unsigned t = 0; t < markers.territories; t++) {
-    if ((held & markers.masks[t]) == 0) continue;
-    if (odd) half |= markers.masks[t];
-    odd = !odd;
+  size_t count = 0;
+  for (unsigned t = 0; t < markers.territories; t++)
+    count += (held & markers.masks[t]) != 0;
+  for (size_t t = markers.territories, given = 0; given < count / 2;) {
+    if ((held & markers.masks[--t]) == 0) continue;
+    half |= markers.masks[t];
+    given++;
   }
   return half;
 }
@@ -370,14 +432,14 @@ static void markers_give(struct gl_marker *m) {
 
 void gl_markers_share(struct gl_marker *m) {
   markers_lock();
-  m->coming = markers_receive_locked(m->held);
-  m->taken = 0;
-  bool hungry = markers.hungry > markers.packet_count;
+  if (m->coming == NULL) m->coming = markers_receive_locked(m->held);
+  bool hungry = markers_is_hungry_locked();
   markers_unlock();
   if (!hungry) return;
   size_t sent = m->away_count + m->unsent;
   markers_send_all(m);
-  if (sent < MARKERS_MEAL) markers_give(m);
+  if (sent < MARKERS_MEAL || m->depth - m->bottom >= MARKERS_PLENTY)
+    markers_give(m);
 }
 
 /* -------------------------------------------------------------------- hunger */
@@ -387,7 +449,7 @@ static void markers_join(struct gl_marker *m) {
   struct markers_helper *helper = (struct markers_helper *)m;
   if (m == &gl_marker_main || helper->round == markers.round) return;
   helper->round = markers.round;
-  helper->ns = 0;
+  helper->joined_ns = gl_os_cpu_ns_by(helper->clock);
   gl_marker_begin(m);
 }
 
@@ -396,7 +458,7 @@ static void markers_take_entries(struct gl_marker *m,
   m->bottom = m->depth = 0; /* empty, so they fit, however small it is */
   for (size_t i = 0; i < packet->count; i++)
     gl_marker_push(m, packet->words[i]);
-  gl_markers_return(packet);
+  gl_markers_return(m, packet);
 }
 
 /* Take up work: entries, or a territory that has been sent candidates. */
@@ -413,6 +475,7 @@ static bool markers_try_begin(struct gl_marker *m) {
     m->held = markers.unheld;
     markers.unheld = 0;
     markers_join(m);
+    m->coming = markers_receive_locked(m->held);
   }
   markers_unlock();
   if (packet != NULL) markers_take_entries(m, packet);
@@ -456,7 +519,7 @@ static bool markers_find_work(struct gl_marker *m) {
 /* To send may take room in the pool, and to make some it may blacken. */
 static void markers_become_hungry(struct gl_marker *m) {
   markers_send_all(m);
-  while (m->depth > m->bottom) {
+  while (m->depth > m->bottom || m->coming != NULL) {
     gl_marker_drain(m);
     markers_send_all(m);
   }
@@ -464,6 +527,7 @@ static void markers_become_hungry(struct gl_marker *m) {
   markers.unheld |= m->held;
   m->held = 0;
   markers.hungry++;
+  markers_give_spares_locked(m, 0);
   markers_unlock();
 }
 
@@ -471,12 +535,11 @@ static void markers_become_hungry(struct gl_marker *m) {
 
 static void *markers_main(void *data) {
   struct markers_helper *helper = data;
+  pthread_getcpuclockid(pthread_self(), &helper->clock);
   __atomic_store_n(&helper->tid, (pid_t)syscall(SYS_gettid), __ATOMIC_RELEASE);
   gl_futex_wake((uint32_t *)&helper->tid, 1);
   while (markers_find_work(&helper->marker)) {
-    uint64_t from_ns = gl_os_thread_cpu_ns();
     gl_marker_drain(&helper->marker);
-    helper->ns += gl_os_thread_cpu_ns() - from_ns;
     markers_become_hungry(&helper->marker);
   }
   return NULL;
@@ -529,14 +592,34 @@ void gl_markers_prepare(void) {
     if (!markers_add_helper()) markers.wanted = markers.count;
 }
 
+static size_t markers_arenas(size_t slot, size_t end) {
+  size_t arenas = 0;
+  for (; slot < end && slot < gl_mark_slots(); slot++)
+    arenas += gl_heap.slots[slot] != GL_SLOT_RUNS;
+  return arenas;
+}
+
+/* Deal the regions out to territories, neighbours to the same one, until each has about
+   as many arenas as any other.  (A large block has no tags of its own to write.) */
+static void markers_deal(void) {
+  size_t all = markers_arenas(0, SIZE_MAX), before = 0;
+  size_t slots = (size_t)1 << (gl_marking.region_shift - GL_ARENA_SHIFT);
+  memset(markers.masks, 0, sizeof markers.masks);
+  for (size_t region = 0; region < GL_REGIONS_MAX; region++) {
+    size_t here = markers_arenas(region * slots, (region + 1) * slots);
+    size_t t = (before + here / 2) * markers.territories / (all + 1);
+    before += here;
+    markers.territory[region] = (uint8_t)t;
+    markers.masks[t] |= (uint32_t)1 << region;
+  }
+}
+
 static void markers_divide(void) {
   size_t most = MARKERS_TERRITORIES_EACH * (markers.working + 1);
   markers.territories = 1;
   while (markers.territories < most && markers.territories < GL_TERRITORIES_MAX)
     markers.territories *= 2;
-  memset(markers.masks, 0, sizeof markers.masks);
-  for (unsigned bit = 0; bit < GL_TERRITORIES_MAX; bit++)
-    markers.masks[bit % markers.territories] |= (uint32_t)1 << bit;
+  markers_deal();
 }
 
 /* A program that says how many markers it wants has them. */
@@ -576,7 +659,7 @@ static void markers_add_up(const struct markers_helper *helper) {
   for (size_t i = 0; i < gl_mark_slots(); i++)
     gl_marker_main.live[i] += helper->marker.live[i];
   gl_marker_main.objects += helper->marker.objects;
-  markers.helped_ns += helper->ns;
+  markers.helped_ns += gl_os_cpu_ns_by(helper->clock) - helper->joined_ns;
 }
 
 void gl_markers_finish(void) {

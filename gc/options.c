@@ -20,7 +20,7 @@
    must be another; the most are a million candidates, which a marker finds in 20 ms
    and another may be kept from taking for so long. */
 #define OPTIONS_PACKETS_MIN 48
-#define OPTIONS_PACKETS_MAX 8192
+#define OPTIONS_PACKETS_MAX 4096
 
 struct gl_options gl_options GL_DATA = {.markers = 0};
 

@@ -33,15 +33,22 @@ GL_INLINE void hot_sort_again(struct hot *h, size_t from) {
 /* Whether this marker has anything to do with the news. */
 GL_INLINE bool hot_is_concerned(const struct hot *h, uint64_t news) {
   const struct gl_marker *m = h->m;
-  if (((uint32_t)news & m->held) != 0) return true;
+  if (((uint32_t)news & m->held) != 0 && m->coming == NULL) return true;
   return (news & GL_NEWS_HUNGRY) != 0 &&
          (hot_has_entries(h) || m->away_count + m->unsent > 0);
+}
+
+/* It is in another processor's cache. */
+GL_INLINE void hot_fetch_packet(const struct gl_packet *packet) {
+  for (size_t at = 0; packet != NULL && at < sizeof *packet; at += 64)
+    __builtin_prefetch((const char *)packet + at);
 }
 
 /* Take in some of the packet that is coming, what this marker still holds, and fetch
    their tags. */
 GL_INLINE void hot_take(struct hot *h) {
   struct gl_packet *packet = h->m->coming;
+  if (h->m->taken == 0) hot_fetch_packet(packet->next);
   size_t from = h->ring_end, at = h->m->taken;
   size_t left = packet->count - at;
   size_t count = left < SHARE_TAKE ? left : SHARE_TAKE;
@@ -49,8 +56,9 @@ GL_INLINE void hot_take(struct hot *h) {
   hot_fetch_all_tags(h, from);
   h->m->taken = at + count;
   if (count < left) return;
-  h->m->coming = NULL;
-  gl_markers_return(packet);
+  h->m->coming = packet->next;
+  h->m->taken = 0;
+  gl_markers_return(h->m, packet);
 }
 
 /* Drop the candidates that are black from the start, from an index on. */
@@ -85,7 +93,7 @@ GL_INLINE void hot_heed(struct hot *h) {
 /* Between two turns, when few candidates are in the ring.  Returns whether
    anything came in. */
 GL_INLINE bool hot_share(struct hot *h) {
-  if (h->m->coming == NULL) hot_heed(h);
+  if (h->m->taken == 0) hot_heed(h);
   if (h->m->coming == NULL) return false;
   hot_rewind(h); /* so there is room */
   hot_take(h);

@@ -420,7 +420,7 @@ static const char *const nonsense[][2] = {
     {"GLEANER_MARKERS", "two"},
     {"GLEANER_MARKERS", "4294967296"},
     {"GLEANER_MARK_STACK", "big"},
-    {"GLEANER_MARK_PACKETS", "8193"},
+    {"GLEANER_MARK_PACKETS", "4097"},
     {"GLEANER_SIGNAL", "SIGUSR1"},
     {"GLEANER_SIGNAL", "1000"},
     {"GLEANER_SIGNAL", "9"},

@@ -10,6 +10,8 @@
  */
 #include "suite.h"
 
+#include <sys/resource.h>
+
 struct setting {
   const char *markers, *mark_stack, *mark_packets;
 };
@@ -375,6 +377,35 @@ START_TEST(more_roots_than_packets) {
 }
 END_TEST
 
+/* ------------------------------------------------------ the stack of a marker */
+
+/* Pages that the process was given memory for. */
+static long faults(void) {
+  struct rusage usage;
+  ck_assert_int_eq(getrusage(RUSAGE_SELF, &usage), 0);
+  return usage.ru_minflt;
+}
+
+/* A mark stack that had to grow is there for the next marking; when markings need less
+   of it, it is given up bit by bit. */
+START_TEST(deep_stack_is_kept_while_it_is_needed) {
+  setenv("GLEANER_MARKERS", "1", 1);
+  uint64_t random = suite_random() | 1;
+  uint64_t before = suite_stats().metadata_bytes;
+  root = build_crowd(&random);
+  for (int i = 0; i < 3; i++) gc_collect();
+  uint64_t deep = suite_stats().metadata_bytes;
+  long from = faults();
+  gc_collect();
+  ck_assert_int_lt(faults() - from, 50);
+  ck_assert_uint_eq(suite_stats().metadata_bytes, deep);
+  root = NULL;
+  for (int i = 0; i < 12; i++) gc_collect();
+  ck_assert_uint_lt(suite_stats().metadata_bytes, deep - (1 << 19));
+  ck_assert_uint_lt(before, deep);
+}
+END_TEST
+
 int main(void) {
   TCase *tests = suite_begin("shapes");
   tcase_add_loop_test(tests, long_list, 0, SETTINGS);
@@ -386,5 +417,6 @@ int main(void) {
   tcase_add_loop_test(tests, arrays_of_arrays, 0, SETTINGS);
   tcase_add_test(tests, more_candidates_than_packets);
   tcase_add_test(tests, more_roots_than_packets);
+  tcase_add_test(tests, deep_stack_is_kept_while_it_is_needed);
   return suite_end();
 }

@@ -2,6 +2,7 @@
 /* os.c: tests of alloc/os: what is reserved, committed, dropped, refused. */
 #include "harness.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -65,6 +66,41 @@ START_TEST(discard_of_locked_pages_is_refused) {
     ck_assert(!gl_os_discard(p, GL_PAGE_BYTES));
     ck_assert_int_eq(p[0], 0x5a);
   }
+  gl_os_unmap(p, GL_PAGE_BYTES);
+}
+END_TEST
+
+/* Pages that are populated have memory where the system can do that, and keep what is in
+   them in any case. */
+START_TEST(populate_changes_no_page) {
+  unsigned char resident[4];
+  char *p = gl_os_map(4 * GL_PAGE_BYTES);
+  p[GL_PAGE_BYTES] = 0x5a;
+  errno = 7;
+  bool can = gl_os_populate(p, 2 * GL_PAGE_BYTES);
+  ck_assert_int_eq(errno, 7);
+  ck_assert_int_eq(mincore(p, 4 * GL_PAGE_BYTES, resident), 0);
+  ck_assert_int_eq(resident[0] & 1, can);
+  ck_assert_int_eq(resident[2] & 1, 0);
+  ck_assert_int_eq(p[GL_PAGE_BYTES], 0x5a);
+  p[GL_PAGE_BYTES] = 0;
+  ck_assert(test_is_zero(p, 4 * GL_PAGE_BYTES));
+  gl_os_unmap(p, 4 * GL_PAGE_BYTES);
+}
+END_TEST
+
+START_TEST(remapped_memory_keeps_what_it_holds) {
+  char *p = gl_os_map(2 * GL_PAGE_BYTES);
+  memset(p, 0x5a, 2 * GL_PAGE_BYTES);
+  p = gl_os_remap(p, 2 * GL_PAGE_BYTES, 100 * GL_PAGE_BYTES);
+  ck_assert_ptr_nonnull(p);
+  ck_assert_int_eq(p[2 * GL_PAGE_BYTES - 1], 0x5a);
+  ck_assert(test_is_zero(p + 2 * GL_PAGE_BYTES, 98 * GL_PAGE_BYTES));
+  gl_os_fail_at(1, false);
+  ck_assert_ptr_null(gl_os_remap(p, 100 * GL_PAGE_BYTES, GL_PAGE_BYTES));
+  p[99 * GL_PAGE_BYTES] = 1;
+  p = gl_os_remap(p, 100 * GL_PAGE_BYTES, GL_PAGE_BYTES);
+  ck_assert_int_eq(p[GL_PAGE_BYTES - 1], 0x5a);
   gl_os_unmap(p, GL_PAGE_BYTES);
 }
 END_TEST
@@ -136,6 +172,8 @@ int main(void) {
   tcase_add_test(tests, commit_gives_zeroed_memory_piece_by_piece);
   tcase_add_test(tests, discard_drops_pages_and_no_others);
   tcase_add_test(tests, discard_of_locked_pages_is_refused);
+  tcase_add_test(tests, populate_changes_no_page);
+  tcase_add_test(tests, remapped_memory_keeps_what_it_holds);
   tcase_add_test(tests, fault_hits_the_nth_call_only);
   tcase_add_test(tests, fault_sticks_until_switched_off);
   tcase_add_test(tests, clocks_advance);
