@@ -106,8 +106,9 @@ struct gl_arena {
   struct gl_cache *owner;  /* NULL where this slot is no arena */
   uintptr_t bound;         /* gc_free is fast for blocks below */
   struct gl_arena *next;   /* in the owner's lane */
-  uint32_t clean_from;     /* [clean_from, clean_to) was never written: the */
-  uint32_t clean_to;       /* bytes are zero, and take no memory */
+  uint32_t clean_from;     /* [clean_from, clean_to) was never written: its */
+  uint32_t clean_to;       /* bytes are zero, and pages that are not dirty take no memory */
+  uint8_t populate_pages;  /* that get their memory at once */
   uint16_t lane_offset;    /* of its lane in its owner: see gl_lane_of */
   uint8_t kind;            /* enum gl_kind */
   bool swept;              /* its tags are those of tags.h without exception */

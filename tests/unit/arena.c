@@ -3,6 +3,8 @@
    back. */
 #include "harness.h"
 
+#include <sys/mman.h>
+
 static struct gl_cache *cache;
 static struct gl_arena *arena;
 static size_t first, end;
@@ -168,6 +170,28 @@ START_TEST(destroy_knows_what_was_written) {
 }
 END_TEST
 
+/* Pages that are about to be written have their memory in one go, those below them first;
+   they are clean, but to be given back like any that were written. */
+START_TEST(pages_about_to_be_written_have_memory) {
+  unsigned char resident[GL_ARENA_PAGES];
+  const size_t some = 8, last = GL_ARENA_PAGES - 1;
+  arena_begin();
+  char *start = gl_arena_start(arena), *limit = start + GL_ARENA_BYTES;
+  char *probe = gl_os_map(GL_PAGE_BYTES);
+  bool can = gl_os_populate(probe, GL_PAGE_BYTES);
+  arena->populate_pages = (uint8_t)some;
+  gl_arena_zero(arena, limit - 16, limit);
+  ck_assert_int_eq(mincore(start, GL_ARENA_BYTES, resident), 0);
+  for (size_t i = 0; i < last; i++)
+    ck_assert_int_eq(resident[i] & 1, can && i > last - some);
+  ck_assert_uint_eq(arena->clean_from, 0);
+  ck_assert_uint_eq(arena->clean_to, GL_ARENA_BYTES - 16);
+  destroy(arena);
+  ck_assert_uint_eq(gl_heap.runs.dirty_pages, some);
+  ck_assert(test_prove());
+}
+END_TEST
+
 /* One range is known to be clean; what is written at random leaves it so, and
    zeroing at random makes zero whatever is not. */
 START_TEST(clean_is_what_was_never_written) {
@@ -230,6 +254,7 @@ int main(void) {
   tcase_add_test(tests, next_run_coalesces);
   tcase_add_test(tests, first_granule_is_left_out);
   tcase_add_test(tests, destroy_knows_what_was_written);
+  tcase_add_test(tests, pages_about_to_be_written_have_memory);
   tcase_add_test(tests, clean_is_what_was_never_written);
   tcase_add_test(tests, destroy_takes_all_tags_along);
   tcase_add_test(tests, check_sees_what_is_wrong);
