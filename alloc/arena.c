@@ -38,23 +38,24 @@ static void arena_find_clean(struct gl_arena *arena, size_t page) {
   arena->clean_to = (uint32_t)(to << GL_PAGE_SHIFT);
 }
 
-/* The lowest page whose memory is to come with that of pages that are written for the
-   first time: holes are used up from the top down. */
-static size_t arena_populate_from(const struct gl_arena *arena, size_t first,
-                                  size_t last) {
+/* A page is written for the first time: give memory to some below it too, since holes are
+   used up from the top down.  What has memory counts as dirty, written or not. */
+static void arena_populate(const struct gl_arena *arena, size_t last) {
+  size_t first = last;
   while (last + 1 - first < arena->populate_pages &&
          first % GL_ARENA_PAGES != 0 && gl_heap.dirty[first - 1] == 0)
     first--;
-  return first;
+  size_t pages = last + 1 - first;
+  if (pages > 1) gl_os_populate(gl_page_address(first), pages << GL_PAGE_SHIFT);
+  memset(&gl_heap.dirty[first], 1, pages);
 }
 
-/* Pages that have memory count as dirty, whether they were written or not. */
-static void arena_populate(const struct gl_arena *arena, size_t first, size_t last) {
-  if (gl_heap.dirty[first] == 0) {
-    first = arena_populate_from(arena, first, last);
-    size_t bytes = (last + 1 - first) << GL_PAGE_SHIFT;
-    if (first < last) gl_os_populate(gl_page_address(first), bytes);
-  }
+/* Pages are written, or about to be. */
+static void arena_dirty(const struct gl_arena *arena, const char *from,
+                        const char *to) {
+  size_t first = gl_page_of(from), last = gl_page_of(to - 1), clean = last;
+  while (clean > first && gl_heap.dirty[clean] != 0) clean--;
+  if (gl_heap.dirty[clean] == 0) arena_populate(arena, clean);
   memset(&gl_heap.dirty[first], 1, last + 1 - first);
 }
 
@@ -62,7 +63,7 @@ static void arena_populate(const struct gl_arena *arena, size_t first, size_t la
 void gl_arena_soil_slow(struct gl_arena *arena, const char *from,
                         const char *to) {
   if (from == to) return;
-  arena_populate(arena, gl_page_of(from), gl_page_of(to - 1));
+  arena_dirty(arena, from, to);
   uint32_t first = (uint32_t)(from - gl_arena_start(arena));
   uint32_t last = (uint32_t)(to - gl_arena_start(arena));
   if (last <= arena->clean_from || first >= arena->clean_to) return;
@@ -80,7 +81,7 @@ static void arena_zero_dirty(char *from, char *to) {
 
 void gl_arena_zero_slow(struct gl_arena *arena, char *from, char *to) {
   if (from == to) return;
-  arena_populate(arena, gl_page_of(from), gl_page_of(to - 1));
+  arena_dirty(arena, from, to);
   char *clean_from = gl_arena_start(arena) + arena->clean_from;
   char *clean_to = gl_arena_start(arena) + arena->clean_to;
   if (clean_from < from) clean_from = from;
@@ -104,9 +105,12 @@ void gl_arena_append(struct gl_lane *lane, struct gl_arena *arena) {
   lane->arena_count++;
 }
 
-/* The heap is locked. */
-static uint8_t arena_populate_pages(void) {
+/* None where a page may be in the middle of a block that is never written.  The heap is
+   locked. */
+static uint8_t arena_populate_pages(const struct gl_cache *owner,
+                                    const struct gl_lane *lane) {
   size_t part = gl_heap.runs.used_pages / ARENA_POPULATE_PART;
+  if (lane >= &owner->lane[GL_KIND_COUNT]) return 0;
   return (uint8_t)(part < ARENA_POPULATE_PAGES ? part : ARENA_POPULATE_PAGES);
 }
 
@@ -118,7 +122,7 @@ struct gl_arena *gl_arena_create(struct gl_cache *owner, struct gl_lane *lane) {
   arena->bound = 0;
   arena->free_granules = (uint32_t)GL_ARENA_GRANULES;
   arena_find_clean(arena, page);
-  arena->populate_pages = arena_populate_pages();
+  arena->populate_pages = arena_populate_pages(owner, lane);
   arena->kind = (uint8_t)lane->kind;
   arena->lane_offset = (uint16_t)((char *)lane - (char *)owner);
   /* Atomic: a look-up may still be at the arena that was here before. */
