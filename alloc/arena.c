@@ -60,10 +60,8 @@ static void arena_dirty(const struct gl_arena *arena, const char *from,
 }
 
 /* What is soiled splits what is clean; the longer part stays clean. */
-void gl_arena_soil_slow(struct gl_arena *arena, const char *from,
-                        const char *to) {
-  if (from == to) return;
-  arena_dirty(arena, from, to);
+static void arena_split_clean(struct gl_arena *arena, const char *from,
+                              const char *to) {
   uint32_t first = (uint32_t)(from - gl_arena_start(arena));
   uint32_t last = (uint32_t)(to - gl_arena_start(arena));
   if (last <= arena->clean_from || first >= arena->clean_to) return;
@@ -73,6 +71,13 @@ void gl_arena_soil_slow(struct gl_arena *arena, const char *from,
     arena->clean_to = arena->clean_from + below;
   else
     arena->clean_from = arena->clean_to - above;
+}
+
+void gl_arena_soil_slow(struct gl_arena *arena, const char *from,
+                        const char *to) {
+  if (from == to) return;
+  arena_dirty(arena, from, to);
+  arena_split_clean(arena, from, to);
 }
 
 static void arena_zero_dirty(char *from, char *to) {
@@ -92,7 +97,7 @@ void gl_arena_zero_slow(struct gl_arena *arena, char *from, char *to) {
   } else {
     arena_zero_dirty(from, to);
   }
-  gl_arena_soil_slow(arena, from, to);
+  arena_split_clean(arena, from, to);
 }
 
 void gl_arena_append(struct gl_lane *lane, struct gl_arena *arena) {

@@ -46,9 +46,9 @@ void gl_arena_sweep_white(struct gl_arena *arena);
    once. */
 GL_INLINE bool gl_arena_is_soiled(const struct gl_arena *arena, const char *from,
                                   const char *to) {
-  size_t page = gl_page_of(from);
-  return arena->clean_from == arena->clean_to && page == gl_page_of(to - 1) &&
-         gl_heap.dirty[page] != 0;
+  size_t first = gl_page_of(from), last = gl_page_of(to - 1);
+  return arena->clean_from == arena->clean_to && last - first <= 1 &&
+         (gl_heap.dirty[first] != 0) & (gl_heap.dirty[last] != 0);
 }
 
 /* Note that [from, to) may be written from now on. */

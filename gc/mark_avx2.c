@@ -74,10 +74,20 @@ GL_MARK_UNCHECKED GL_INLINE void hot_filter_one(struct hot *h,
   h->ring_end += word - h->base < h->extent;
 }
 
+/* Of a block of so many granules more is fetched, so far ahead: which may be its next piece.
+   (Churn's blocks of up to 16 KiB: 0.9 of the time to mark; 256 or 512 bytes ahead: 0.95.) */
+#define LONG_GRANULES 16
+#define LONG_WORDS_AHEAD 128
+
 GL_MARK_UNCHECKED GL_INLINE void hot_filter_words(struct hot *h,
                                                   const struct hot_filter *f,
                                                   const uintptr_t *word,
                                                   size_t granules) {
+  for (; granules >= LONG_GRANULES; granules -= 4, word += 8) {
+    __builtin_prefetch(word + LONG_WORDS_AHEAD);
+    hot_filter_four(h, f, word);
+    hot_filter_four(h, f, word + 4);
+  }
   for (; granules >= 2; granules -= 2, word += 4) hot_filter_four(h, f, word);
   if (granules == 0) return;
   hot_filter_one(h, word[0]);
