@@ -79,6 +79,7 @@ struct gl_marker {
   size_t bottom, depth, capacity;
   uint32_t *live;    /* for each slot, granules that it blackened */
   uint64_t objects;  /* blocks that it blackened */
+  bool mixed;        /* in its last turn, some of them long and some short */
   bool shared;       /* others mark at the same time */
   uint32_t held;     /* territories in which it alone blackens */
   size_t away_count; /* candidates that are not in them, */
