@@ -517,7 +517,7 @@ void gl_cache_drain_inbox(struct gl_cache *cache);
 /* Let the budget know what was allocated and freed. */
 void gl_cache_settle(struct gl_cache *cache);
 
-/* ------------------------------------------------------------ lanes (lane.c) */
+/* ---------------------------------------------------- lanes (lane.c, hole.c) */
 
 /* Allocate a block that no quick list has: a small one, or a medium one, of a
    class's size.  NULL, and *want, where there is no memory for it. */

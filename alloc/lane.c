@@ -17,14 +17,9 @@
 #include "arena.h"
 #include "bins.h"
 #include "cache.h"
+#include "hole.h"
 #include "os.h"
 #include "runs.h"
-
-/* How far ahead of the bump pointer a hole is made ready: zeroed where it is
-   dirty (more would push live data out of the first level cache), or just
-   charged to the budget. */
-#define LANE_ZERO_STEP_BYTES ((size_t)2048)
-#define LANE_CHARGE_STEP_BYTES ((size_t)32768)
 
 /* Small blocks take a run of this size from the bins, if there is one, rather
    than one that just fits. */
@@ -57,196 +52,23 @@
    microsecond. */
 #define LANE_RESCAN_MIN_BYTES ((size_t)65536)
 
-static void lane_account(struct gl_cache *cache, struct gl_lane *lane) {
-  cache->allocated_bytes += (uint64_t)(lane->accounted - lane->hole.cur);
-  lane->accounted = lane->hole.cur;
-}
-
-/* --------------------------------------------------------------- the hole */
-
-/* Memory that was written before will be in the cache when it is zeroed next;
-   by then the program has used up what is ready now.  Inline: gcc takes a
-   function that only fetches for one that does nothing, and drops its calls. */
-GL_INLINE void lane_fetch_next(const struct gl_lane *lane,
-                               const struct gl_arena *arena) {
-  const char *limit = lane->hole.limit;
-  if ((size_t)(limit - lane->hole.start) <= LANE_ZERO_STEP_BYTES) return;
-  if (limit <= gl_arena_start(arena) + arena->clean_to) return;
-  for (size_t i = 64; i <= LANE_ZERO_STEP_BYTES; i += 64)
-    __builtin_prefetch(limit - i, 1);
-}
-
-/* Make [from, to) what a block of the lane's kind is at first. */
-static void lane_prepare(const struct gl_lane *lane, struct gl_arena *arena,
-                         char *from, char *to) {
-  if (gl_kind_is_zeroed(lane->kind))
-    gl_arena_zero(arena, from, to);
-  else
-    gl_arena_soil(arena, from, to);
-}
-
-/* Make [to, limit) ready for allocation. */
-static void lane_ready(struct gl_cache *cache, struct gl_lane *lane, char *to) {
-  char *from = lane->hole.limit;
-  struct gl_arena *arena = gl_arena_of(to);
-  lane_prepare(lane, arena, to, from);
-  cache->charged_bytes += (size_t)(from - to);
-  lane->hole.limit = to;
-  if (gl_kind_is_zeroed(lane->kind)) lane_fetch_next(lane, arena);
-}
-
-/* Move the limit so that bytes fit, and some more; but leave the granule at the
-   start unless they need it. */
-static void lane_extend(struct gl_cache *cache, struct gl_lane *lane,
-                        size_t bytes) {
-  struct gl_hole *hole = &lane->hole;
-  char *need = hole->cur - bytes;
-  char *least = need == hole->start ? need : hole->start + GL_GRANULE_BYTES;
-  size_t step = gl_kind_is_zeroed(lane->kind) ? LANE_ZERO_STEP_BYTES
-                                              : LANE_CHARGE_STEP_BYTES;
-  if (gl_heap.slow_only) step = 0;
-  char *to = (size_t)(need - least) > step ? need - step : least;
-  lane_ready(cache, lane, gl_heap.slow_only ? need : to);
-}
-
-/* Blocks below `to` lie behind the cursor: gc_free may use the quick lists. */
-static void lane_raise_bound(struct gl_arena *arena, const char *to) {
-  if (gl_heap.slow_only || gl_heap.slow_free) return;
-  if ((uintptr_t)to <= arena->bound) return;
-  arena->bound = (uintptr_t)to;
-}
-
-void gl_lane_set_lists(const struct gl_cache *cache, struct gl_lane *lane,
-                       enum gl_lists lists) {
-  bool small = lane < &cache->lane[GL_KIND_COUNT];
-  bool fast = !gl_heap.slow_only && !gl_heap.slow_free;
-  lane->lists = small && fast ? lists : GL_LISTS_NONE;
-}
-
-void gl_lane_forget_asked(struct gl_lane *lane) {
-  lane->asked[1] = lane->asked[0];
-  lane->asked[0] = 0;
-}
-
-/* Whether a free run that is not longer than any small block goes to a quick list as it
-   is. */
-static bool lane_lists(const struct gl_lane *lane, size_t granules) {
-  if (lane->lists != GL_LISTS_ASKED) return lane->lists == GL_LISTS_ALL;
-  return (lane->asked[0] | lane->asked[1]) >> (granules - 1) & 1;
-}
-
-/* Put a free run into the quick list of its size, or into its bin, where it is long enough
-   for one. */
-static void lane_insert(struct gl_lane *lane, size_t start, size_t granules) {
-  char *p = gl_granule_address(start);
-  struct gl_arena *arena = gl_arena_of(p);
-  if (granules <= GL_EXACT_CLASSES && lane_lists(lane, granules)) {
-    gl_arena_soil(arena, p, p + (granules << GL_GRANULE_SHIFT));
-    gl_lane_push(lane, p, granules);
-  } else if (granules >= GL_BIN_MIN_GRANULES) {
-    gl_arena_soil(arena, p, p + sizeof(struct gl_free_run));
-    gl_bins_insert(lane, start, granules);
-  }
-}
-
-/* The tag at start reads 01, and stays.  The run is not among what its arena counts
-   as free. */
-static void lane_open(struct gl_lane *lane, size_t start, size_t end) {
-  struct gl_hole *hole = &lane->hole;
-  hole->start = gl_granule_address(start);
-  hole->cur = hole->limit = lane->accounted = gl_granule_address(end);
-  lane_raise_bound(gl_arena_of(hole->start), hole->cur);
-}
-
-static void lane_open_counted(struct gl_lane *lane, size_t start, size_t end) {
-  lane_open(lane, start, end);
-  gl_arena_of(lane->hole.start)->free_granules -= (uint32_t)(end - start);
-}
-
-void gl_lane_close(struct gl_cache *cache, struct gl_lane *lane,
-                   bool into_bin) {
-  struct gl_hole *hole = &lane->hole;
-  if (hole->cur == NULL) return;
-  lane_account(cache, lane);
-  size_t granules = (size_t)(hole->cur - hole->start) >> GL_GRANULE_SHIFT;
-  if (granules > 0) {
-    gl_arena_of(hole->start)->free_granules += (uint32_t)granules;
-    cache->charged_bytes -= (size_t)(hole->cur - hole->limit);
-    if (into_bin) lane_insert(lane, gl_granule_of(hole->start), granules);
-  }
-  memset(hole, 0, sizeof *hole);
-  lane->accounted = NULL;
-}
-
-/* Cut a block off the hole; it fits between start and cur. */
-static void *lane_bump(struct gl_cache *cache, struct gl_lane *lane,
-                       size_t granules) {
-  struct gl_hole *hole = &lane->hole;
-  size_t bytes = granules << GL_GRANULE_SHIFT;
-  if (!gl_hole_is_ready(hole, bytes)) lane_extend(cache, lane, bytes);
-  char *p = hole->cur - bytes;
-  gl_tags_set_block(gl_heap.tags, gl_granule_of(p));
-  hole->cur = p;
-  if (gl_heap.slow_only) hole->limit = p;
-  if (p == hole->start) gl_lane_close(cache, lane, false);
-  return p;
-}
-
-/* The gap above the block becomes a free run. */
-void *gl_lane_bump_aligned(struct gl_cache *cache, struct gl_lane *lane,
-                           size_t granules, size_t align) {
-  struct gl_hole *hole = &lane->hole;
-  size_t bytes = granules << GL_GRANULE_SHIFT;
-  if (!gl_hole_is_ready(hole, bytes)) return NULL;
-  char *p = (char *)(((uintptr_t)hole->cur - bytes) & ~(align - 1));
-  size_t gap = ((size_t)(hole->cur - p) - bytes) >> GL_GRANULE_SHIFT;
-  if (p < hole->limit) return NULL;
-  gl_tags_set_block(gl_heap.tags, gl_granule_of(p));
-  hole->cur = p;
-  if (gap == 0) return p;
-  size_t above = gl_granule_of(p) + granules;
-  gl_cache_free_tag(cache, gl_arena_of(p), above, gap);
-  lane_insert(lane, above, gap);
-  return p;
-}
-
-/* They are tagged a line at a time, which takes two or three instructions for
-   each instead of ten.  What is ready never reaches the hole's start. */
-size_t gl_lane_carve(struct gl_lane *lane, size_t granules, void **blocks,
-                     size_t count) {
-  struct gl_hole *hole = &lane->hole;
-  size_t bytes = granules << GL_GRANULE_SHIFT;
-  size_t ready = (size_t)(hole->cur - hole->limit) / bytes;
-  if (count > ready) count = ready;
-  if (count == 0) return 0;
-  hole->cur -= count * bytes;
-  gl_tags_set_blocks(gl_heap.tags, gl_granule_of(hole->cur), granules, count);
-  for (size_t i = 0; i < count; i++) blocks[i] = hole->cur + i * bytes;
-  return count;
-}
-
-static bool lane_has_room(const struct gl_lane *lane, size_t granules) {
-  size_t bytes = granules << GL_GRANULE_SHIFT;
-  return (size_t)(lane->hole.cur - lane->hole.start) >= bytes;
-}
-
 /* ------------------------------------------------------------ next holes */
 
 /* A free run that the cursor passes: into a list or its bin, or left as a sliver. */
 static void lane_pass(struct gl_lane *lane, size_t start, size_t end) {
   struct gl_arena *arena = gl_arena_of(gl_granule_address(start));
   arena->free_granules += (uint32_t)(end - start);
-  lane_insert(lane, start, end - start);
+  gl_lane_insert(lane, start, end - start);
 }
 
 static void lane_end_visit(struct gl_arena *arena) {
-  lane_raise_bound(arena, gl_arena_start(arena) + GL_ARENA_BYTES);
+  gl_lane_raise_bound(arena, gl_arena_start(arena) + GL_ARENA_BYTES);
 }
 
 /* Memory of a free run that is in no list becomes a block's. */
 static void lane_claim(struct gl_cache *cache, struct gl_lane *lane, char *p,
                        size_t bytes) {
-  lane_prepare(lane, gl_arena_of(p), p, p + bytes);
+  gl_lane_prepare(lane, gl_arena_of(p), p, p + bytes);
   cache->allocated_bytes += bytes;
   cache->charged_bytes += bytes;
 }
@@ -283,7 +105,7 @@ static void lane_list_all(struct gl_lane *lane, const struct lane_runs *runs,
   for (size_t i = runs->count; i-- > 0;) {
     size_t start = runs->start[i], length = runs->length[i];
     free += length;
-    if (lane_lists(lane, length))
+    if (gl_lane_lists(lane, length))
       gl_lane_push(lane, gl_granule_address(start), length);
     else if (length > granules)
       lane_list_cut(lane, start, length, granules);
@@ -321,7 +143,7 @@ static size_t lane_list_next(struct gl_lane *lane, size_t granules,
   size_t start = lane_gather(lane, granules, &runs, end);
   char *to = gl_granule_address(start != last ? start : lane->cursor);
   gl_arena_soil(arena, gl_granule_address(from), to);
-  lane_raise_bound(arena, to);
+  gl_lane_raise_bound(arena, to);
   lane_list_all(lane, &runs, granules);
   return start;
 }
@@ -374,7 +196,7 @@ static void lane_list_alike(struct gl_lane *lane, size_t granules) {
     if (start == last || end - start != granules) break;
     found[count++] = start;
   }
-  lane_raise_bound(lane->arena, gl_granule_address(lane->cursor));
+  gl_lane_raise_bound(lane->arena, gl_granule_address(lane->cursor));
   while (count > 0) {
     size_t start = found[--count];
     lane_pass(lane, start, start + granules);
@@ -396,7 +218,7 @@ static void *lane_take_next(struct gl_cache *cache, struct gl_lane *lane,
   if (start != last) {
     size_t from = lane_leave_gap(lane, start, end, granules);
     arena->free_granules += (uint32_t)(from - start);
-    lane_open(lane, from, end);
+    gl_lane_open(lane, from, end);
     if (lane->lists == GL_LISTS_ALL && end - start == granules)
       lane_list_alike(lane, granules);
   } else if (lane->cursor == last) {
@@ -404,7 +226,7 @@ static void *lane_take_next(struct gl_cache *cache, struct gl_lane *lane,
     lane->arena = NULL;
   }
   void *p = listed ? gl_lane_try_pop_small(cache, lane, granules) : NULL;
-  return p != NULL || start == last ? p : lane_bump(cache, lane, granules);
+  return p != NULL || start == last ? p : gl_lane_cut(cache, lane, granules);
 }
 
 /* An arena comes into use.  It may still be ahead of where pending ones are looked
@@ -503,7 +325,7 @@ static bool lane_open_binned(struct gl_lane *lane, size_t granules) {
   if (start == 0) start = gl_bins_take(lane, granules, &length);
   if (start == 0) return false;
   size_t end = start + length;
-  lane_open_counted(lane, lane_leave_gap(lane, start, end, granules), end);
+  gl_lane_open_counted(lane, lane_leave_gap(lane, start, end, granules), end);
   return true;
 }
 
@@ -526,7 +348,7 @@ static bool lane_open_quick(struct gl_lane *lane, size_t granules) {
     if (block == NULL || !gl_quick_is_sealed(block)) continue; /* told by pop */
     lane->quick[size] = gl_quick_next(block);
     size_t start = gl_granule_of(block);
-    lane_open_counted(lane, start, start + size);
+    gl_lane_open_counted(lane, start, start + size);
     lane->rescanned_at += size << GL_GRANULE_SHIFT; /* as if it were reused */
     return true;
   }
@@ -612,12 +434,12 @@ static void *lane_refill(struct gl_cache *cache, struct gl_lane *lane,
       if (p != NULL) return p;
     } while (lane_next_pending(cache, lane));
     if (lane_open_binned(lane, granules))
-      return lane_bump(cache, lane, granules);
+      return gl_lane_cut(cache, lane, granules);
     if (!lane_rescan_is_due(cache, lane)) break;
     gl_lane_rescan(cache, lane);
   } while (true);
   if (lane->lists != GL_LISTS_NONE && lane_open_quick(lane, granules))
-    return lane_bump(cache, lane, granules);
+    return gl_lane_cut(cache, lane, granules);
   void *p = lane_take_common(cache, lane, granules);
   if (p != NULL) return p;
   struct gl_arena *fresh = lane_grow(cache, lane, want);
@@ -629,7 +451,7 @@ static void *lane_refill(struct gl_cache *cache, struct gl_lane *lane,
 void *gl_lane_allocate_small(struct gl_cache *cache, struct gl_lane *lane,
                              size_t granules, enum gl_want *want) {
   lane->asked[0] |= (uint64_t)1 << (granules - 1);
-  if (lane_has_room(lane, granules)) return lane_bump(cache, lane, granules);
+  if (gl_lane_has_room(lane, granules)) return gl_lane_cut(cache, lane, granules);
   return lane_refill(cache, lane, granules, want);
 }
 
@@ -733,7 +555,7 @@ static size_t lane_find_among_small(struct gl_cache *cache,
 
 void *gl_lane_allocate_medium(struct gl_cache *cache, struct gl_lane *lane,
                               size_t granules, enum gl_want *want) {
-  if (lane_has_room(lane, granules)) return lane_bump(cache, lane, granules);
+  if (gl_lane_has_room(lane, granules)) return gl_lane_cut(cache, lane, granules);
   size_t length = 0;
   size_t start = lane_find_medium(cache, lane, granules, &length);
   if (start == 0 && lane != lane_small_of(cache, lane)) {

@@ -9,6 +9,7 @@ libgleaner_core_la_SOURCES += \
   alloc/cache.c alloc/cache.h \
   alloc/common.c \
   alloc/heap.c alloc/heap.h \
+  alloc/hole.c alloc/hole.h \
   alloc/lane.c \
   alloc/os.c alloc/os.h \
   alloc/runs.c alloc/runs.h \

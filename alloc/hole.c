@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * hole.c: the hole that a lane cuts its blocks off, from the top down.  What is ready of
+ * it is zero, where the kind wants that, and charged; gc_malloc takes it by itself, and
+ * comes here for more.  And where a free run goes that is not to be a hole.
+ *
+ * Called with the cache entered (busy), by lane.c; what cache.h declares of it, by others.
+ */
+#include "hole.h"
+
+#include <string.h>
+
+#include "arena.h"
+#include "bins.h"
+
+/* How far ahead of the bump pointer a hole is made ready: zeroed where it is
+   dirty (more would push live data out of the first level cache), or just
+   charged to the budget. */
+#define HOLE_ZERO_STEP_BYTES ((size_t)2048)
+#define HOLE_CHARGE_STEP_BYTES ((size_t)32768)
+
+static void hole_account(struct gl_cache *cache, struct gl_lane *lane) {
+  cache->allocated_bytes += (uint64_t)(lane->accounted - lane->hole.cur);
+  lane->accounted = lane->hole.cur;
+}
+
+/* Memory that was written before will be in the cache when it is zeroed next;
+   by then the program has used up what is ready now.  Inline: gcc takes a
+   function that only fetches for one that does nothing, and drops its calls. */
+GL_INLINE void hole_fetch_next(const struct gl_lane *lane,
+                               const struct gl_arena *arena) {
+  const char *limit = lane->hole.limit;
+  if ((size_t)(limit - lane->hole.start) <= HOLE_ZERO_STEP_BYTES) return;
+  if (limit <= gl_arena_start(arena) + arena->clean_to) return;
+  for (size_t i = 64; i <= HOLE_ZERO_STEP_BYTES; i += 64)
+    __builtin_prefetch(limit - i, 1);
+}
+
+void gl_lane_prepare(const struct gl_lane *lane, struct gl_arena *arena,
+                     char *from, char *to) {
+  if (gl_kind_is_zeroed(lane->kind))
+    gl_arena_zero(arena, from, to);
+  else
+    gl_arena_soil(arena, from, to);
+}
+
+/* Make [to, limit) ready for allocation. */
+static void hole_ready(struct gl_cache *cache, struct gl_lane *lane, char *to) {
+  char *from = lane->hole.limit;
+  struct gl_arena *arena = gl_arena_of(to);
+  gl_lane_prepare(lane, arena, to, from);
+  cache->charged_bytes += (size_t)(from - to);
+  lane->hole.limit = to;
+  if (gl_kind_is_zeroed(lane->kind)) hole_fetch_next(lane, arena);
+}
+
+/* Move the limit so that bytes fit, and some more; but leave the granule at the
+   start unless they need it. */
+static void hole_extend(struct gl_cache *cache, struct gl_lane *lane,
+                        size_t bytes) {
+  struct gl_hole *hole = &lane->hole;
+  char *need = hole->cur - bytes;
+  char *least = need == hole->start ? need : hole->start + GL_GRANULE_BYTES;
+  size_t step = gl_kind_is_zeroed(lane->kind) ? HOLE_ZERO_STEP_BYTES
+                                              : HOLE_CHARGE_STEP_BYTES;
+  if (gl_heap.slow_only) step = 0;
+  char *to = (size_t)(need - least) > step ? need - step : least;
+  hole_ready(cache, lane, gl_heap.slow_only ? need : to);
+}
+
+void gl_lane_raise_bound(struct gl_arena *arena, const char *to) {
+  if (gl_heap.slow_only || gl_heap.slow_free) return;
+  if ((uintptr_t)to <= arena->bound) return;
+  arena->bound = (uintptr_t)to;
+}
+
+void gl_lane_set_lists(const struct gl_cache *cache, struct gl_lane *lane,
+                       enum gl_lists lists) {
+  bool small = lane < &cache->lane[GL_KIND_COUNT];
+  bool fast = !gl_heap.slow_only && !gl_heap.slow_free;
+  lane->lists = small && fast ? lists : GL_LISTS_NONE;
+}
+
+void gl_lane_forget_asked(struct gl_lane *lane) {
+  lane->asked[1] = lane->asked[0];
+  lane->asked[0] = 0;
+}
+
+bool gl_lane_lists(const struct gl_lane *lane, size_t granules) {
+  if (lane->lists != GL_LISTS_ASKED) return lane->lists == GL_LISTS_ALL;
+  return (lane->asked[0] | lane->asked[1]) >> (granules - 1) & 1;
+}
+
+void gl_lane_insert(struct gl_lane *lane, size_t start, size_t granules) {
+  char *p = gl_granule_address(start);
+  struct gl_arena *arena = gl_arena_of(p);
+  if (granules <= GL_EXACT_CLASSES && gl_lane_lists(lane, granules)) {
+    gl_arena_soil(arena, p, p + (granules << GL_GRANULE_SHIFT));
+    gl_lane_push(lane, p, granules);
+  } else if (granules >= GL_BIN_MIN_GRANULES) {
+    gl_arena_soil(arena, p, p + sizeof(struct gl_free_run));
+    gl_bins_insert(lane, start, granules);
+  }
+}
+
+void gl_lane_open(struct gl_lane *lane, size_t start, size_t end) {
+  struct gl_hole *hole = &lane->hole;
+  hole->start = gl_granule_address(start);
+  hole->cur = hole->limit = lane->accounted = gl_granule_address(end);
+  gl_lane_raise_bound(gl_arena_of(hole->start), hole->cur);
+}
+
+void gl_lane_open_counted(struct gl_lane *lane, size_t start, size_t end) {
+  gl_lane_open(lane, start, end);
+  gl_arena_of(lane->hole.start)->free_granules -= (uint32_t)(end - start);
+}
+
+void gl_lane_close(struct gl_cache *cache, struct gl_lane *lane,
+                   bool into_bin) {
+  struct gl_hole *hole = &lane->hole;
+  if (hole->cur == NULL) return;
+  hole_account(cache, lane);
+  size_t granules = (size_t)(hole->cur - hole->start) >> GL_GRANULE_SHIFT;
+  if (granules > 0) {
+    gl_arena_of(hole->start)->free_granules += (uint32_t)granules;
+    cache->charged_bytes -= (size_t)(hole->cur - hole->limit);
+    if (into_bin) gl_lane_insert(lane, gl_granule_of(hole->start), granules);
+  }
+  memset(hole, 0, sizeof *hole);
+  lane->accounted = NULL;
+}
+
+void *gl_lane_cut(struct gl_cache *cache, struct gl_lane *lane,
+                  size_t granules) {
+  struct gl_hole *hole = &lane->hole;
+  size_t bytes = granules << GL_GRANULE_SHIFT;
+  if (!gl_hole_is_ready(hole, bytes)) hole_extend(cache, lane, bytes);
+  char *p = hole->cur - bytes;
+  gl_tags_set_block(gl_heap.tags, gl_granule_of(p));
+  hole->cur = p;
+  if (gl_heap.slow_only) hole->limit = p;
+  if (p == hole->start) gl_lane_close(cache, lane, false);
+  return p;
+}
+
+/* The gap above the block becomes a free run. */
+void *gl_lane_bump_aligned(struct gl_cache *cache, struct gl_lane *lane,
+                           size_t granules, size_t align) {
+  struct gl_hole *hole = &lane->hole;
+  size_t bytes = granules << GL_GRANULE_SHIFT;
+  if (!gl_hole_is_ready(hole, bytes)) return NULL;
+  char *p = (char *)(((uintptr_t)hole->cur - bytes) & ~(align - 1));
+  size_t gap = ((size_t)(hole->cur - p) - bytes) >> GL_GRANULE_SHIFT;
+  if (p < hole->limit) return NULL;
+  gl_tags_set_block(gl_heap.tags, gl_granule_of(p));
+  hole->cur = p;
+  if (gap == 0) return p;
+  size_t above = gl_granule_of(p) + granules;
+  gl_cache_free_tag(cache, gl_arena_of(p), above, gap);
+  gl_lane_insert(lane, above, gap);
+  return p;
+}
+
+/* They are tagged a line at a time, which takes two or three instructions for
+   each instead of ten.  What is ready never reaches the hole's start. */
+size_t gl_lane_carve(struct gl_lane *lane, size_t granules, void **blocks,
+                     size_t count) {
+  struct gl_hole *hole = &lane->hole;
+  size_t bytes = granules << GL_GRANULE_SHIFT;
+  size_t ready = (size_t)(hole->cur - hole->limit) / bytes;
+  if (count > ready) count = ready;
+  if (count == 0) return 0;
+  hole->cur -= count * bytes;
+  gl_tags_set_blocks(gl_heap.tags, gl_granule_of(hole->cur), granules, count);
+  for (size_t i = 0; i < count; i++) blocks[i] = hole->cur + i * bytes;
+  return count;
+}
