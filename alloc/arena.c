@@ -18,8 +18,9 @@
 #include "runs.h"
 
 /* Where a hole's pages are written for the first time, so many have their memory at once;
-   a part of the heap, so that a small one stays small.  (A fault takes up to 9 us in a
-   virtual machine: of the time to build a tree of 20 MB a tenth.) */
+   a part of the heap, so that a small one stays small, and of the lane, since many threads
+   may have little each.  (A fault takes up to 9 us in a virtual machine: of the time to
+   build a tree of 20 MB a tenth.) */
 #define ARENA_POPULATE_PAGES ((size_t)16)
 #define ARENA_POPULATE_PART ((size_t)64)
 
@@ -115,6 +116,8 @@ void gl_arena_append(struct gl_lane *lane, struct gl_arena *arena) {
 static uint8_t arena_populate_pages(const struct gl_cache *owner,
                                     const struct gl_lane *lane) {
   size_t part = gl_heap.runs.used_pages / ARENA_POPULATE_PART;
+  size_t own = 2 * lane->arena_count * GL_ARENA_PAGES / ARENA_POPULATE_PART;
+  if (own < part) part = own;
   if (lane >= &owner->lane[GL_KIND_COUNT]) return 0;
   return (uint8_t)(part < ARENA_POPULATE_PAGES ? part : ARENA_POPULATE_PAGES);
 }

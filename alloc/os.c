@@ -122,7 +122,7 @@ size_t gl_os_address_space_left(void) {
 }
 
 static uint64_t os_clock_ns(clockid_t clock) {
-  struct timespec t;
+  struct timespec t = {0, 0};
   clock_gettime(clock, &t);
   return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }

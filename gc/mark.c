@@ -505,9 +505,11 @@ static void mark_note_tenured(void) {
 }
 
 static void mark_set_regions(void) {
-  size_t last = gl_marking.extent_bytes - 1;
+  size_t arenas = gl_heap.arena_count, first = 0, slots = gl_mark_slots();
+  while (first < slots && gl_heap.slots[first] == GL_SLOT_RUNS) first++;
+  gl_marking.region_base = gl_heap.base + (first << GL_ARENA_SHIFT);
   gl_marking.region_shift = GL_ARENA_SHIFT;
-  while (last >> gl_marking.region_shift >= GL_REGIONS_MAX)
+  for (; arenas > GL_REGIONS_MAX; arenas = (arenas + 1) / 2)
     gl_marking.region_shift++;
 }
 

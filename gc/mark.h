@@ -49,9 +49,10 @@ GL_INLINE size_t gl_mark_entry_granules(gl_mark_entry entry) {
 
 /*
  * Territories: the heap, dealt out to markers, so that no word of tags is
- * written by two of them and marks need no atomic instruction.  The heap is at most
- * 32 regions, each a power of two of arenas, and a territory is some neighbouring ones:
- * bits in a mask.  A marker holds some territories.
+ * written by two of them and marks need no atomic instruction.  A region is a power of
+ * two of neighbouring slots, so many that 32 have room for all arenas; where there are
+ * large blocks too, it is every 32nd such piece of the heap.  A territory is some
+ * neighbouring regions: bits in a mask.  A marker holds some territories.
  */
 #define GL_REGIONS_MAX 32
 #define GL_TERRITORIES_MAX GL_REGIONS_MAX
@@ -99,6 +100,7 @@ struct gl_marking {
   uint8_t *flags;  /* for each slot: blocks in it found no room on a stack */
   bool overflowed; /* some slot is flagged */
   unsigned region_shift; /* a region's bytes, by their logarithm */
+  uintptr_t region_base; /* where the first one begins: the lowest arena */
   uint8_t *tenured; /* in a minor one, 1 for each slot that is black from the start */
   bool fixed;      /* stacks may not grow */
   bool has_avx2;   /* the processor does, and BMI2 */
@@ -108,12 +110,13 @@ extern struct gl_marking gl_marking;
 
 /* That of a candidate. */
 GL_INLINE unsigned gl_region(uintptr_t word) {
-  return (unsigned)((word - gl_heap.base) >> gl_marking.region_shift);
+  return (word - gl_marking.region_base) >> gl_marking.region_shift &
+         (GL_REGIONS_MAX - 1);
 }
 
 bool gl_marker_init(struct gl_marker *marker);
 
-/* A marking begins: nothing is live, and stacks are as small as at first. */
+/* A marking begins: nothing is live, and a stack that is much too long is halved. */
 void gl_marker_begin(struct gl_marker *marker);
 
 /* Mark all that the marker's entries reach. */

@@ -97,7 +97,9 @@ GL_MARK_UNCHECKED GL_INLINE void hot_filter_words(struct hot *h,
 /* Of four words, in a mask, those in territories that are held. */
 GL_INLINE unsigned hot_held_of(__m256i words, __m256i base, __m128i shift,
                                __m256i held) {
-  __m256i bit = _mm256_srl_epi64(_mm256_sub_epi64(words, base), shift);
+  const __m256i last = _mm256_set1_epi64x(GL_REGIONS_MAX - 1);
+  __m256i bit = _mm256_and_si256(
+      _mm256_srl_epi64(_mm256_sub_epi64(words, base), shift), last);
   __m256i sign = _mm256_slli_epi64(_mm256_srlv_epi64(held, bit), 63);
   return (unsigned)_mm256_movemask_pd(_mm256_castsi256_pd(sign));
 }
@@ -107,7 +109,7 @@ GL_INLINE void hot_split(struct hot *h, const uintptr_t *words, size_t count,
                          size_t from) {
   struct gl_marker *m = h->m;
   const __m256i held = _mm256_set1_epi64x(m->held);
-  const __m256i base = _mm256_set1_epi64x((long long)h->base);
+  const __m256i base = _mm256_set1_epi64x((long long)gl_marking.region_base);
   const __m128i shift = _mm_cvtsi32_si128((int)gl_marking.region_shift);
   size_t kept = from, away = m->away_count;
   for (size_t i = 0; i < count; i += GL_SPLIT_WORDS) {

@@ -65,8 +65,10 @@
 #define MARKERS_SPINS 64
 #define MARKERS_PAUSES 16
 
-/* Packets that a marker keeps for what it will send: so it need not lock for each. */
-#define MARKERS_PACKETS 16
+/* Packets that a marker keeps for what it will send, so that it need not lock for each;
+   but all markers together no more than a part of the pool. */
+#define MARKERS_PACKETS ((size_t)16)
+#define MARKERS_PACKETS_PART 4
 
 struct markers_helper {
   struct gl_marker marker;
@@ -93,6 +95,7 @@ static struct {
   size_t wanted;  /* of them, by the options and the machine */
   bool asked;     /* wanted is known */
   size_t working; /* helpers in this marking */
+  size_t kept;    /* packets that each marker may keep */
   uint64_t helped_ns; /* processor time of theirs, in the last one */
   uint32_t round; /* number of the marking */
   struct gl_packet *pool;
@@ -249,9 +252,9 @@ static void markers_give_spares_locked(struct gl_marker *m, size_t kept) {
 void gl_markers_return(struct gl_marker *m, struct gl_packet *packet) {
   packet->next = m->spare;
   m->spare = packet;
-  if (++m->spare_count <= MARKERS_PACKETS) return;
+  if (++m->spare_count <= markers.kept) return;
   markers_lock();
-  markers_give_spares_locked(m, MARKERS_PACKETS / 2);
+  markers_give_spares_locked(m, markers.kept / 2);
   markers_unlock();
 }
 
@@ -318,14 +321,18 @@ static GL_COLD struct gl_packet *markers_relieve(struct gl_marker *m) {
   return NULL;
 }
 
-static struct gl_packet *markers_new(struct gl_marker *m) {
+static struct gl_packet *markers_take_spare(struct gl_marker *m) {
   struct gl_packet *packet = m->spare;
-  if (packet != NULL) {
-    m->spare = packet->next;
-    m->spare_count--;
-    packet->count = 0;
-    return packet;
-  }
+  if (packet == NULL) return NULL;
+  m->spare = packet->next;
+  m->spare_count--;
+  packet->count = 0;
+  return packet;
+}
+
+static struct gl_packet *markers_new(struct gl_marker *m) {
+  struct gl_packet *packet = markers_take_spare(m);
+  if (packet != NULL) return packet;
   for (;;) {
     markers_lock();
     packet = markers_new_locked();
@@ -422,7 +429,8 @@ static void markers_give(struct gl_marker *m) {
   uint32_t half = markers_half(m->held);
   m->held &= ~half;
   markers.unheld |= half;
-  struct gl_packet *packet = markers_new_locked();
+  struct gl_packet *packet = markers_take_spare(m);
+  if (packet == NULL) packet = markers_new_locked();
   if (packet != NULL) {
     markers_move_entries(m, packet);
     markers_put_locked(&markers.entries, packet);
@@ -592,21 +600,18 @@ void gl_markers_prepare(void) {
     if (!markers_add_helper()) markers.wanted = markers.count;
 }
 
-static size_t markers_arenas(size_t slot, size_t end) {
-  size_t arenas = 0;
-  for (; slot < end && slot < gl_mark_slots(); slot++)
-    arenas += gl_heap.slots[slot] != GL_SLOT_RUNS;
-  return arenas;
-}
-
 /* Deal the regions out to territories, neighbours to the same one, until each has about
    as many arenas as any other.  (A large block has no tags of its own to write.) */
 static void markers_deal(void) {
-  size_t all = markers_arenas(0, SIZE_MAX), before = 0;
-  size_t slots = (size_t)1 << (gl_marking.region_shift - GL_ARENA_SHIFT);
+  size_t arenas[GL_REGIONS_MAX] = {0}, all = 0, before = 0;
+  for (size_t slot = 0; slot < gl_mark_slots(); slot++) {
+    if (gl_heap.slots[slot] == GL_SLOT_RUNS) continue;
+    arenas[gl_region(gl_heap.base + (slot << GL_ARENA_SHIFT))]++;
+    all++;
+  }
   memset(markers.masks, 0, sizeof markers.masks);
   for (size_t region = 0; region < GL_REGIONS_MAX; region++) {
-    size_t here = markers_arenas(region * slots, (region + 1) * slots);
+    size_t here = arenas[region];
     size_t t = (before + here / 2) * markers.territories / (all + 1);
     before += here;
     markers.territory[region] = (uint8_t)t;
@@ -620,6 +625,9 @@ static void markers_divide(void) {
   while (markers.territories < most && markers.territories < GL_TERRITORIES_MAX)
     markers.territories *= 2;
   markers_deal();
+  markers.kept = gl_options.mark_packets /
+                 (MARKERS_PACKETS_PART * (markers.working + 1));
+  if (markers.kept > MARKERS_PACKETS) markers.kept = MARKERS_PACKETS;
 }
 
 /* A program that says how many markers it wants has them. */

@@ -340,6 +340,24 @@ START_TEST(more_candidates_than_packets) {
 }
 END_TEST
 
+/* The arenas lie between large blocks that are much longer than all of them. */
+START_TEST(crowd_between_large_blocks) {
+  static void *below, *above;
+  setenv("GLEANER_MARKERS", "3", 1);
+  setenv("GLEANER_CHECK", "1", 1);
+  uint64_t random = suite_random() | 1;
+  below = gc_malloc_atomic((size_t)1 << 29);
+  root = build_crowd(&random);
+  above = gc_malloc_atomic((size_t)1 << 30);
+  ck_assert_ptr_nonnull(below);
+  ck_assert_ptr_nonnull(above);
+  for (int i = 0; i < 5; i++) {
+    gc_collect();
+    ck_assert_uint_ge(suite_stats().marked_objects, CROWD - CROWD / 20);
+  }
+}
+END_TEST
+
 /* And the same when roots are followed, in globals, some of them to much and most to
    little. */
 #define CROWD_TREES 8
@@ -417,6 +435,7 @@ int main(void) {
   tcase_add_loop_test(tests, chain_of_all_kinds, 0, SETTINGS);
   tcase_add_loop_test(tests, arrays_of_arrays, 0, SETTINGS);
   tcase_add_test(tests, more_candidates_than_packets);
+  tcase_add_test(tests, crowd_between_large_blocks);
   tcase_add_test(tests, more_roots_than_packets);
   tcase_add_test(tests, deep_stack_is_kept_while_it_is_needed);
   return suite_end();

@@ -192,6 +192,22 @@ START_TEST(pages_about_to_be_written_have_memory) {
 }
 END_TEST
 
+/* How many is a part of the heap and of the lane, and none in a lane for medium blocks: a
+   thread that allocates little has little. */
+START_TEST(memory_comes_ahead_where_a_lane_has_much) {
+  arena_begin();
+  ck_assert_uint_eq(arena->populate_pages, 0);
+  for (int i = 0; i < 40; i++) arena = create(GL_SCANNED);
+  ck_assert_uint_ge(arena->populate_pages, 2);
+  ck_assert_uint_eq(create(GL_ATOMIC)->populate_pages, 0);
+  gl_heap_lock(NULL);
+  struct gl_lane *medium = &cache->lane[GL_SCANNED + GL_KIND_COUNT];
+  for (int i = 0; i < 40; i++) arena = gl_arena_create(cache, medium);
+  gl_heap_unlock();
+  ck_assert_uint_eq(arena->populate_pages, 0);
+}
+END_TEST
+
 /* One range is known to be clean; what is written at random leaves it so, and
    zeroing at random makes zero whatever is not. */
 START_TEST(clean_is_what_was_never_written) {
@@ -255,6 +271,7 @@ int main(void) {
   tcase_add_test(tests, first_granule_is_left_out);
   tcase_add_test(tests, destroy_knows_what_was_written);
   tcase_add_test(tests, pages_about_to_be_written_have_memory);
+  tcase_add_test(tests, memory_comes_ahead_where_a_lane_has_much);
   tcase_add_test(tests, clean_is_what_was_never_written);
   tcase_add_test(tests, destroy_takes_all_tags_along);
   tcase_add_test(tests, check_sees_what_is_wrong);
