@@ -7,8 +7,8 @@
 
 #include "cache.h"
 
-/* Open a free run, whose tag at start reads 01, and stays.  Its arena does not count it as
-   free any more; or is told so here. */
+/* Open a free run, whose tag at start reads 01, and stays: one that its arena does not count
+   as free any more, and one that it counts until now. */
 void gl_lane_open(struct gl_lane *lane, size_t start, size_t end);
 void gl_lane_open_counted(struct gl_lane *lane, size_t start, size_t end);
 

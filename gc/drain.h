@@ -62,15 +62,16 @@
 _Static_assert(DRAIN_RING_START_MAX > DRAIN_TAGS_AHEAD, "the ring is long");
 
 /* What is at an entry's address, or in the granule there; of a longer block the
-   first lines.  Then the processor sees where it goes.  Returns whether it is a longer
-   one, 1 or 0. */
-GL_INLINE size_t hot_fetch(uintptr_t address, gl_mark_entry entry) {
+   first lines; where lengths are mixed, without a branch on them.  Then the processor sees
+   where it goes.  Returns whether it is a longer one, 1 or 0. */
+GL_INLINE size_t hot_fetch(uintptr_t address, gl_mark_entry entry, bool mixed) {
   const char *p = (const char *)address;
+  size_t is_longer = gl_mark_entry_granules(entry) > 4;
   __builtin_prefetch(p);
-  if (GL_LIKELY(gl_mark_entry_granules(entry) <= 4)) return 0;
-  __builtin_prefetch(p + 64);
-  __builtin_prefetch(p + 128);
-  return 1;
+  if (!mixed && GL_LIKELY(is_longer == 0)) return 0;
+  __builtin_prefetch(p + (is_longer << 6));
+  __builtin_prefetch(p + (is_longer << 7));
+  return is_longer;
 }
 
 /* Scan the first piece of an entry, leave the rest on the stack.  The entry
@@ -122,19 +123,9 @@ GL_INLINE gl_mark_entry *hot_warm(const struct hot *h, gl_mark_entry *warm) {
   if (warm > h->top || warm < h->bottom) warm = h->top;
   for (int i = 0; i < DRAIN_WARM_MORE && warm > h->bottom; i++) {
     gl_mark_entry entry = *--warm;
-    hot_fetch(gl_mark_entry_address(entry), entry);
+    hot_fetch(gl_mark_entry_address(entry), entry, false);
   }
   return warm;
-}
-
-/* The same without a branch on the length.  Returns whether it is a longer one. */
-GL_INLINE size_t hot_fetch_any(uintptr_t address, gl_mark_entry entry) {
-  const char *p = (const char *)address;
-  size_t is_longer = (4 - gl_mark_entry_granules(entry)) >> 63;
-  __builtin_prefetch(p);
-  __builtin_prefetch(p + (is_longer << 6));
-  __builtin_prefetch(p + (is_longer << 7));
-  return is_longer;
 }
 
 /* Blacken the oldest candidates; all of them where there is nothing else to do
@@ -169,7 +160,7 @@ GL_INLINE void hot_blacken_turn(struct hot *hot, bool mixed) {
     bool scanned = hot_slot_is_scanned(slot);
     uintptr_t fetched = scanned ? word : (uintptr_t)h.top;
     h.top += scanned;
-    longer += mixed ? hot_fetch_any(fetched, entry) : hot_fetch(fetched, entry);
+    longer += hot_fetch(fetched, entry, mixed);
   }
   h.ring_start = end;
   h.m->objects += objects;

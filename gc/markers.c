@@ -23,9 +23,8 @@
  * now and then, and the one that takes less time for a byte is what is done in
  * between.
  *
- * Helpers are made on first need, block all signals, never touch the heap but
- * to mark, and are gone in the child of a fork.  With one marker none of this
- * runs.
+ * Helpers are made on first need, block all signals, touch the heap only to
+ * mark, and are gone in the child of a fork.  With one marker none of this runs.
  */
 #include <pthread.h>
 #include <sched.h>
@@ -72,7 +71,7 @@
 
 struct markers_helper {
   struct gl_marker marker;
-  uint32_t round; /* the marking that the marker was last used in, */
+  uint32_t round;     /* the marking that the marker was last used in */
   clockid_t clock;    /* processor time of the thread, */
   uint64_t joined_ns; /* and what it was when that began */
   pid_t tid;          /* 0 until the thread is ready */
@@ -81,7 +80,6 @@ struct markers_helper {
 /* First in, first out: neighbours in memory stay together in time. */
 struct markers_list {
   struct gl_packet *first, *last;
-  size_t count;
 };
 
 /*
@@ -106,9 +104,9 @@ static struct {
   bool open;                                  /* not all is marked yet */
   size_t hungry;
   uint32_t unheld;                            /* territories */
-  struct markers_list entries;                /* packets of entries */
-  struct markers_list in[GL_TERRITORIES_MAX]; /* of candidates */
-  size_t packet_count;                        /* in all these lists */
+  struct markers_list entries;                /* packets of entries, */
+  size_t entries_count;                       /* and how many */
+  struct markers_list in[GL_TERRITORIES_MAX]; /* packets of candidates */
   uint32_t waiting;       /* territories that have packets */
   uint64_t may_begin;     /* what markers_may_begin_locked last said */
   uint32_t gifts;         /* that sleepers were woken for; they sleep on it */
@@ -157,7 +155,7 @@ static bool markers_may_begin_locked(void) {
    that nobody holds takes all of that.) */
 static bool markers_is_hungry_locked(void) {
   bool sent = (markers.waiting & markers.unheld) != 0;
-  return markers.hungry > markers.entries.count + sent;
+  return markers.hungry > markers.entries_count + sent;
 }
 
 /* Written only where it differs: others look at it all the time. */
@@ -204,15 +202,12 @@ static void markers_put_locked(struct markers_list *list,
   else
     list->last->next = packet;
   list->last = packet;
-  list->count++;
-  markers.packet_count++;
 }
 
-static struct gl_packet *markers_get_locked(struct markers_list *list) {
-  struct gl_packet *packet = list->first;
-  list->first = packet->next;
-  list->count--;
-  markers.packet_count--;
+static struct gl_packet *markers_get_entries_locked(void) {
+  struct gl_packet *packet = markers.entries.first;
+  markers.entries.first = packet->next;
+  markers.entries_count--;
   return packet;
 }
 
@@ -224,9 +219,7 @@ static struct gl_packet *markers_receive_locked(uint32_t held) {
     struct markers_list *list = &markers.in[t];
     list->last->next = first;
     first = list->first;
-    markers.packet_count -= list->count;
     list->first = NULL;
-    list->count = 0;
     markers.waiting &= ~markers.masks[t];
   }
   return first;
@@ -434,6 +427,7 @@ static void markers_give(struct gl_marker *m) {
   if (packet != NULL) {
     markers_move_entries(m, packet);
     markers_put_locked(&markers.entries, packet);
+    markers.entries_count++;
   }
   markers_unlock();
 }
@@ -475,7 +469,7 @@ static bool markers_try_begin(struct gl_marker *m) {
   markers_lock();
   bool found = (markers.waiting & markers.unheld) != 0;
   if (!found && markers.entries.first != NULL) {
-    packet = markers_get_locked(&markers.entries);
+    packet = markers_get_entries_locked();
     found = true;
   }
   if (found) {
@@ -493,7 +487,8 @@ static bool markers_try_begin(struct gl_marker *m) {
 /* All are hungry, and no packet waits: all is marked. */
 static bool markers_try_close(void) {
   markers_lock();
-  bool all = markers.hungry == markers.working + 1 && markers.packet_count == 0;
+  bool all = markers.hungry == markers.working + 1 &&
+             markers.entries_count == 0 && markers.waiting == 0;
   if (all) markers.open = false;
   markers_unlock();
   return all;

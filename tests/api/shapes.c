@@ -316,6 +316,11 @@ static struct crowded *build_crowd(uint64_t *random) {
   return all[0];
 }
 
+static void collect_crowd(void) {
+  gc_collect();
+  ck_assert_uint_ge(suite_stats().marked_objects, CROWD - CROWD / 20);
+}
+
 /* A marker that finds the packets used up blackens what was sent to others, and may
    have something to scan just when it thought that it had not. */
 START_TEST(more_candidates_than_packets) {
@@ -334,8 +339,7 @@ START_TEST(more_candidates_than_packets) {
       from->edge[api_random(&random) % EDGES] = node;
       from = next;
     }
-    gc_collect();
-    ck_assert_uint_ge(suite_stats().marked_objects, CROWD - CROWD / 20);
+    collect_crowd();
   }
 }
 END_TEST
@@ -351,10 +355,7 @@ START_TEST(crowd_between_large_blocks) {
   above = gc_malloc_atomic((size_t)1 << 30);
   ck_assert_ptr_nonnull(below);
   ck_assert_ptr_nonnull(above);
-  for (int i = 0; i < 5; i++) {
-    gc_collect();
-    ck_assert_uint_ge(suite_stats().marked_objects, CROWD - CROWD / 20);
-  }
+  for (int i = 0; i < 5; i++) collect_crowd();
 }
 END_TEST
 
