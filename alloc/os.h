@@ -4,10 +4,11 @@
  * library that calls mmap, mprotect and madvise.
  *
  * Address space is reserved once, inaccessible, and made accessible as a
- * growing prefix: a reservation is at any time two mappings, whatever was
- * committed and returned in between.  Returning memory (gl_os_discard) drops
- * the pages and leaves the mapping alone, so no mapping is ever split and
- * vm.max_map_count is never in the way.
+ * growing prefix; huge pages are asked for in a growing part of that.  So a
+ * reservation is at any time a few mappings, whatever was committed and returned
+ * in between.  Returning memory (gl_os_discard) drops the pages and leaves the
+ * mapping alone, so no mapping is ever split and vm.max_map_count is never in the
+ * way.
  */
 #ifndef GL_OS_H
 #define GL_OS_H

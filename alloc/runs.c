@@ -33,6 +33,11 @@
 #define RUNS_HUGE_PAGES (GL_HUGE_BYTES >> GL_PAGE_SHIFT)
 #define RUNS_HUGE_TOP (9 * RUNS_HUGE_PAGES)
 
+/* Pages at the beginning for which huge ones are not asked for: a small heap is not to
+   grow by one that it hardly uses.  With 64 MiB rather than 4 mixed churn, strings and a
+   random graph took a tenth longer, at 0 to 4 % less memory; 8 and 16 MiB lay between. */
+#define RUNS_SMALL_PAGES (((size_t)4 << 20) >> GL_PAGE_SHIFT)
+
 static struct gl_page *runs_entry(size_t page) { return &gl_heap.pages[page]; }
 
 static unsigned runs_bin_of(size_t pages) {
@@ -116,7 +121,8 @@ static size_t runs_find(size_t pages, size_t align) {
 
 /* ----------------------------------------------------- dirty pages, limit */
 
-static size_t runs_count_dirty(size_t page, size_t pages) {
+/* Owners of arenas stamp their pages without the lock: of those a near count. */
+GL_RACES static size_t runs_count_dirty(size_t page, size_t pages) {
   const uint8_t *stamp = &gl_heap.dirty[page], *end = stamp + pages;
   size_t dirty = 0;
   for (; end - stamp >= 8; stamp += 8) {
@@ -254,13 +260,41 @@ static size_t runs_step(size_t top) {
   return in_huge ? step - (top + step) % RUNS_HUGE_PAGES : step;
 }
 
+/* Whether half of the pages in use have memory, once those that are wanted are.  Large
+   blocks count as if all had, these too where they are more than an arena.  Not half have
+   it where many threads have an arena each, and little in it. */
+static bool runs_is_dense(size_t wanted) {
+  const struct gl_runs *runs = &gl_heap.runs;
+  size_t large_pages = runs->used_pages - gl_heap.arena_count * GL_ARENA_PAGES;
+  size_t used = runs->used_pages;
+  size_t written = large_pages + runs_count_dirty(0, runs->top_pages);
+  if (wanted > GL_ARENA_PAGES) {
+    used += wanted;
+    written += wanted;
+  }
+  return written >= used / 2;
+}
+
+/* Ask for huge pages up to the top, which has just moved up for what is wanted.  (512
+   threads with a block each held 141 MB by them, for whose zeroing their first collection
+   waited 0.3 s.) */
+static void runs_advise_huge(size_t wanted) {
+  struct gl_runs *runs = &gl_heap.runs;
+  size_t from = runs->huge_pages, to = runs->top_pages;
+  if (to < from + RUNS_HUGE_PAGES || !runs_is_dense(wanted)) return;
+  to -= to % RUNS_HUGE_PAGES;
+  gl_os_advise_huge(gl_page_address(from), (to - from) << GL_PAGE_SHIFT);
+  runs->huge_pages = to;
+}
+
 static bool runs_grow(size_t pages, size_t align) {
   size_t top = gl_heap.runs.top_pages;
   size_t end = runs_align(runs_tail_start(), align) + pages;
   if (end <= top) return true;
   size_t need = end - top, step = runs_step(top);
-  if (step > need && runs_try_grow(step)) return true;
-  return runs_try_grow(need);
+  if (!(step > need && runs_try_grow(step)) && !runs_try_grow(need)) return false;
+  runs_advise_huge(pages);
+  return true;
 }
 
 /* ------------------------------------------------------------- take, give */
@@ -410,6 +444,7 @@ void gl_runs_init(void) {
   struct gl_runs *runs = &gl_heap.runs;
   memset(runs, 0, sizeof *runs);
   runs->top_pages = GL_RUNS_FIRST_PAGE;
+  runs->huge_pages = RUNS_SMALL_PAGES;
   runs->limit_pages = SIZE_MAX;
   runs->tick = 1;
   runs->tick_ns = gl_os_coarse_ns();

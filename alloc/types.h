@@ -73,6 +73,7 @@ struct gl_runs {
   uint32_t bins[GL_RUN_BINS];                 /* first page of first run */
   uint32_t large;       /* first of the list of large blocks */
   size_t top_pages;     /* pages that belong to a run, and page 0 on */
+  size_t huge_pages;    /* up to here huge ones are asked for, where they are */
   size_t used_pages;    /* in arenas and large blocks */
   size_t dirty_pages;   /* free, but not yet given back */
   size_t peak_pages;    /* the most that used + dirty ever was */

@@ -2,8 +2,8 @@
 /*
  * ttsp.c: time to stop the world.  Threads that have allocated something fall
  * asleep; the main thread collects a heap in which there is nothing to do.
- * Notes the microseconds of a collection, median and longest: stopping and
- * starting the threads and scanning their stacks is nearly all of it.
+ * Notes the microseconds until all stood still, and of the whole collection, median and
+ * longest: starting the threads again and scanning their stacks is nearly all of the rest.
  *
  * ttsp [THREADS [COLLECTIONS]]
  */
@@ -58,24 +58,33 @@ static uint64_t finish(const pthread_t *threads, size_t count) {
   return lost;
 }
 
+static void note_quantiles(const char *median, const char *longest,
+                           uint64_t *times_ns, size_t count) {
+  bench_sort(times_ns, count);
+  bench_note(median, (double)bench_quantile(times_ns, count, 0.5) / 1e3);
+  bench_note(longest, (double)times_ns[count - 1] / 1e3);
+}
+
 int main(int argc, char **argv) {
   bench_collector_init();
   size_t count = bench_argument(argc, argv, 1, 64);
   size_t collections = bench_argument(argc, argv, 2, 100);
   pthread_t *threads = (pthread_t *)malloc((count + 1) * sizeof *threads);
   uint64_t *times_ns = (uint64_t *)malloc((collections + 1) * sizeof *times_ns);
-  if (threads == NULL || times_ns == NULL) bench_out_of_memory(count);
+  uint64_t *stops_ns = (uint64_t *)malloc((collections + 1) * sizeof *stops_ns);
+  if (threads == NULL || times_ns == NULL || stops_ns == NULL)
+    bench_out_of_memory(count);
+  bench_watch_stops();
   start(threads, count);
   bench_begin("ttsp");
   for (size_t i = 0; i < collections; i++) {
     uint64_t start_ns = bench_now_ns();
     bench_collect();
     times_ns[i] = bench_now_ns() - start_ns;
+    stops_ns[i] = bench_stop_ns();
   }
   bench_stop();
-  bench_sort(times_ns, collections);
-  bench_note("median_us",
-             (double)bench_quantile(times_ns, collections, 0.5) / 1e3);
-  bench_note("longest_us", (double)times_ns[collections - 1] / 1e3);
+  note_quantiles("stop_median_us", "stop_longest_us", stops_ns, collections);
+  note_quantiles("median_us", "longest_us", times_ns, collections);
   bench_end(finish(threads, count));
 }

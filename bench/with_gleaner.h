@@ -17,6 +17,14 @@ static inline void *bench_try_atomic(size_t size) {
 
 static inline void bench_collect(void) { gc_collect(); }
 
+static inline void bench_watch_stops(void) {}
+
+static inline uint64_t bench_stop_ns(void) {
+  struct gc_stats stats;
+  gc_get_stats(&stats);
+  return stats.stop_last_ns;
+}
+
 static inline size_t bench_held_bytes(void) {
   struct gc_stats stats;
   gc_get_stats(&stats);

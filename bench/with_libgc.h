@@ -26,6 +26,21 @@ static inline void *bench_try_atomic(size_t size) {
 
 static inline void bench_collect(void) { GC_gcollect(); }
 
+/* A program is one source file: each has these once. */
+static uint64_t bench_stop_began_ns, bench_stop_took_ns;
+
+static inline void bench_note_stop(GC_EventType event) {
+  if (event == GC_EVENT_PRE_STOP_WORLD) bench_stop_began_ns = bench_now_ns();
+  if (event == GC_EVENT_POST_STOP_WORLD)
+    bench_stop_took_ns = bench_now_ns() - bench_stop_began_ns;
+}
+
+static inline void bench_watch_stops(void) {
+  GC_set_on_collection_event(bench_note_stop);
+}
+
+static inline uint64_t bench_stop_ns(void) { return bench_stop_took_ns; }
+
 /* Without its tables, of which it gives no account. */
 static inline size_t bench_held_bytes(void) { return GC_get_heap_size(); }
 

@@ -432,6 +432,7 @@ void gl_collect_unlock(void);
 struct gl_totals {
   uint64_t collections;
   uint64_t pause_total_ns, pause_max_ns, pause_last_ns, mark_total_ns;
+  uint64_t stop_last_ns;
   size_t live_bytes, root_bytes;
   uint64_t marked_objects;
   uint64_t minor_collections;

@@ -16,6 +16,7 @@ void gl_stats_note(struct gl_cycle *cycle) {
   totals.pause_last_ns = pause_ns;
   totals.pause_total_ns += pause_ns;
   if (pause_ns > totals.pause_max_ns) totals.pause_max_ns = pause_ns;
+  totals.stop_last_ns = cycle->stopped_ns - cycle->start_ns;
   totals.mark_total_ns += cycle->marked_ns - cycle->stopped_ns;
   totals.live_bytes = cycle->live_bytes;
   totals.root_bytes = cycle->root_bytes;
@@ -68,6 +69,7 @@ static void stats_fill(struct gc_stats *stats) {
   stats->root_bytes = totals.root_bytes;
   stats->marked_objects = totals.marked_objects;
   stats->minor_collections = totals.minor_collections;
+  stats->stop_last_ns = totals.stop_last_ns;
 }
 
 GC_API void gc_get_stats(struct gc_stats *stats) {
@@ -95,6 +97,7 @@ static const struct stats_field stats_fields[] = {
     STATS_FIELD(pause_max_ns),    STATS_FIELD(pause_last_ns),
     STATS_FIELD(mark_total_ns),   STATS_FIELD(root_bytes),
     STATS_FIELD(marked_objects),  STATS_FIELD(minor_collections),
+    STATS_FIELD(stop_last_ns),
 };
 
 #define STATS_FIELD_COUNT (sizeof stats_fields / sizeof stats_fields[0])

@@ -351,6 +351,7 @@ struct gc_stats {
   uint64_t root_bytes;        /* scanned as roots by the last collection */
   uint64_t marked_objects;    /* by it, without what it left alone */
   uint64_t minor_collections; /* those that left alone what is old */
+  uint64_t stop_last_ns;      /* the part of the last pause until all threads stood still */
 };
 
 /* Fill stats.  Costs a walk over the caches of all threads. */

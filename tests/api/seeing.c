@@ -56,6 +56,8 @@ static void check_plausible(const struct gc_stats *s, size_t live) {
   ck_assert_uint_ge(s->pause_total_ns, s->pause_max_ns);
   ck_assert_uint_ge(s->pause_max_ns, s->pause_last_ns);
   ck_assert_uint_gt(s->pause_last_ns, 0);
+  ck_assert_uint_gt(s->pause_last_ns, s->stop_last_ns);
+  ck_assert_uint_gt(s->stop_last_ns, 0);
   ck_assert_uint_ge(s->pause_total_ns, s->mark_total_ns);
   ck_assert_uint_gt(s->mark_total_ns, 0);
   ck_assert_uint_gt(s->root_bytes, 0);
