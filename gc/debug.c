@@ -43,7 +43,7 @@ static struct {
   struct debug_record *records; /* by a hash of the address, probed linearly */
   size_t capacity;              /* a power of two, or 0 */
   size_t count;
-  char *queue[DEBUG_QUEUE_BLOCKS]; /* a ring; the blocks in it are roots */
+  char **queue; /* a ring, made with the table; the blocks in it are roots */
   size_t first, queued;
   size_t queued_bytes;
 } debug GL_DATA = {.capacity = 0};
@@ -69,6 +69,9 @@ static struct debug_record *debug_find(const void *block) {
 }
 
 static bool debug_grow(void) {
+  const size_t queue_bytes = DEBUG_QUEUE_BLOCKS * sizeof *debug.queue;
+  if (debug.queue == NULL) debug.queue = gl_os_map(queue_bytes);
+  if (debug.queue == NULL) return false;
   struct debug_record *old = debug.records;
   size_t old_capacity = debug.capacity;
   size_t capacity = old_capacity == 0 ? 1024 : 2 * old_capacity;
@@ -246,7 +249,8 @@ void gl_debug_check(uintptr_t entry_sp) {
 }
 
 void gl_debug_mark_roots(void) {
-  gl_mark_roots(debug.queue, debug.queue + DEBUG_QUEUE_BLOCKS);
+  if (debug.queue != NULL)
+    gl_mark_roots(debug.queue, debug.queue + DEBUG_QUEUE_BLOCKS);
 }
 
 void gl_debug_note_dead(void) {

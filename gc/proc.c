@@ -11,6 +11,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "../alloc/os.h"
 #include "threads.h"
 
 #define PROC_LIST_BYTES 32768
@@ -27,12 +28,18 @@ int gl_proc_open_threads(void) {
   return open("/proc/self/task", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 }
 
-/* Not on the stack, which may be a small one. */
+/* Not on the stack, which may be a small one, nor static: a program reads as many of its
+   pages as it has threads for. */
 static struct {
   int fd;
   long at, bytes; /* in the buffer */
-  char entries[PROC_LIST_BYTES] __attribute__((aligned(8)));
+  char *entries;
 } proc_list GL_DATA = {.fd = -1};
+
+bool gl_proc_init(void) {
+  if (proc_list.entries == NULL) proc_list.entries = gl_os_map(PROC_LIST_BYTES);
+  return proc_list.entries != NULL;
+}
 
 void gl_proc_begin_threads(int fd) {
   lseek(fd, 0, SEEK_SET);
@@ -53,7 +60,7 @@ pid_t gl_proc_next_thread(void) {
     if (proc_list.at >= proc_list.bytes) {
       proc_list.at = 0;
       proc_list.bytes = syscall(SYS_getdents64, proc_list.fd, proc_list.entries,
-                                sizeof proc_list.entries);
+                                PROC_LIST_BYTES);
       if (proc_list.bytes <= 0) return 0;
     }
     const struct dirent64 *entry =

@@ -641,6 +641,7 @@ bool gl_threads_init(void) {
   world.pid = getpid();
   world.proc_is_foreign = gl_proc_is_foreign(world.pid);
   gl_stacks_init();
+  if (!gl_proc_init()) return false;
   if (!threads_take_signal(gl_options.stop_signal)) return false;
   if (pthread_key_create(&world.key, threads_on_exit) != 0) return false;
   gl_heap.on_leave = threads_on_leave;

@@ -81,6 +81,7 @@ size_t gl_proc_count_threads(void);
 
 /* They are listed in a directory: open it, or -1; begin to read it, from the start; the
    next one that it lists, or 0.  One listing at a time. */
+bool gl_proc_init(void);
 int gl_proc_open_threads(void);
 void gl_proc_begin_threads(int fd);
 pid_t gl_proc_next_thread(void);
