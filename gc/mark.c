@@ -34,6 +34,11 @@
 /* Entries of this length are cut in half to be shared. */
 #define MARK_SPLIT_GRANULES ((size_t)512)
 
+/* Granules of a range that is an entry with a count, and of what is kept of a block that
+   is cut: half a gigabyte. */
+#define MARK_RANGE_GRANULES (GL_MARK_COUNT_MAX - 1)
+#define MARK_SPLIT_MOST (512 * MARK_RANGE_GRANULES)
+
 /* Roots found before they are followed, and blocks found from them before what they
    reach is marked. */
 #define MARK_ROOTS_AT_ONCE 64
@@ -129,15 +134,29 @@ void gl_marker_push_rest(struct gl_marker *m, gl_mark_entry entry,
       mark_entry_of_run(address + (piece << GL_GRANULE_SHIFT), count - piece));
 }
 
-gl_mark_entry gl_marker_split(gl_mark_entry *entry) {
-  uintptr_t head, address = gl_mark_entry_address(*entry);
-  if (gl_mark_entry_granules(*entry) < MARK_SPLIT_GRANULES) return 0;
-  size_t count = mark_entry_granules(*entry, &head);
-  size_t lower = count / 2;
-  if (lower >= GL_MARK_COUNT_MAX) lower = GL_MARK_COUNT_MAX - 1;
-  *entry = gl_mark_entry_of(address, lower);
-  return mark_entry_of_run(address + (lower << GL_GRANULE_SHIFT),
-                           count - lower);
+bool gl_marker_can_split(const struct gl_marker *m) {
+  return gl_mark_entry_granules(m->stack[m->bottom]) >= MARK_SPLIT_GRANULES;
+}
+
+/* What is kept of a large block may take several entries, since each has a count: the
+   lowest is to be scanned first. */
+gl_mark_entry gl_marker_split(struct gl_marker *m) {
+  gl_mark_entry *oldest = &m->stack[m->bottom];
+  uintptr_t head, address = gl_mark_entry_address(*oldest);
+  size_t count = mark_entry_granules(*oldest, &head);
+  size_t kept = count / 2;
+  if (kept > MARK_SPLIT_MOST) kept = MARK_SPLIT_MOST;
+  gl_mark_entry upper = mark_entry_of_run(address + (kept << GL_GRANULE_SHIFT),
+                                          count - kept);
+  size_t at = (kept - 1) / MARK_RANGE_GRANULES * MARK_RANGE_GRANULES;
+  *oldest = gl_mark_entry_of(address + (at << GL_GRANULE_SHIFT), kept - at);
+  while (at > 0) {
+    at -= MARK_RANGE_GRANULES;
+    gl_marker_push_slow(m, head,
+                        gl_mark_entry_of(address + (at << GL_GRANULE_SHIFT),
+                                         MARK_RANGE_GRANULES));
+  }
+  return upper;
 }
 
 GL_NOINLINE void gl_marker_mark_large(struct gl_marker *m, uintptr_t address) {

@@ -149,8 +149,10 @@ size_t gl_marker_find_end(size_t head);
 /* Take an entry in from another marker. */
 void gl_marker_push(struct gl_marker *marker, gl_mark_entry entry);
 
-/* Cut a long entry in half, and return the upper one; 0 where it is short. */
-gl_mark_entry gl_marker_split(gl_mark_entry *entry);
+/* Whether the oldest entry, of one or more, is long enough to be cut; cut it in half, and
+   return the upper one. */
+bool gl_marker_can_split(const struct gl_marker *marker);
+gl_mark_entry gl_marker_split(struct gl_marker *marker);
 
 /* Blacken the block that a word points into, in a territory that is held. */
 void gl_marker_blacken(struct gl_marker *marker, uintptr_t word);

@@ -323,13 +323,19 @@ static struct gl_packet *markers_take_spare(struct gl_marker *m) {
   return packet;
 }
 
-static struct gl_packet *markers_new(struct gl_marker *m) {
+/* An empty one; NULL where the pool is full. */
+static struct gl_packet *markers_try_new(struct gl_marker *m) {
   struct gl_packet *packet = markers_take_spare(m);
   if (packet != NULL) return packet;
+  markers_lock();
+  packet = markers_new_locked();
+  markers_unlock();
+  return packet;
+}
+
+static struct gl_packet *markers_new(struct gl_marker *m) {
   for (;;) {
-    markers_lock();
-    packet = markers_new_locked();
-    markers_unlock();
+    struct gl_packet *packet = markers_try_new(m);
     if (packet == NULL) packet = markers_relieve(m);
     if (packet != NULL) return packet;
   }
@@ -383,16 +389,19 @@ static void markers_send_all(struct gl_marker *m) {
 
 /* --------------------------------------------------------------------- giving */
 
-/* Move some entries to a packet: half of them, the oldest, or half of one. */
+/* Move some entries to a packet: half of them, the oldest; but of the very oldest, where
+   it is long, the upper half.  (All of it, and the helper had most of an array and half of
+   the territory that it leads to.) */
 static void markers_move_entries(struct gl_marker *m,
                                  struct gl_packet *packet) {
-  size_t count = (m->depth - m->bottom) / 2;
-  if (count > MARKERS_ENTRIES - 1) count = MARKERS_ENTRIES - 1;
-  memcpy(packet->words, m->stack + m->bottom, count * sizeof *packet->words);
+  size_t count = (m->depth - m->bottom) / 2, halves = 0;
+  if (gl_marker_can_split(m)) packet->words[halves++] = gl_marker_split(m);
+  if (count > MARKERS_ENTRIES - halves) count = MARKERS_ENTRIES - halves;
+  const gl_mark_entry *whole = m->stack + m->bottom + halves;
+  memcpy(packet->words + halves, whole, count * sizeof *packet->words);
+  if (halves > 0) m->stack[m->bottom + count] = m->stack[m->bottom];
   m->bottom += count;
-  gl_mark_entry half = gl_marker_split(&m->stack[m->bottom]);
-  if (half != 0) packet->words[count++] = half;
-  packet->count = count;
+  packet->count = halves + count;
 }
 
 /* The upper half of the territories in a mask: it goes with the upper half of a long entry
@@ -412,20 +421,18 @@ static uint32_t markers_half(uint32_t held) {
 }
 
 static bool markers_has_spare(const struct gl_marker *m) {
-  gl_mark_entry oldest = m->stack[m->bottom];
-  return m->depth - m->bottom >= MARKERS_SPARE || gl_marker_split(&oldest) != 0;
+  return m->depth - m->bottom >= MARKERS_SPARE || gl_marker_can_split(m);
 }
 
 static void markers_give(struct gl_marker *m) {
   if (m->depth == m->bottom || !markers_has_spare(m)) return;
+  struct gl_packet *packet = markers_try_new(m);
+  if (packet != NULL) markers_move_entries(m, packet);
   markers_lock();
   uint32_t half = markers_half(m->held);
   m->held &= ~half;
   markers.unheld |= half;
-  struct gl_packet *packet = markers_take_spare(m);
-  if (packet == NULL) packet = markers_new_locked();
   if (packet != NULL) {
-    markers_move_entries(m, packet);
     markers_put_locked(&markers.entries, packet);
     markers.entries_count++;
   }

@@ -13,6 +13,7 @@ unit_tests = \
   tests/unit/faults \
   tests/unit/heap \
   tests/unit/limits \
+  tests/unit/mark \
   tests/unit/minor \
   tests/unit/model \
   tests/unit/os \
@@ -66,6 +67,10 @@ tests_unit_heap_LDADD = $(unit_ldadd)
 tests_unit_limits_SOURCES = tests/unit/limits.c
 tests_unit_limits_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_limits_LDADD = $(unit_ldadd)
+
+tests_unit_mark_SOURCES = tests/unit/mark.c
+tests_unit_mark_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_mark_LDADD = $(unit_ldadd)
 
 tests_unit_minor_SOURCES = tests/unit/minor.c
 tests_unit_minor_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
