@@ -168,10 +168,10 @@ static size_t heap_granules(size_t padded) {
   return padded == 0 ? 1 : (padded + GL_GRANULE_BYTES - 1) >> GL_GRANULE_SHIFT;
 }
 
-/* A large block without pointers keeps nothing but itself: it is not padded. */
-static size_t heap_pages(size_t size, enum gl_kind kind) {
-  size_t padded = kind == GL_ATOMIC ? size : heap_padded(size);
-  return gl_round_up(padded, GL_PAGE_BYTES) >> GL_PAGE_SHIFT;
+/* Large blocks without pointers are padded too: a root that points to one would keep its
+   dead neighbour, and half as many again of them were held as live. */
+static size_t heap_pages(size_t size) {
+  return gl_round_up(heap_padded(size), GL_PAGE_BYTES) >> GL_PAGE_SHIFT;
 }
 
 void gl_heap_pad_blocks(void) {
@@ -245,7 +245,7 @@ static void *heap_take_spare(struct gl_cache *cache, size_t pages) {
 static void *heap_allocate_large(struct gl_cache *cache, size_t size,
                                  size_t align, enum gl_kind kind,
                                  enum gl_want *want) {
-  size_t pages = heap_pages(size, kind);
+  size_t pages = heap_pages(size);
   size_t align_pages = align > GL_PAGE_BYTES ? align >> GL_PAGE_SHIFT : 1;
   if (kind == GL_ATOMIC && align_pages == 1) {
     void *spare = heap_take_spare(cache, pages);
@@ -426,8 +426,7 @@ bool gl_heap_was_block(const void *p) {
 }
 
 size_t gl_heap_usable(const struct gl_block *block) {
-  bool padded = block->size >= GL_PAD_GRANULES << GL_GRANULE_SHIFT &&
-                !(block->large && block->kind == GL_ATOMIC);
+  bool padded = block->size >= GL_PAD_GRANULES << GL_GRANULE_SHIFT;
   return block->size - (padded ? gl_heap.pad_bytes : 0);
 }
 
@@ -492,7 +491,7 @@ enum gl_fault gl_heap_free(struct gl_cache *cache, void *p) {
 static bool heap_resize_large(struct gl_cache *cache,
                               const struct gl_block *block, size_t size) {
   if (!heap_is_large(size) || size > gl_heap.size_bytes) return false;
-  size_t pages = heap_pages(size, block->kind);
+  size_t pages = heap_pages(size);
   size_t old = block->size >> GL_PAGE_SHIFT, page = gl_page_of(block->start);
   gl_heap_lock(cache);
   bool resized = gl_runs_try_resize(page, pages);

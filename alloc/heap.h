@@ -40,9 +40,8 @@ bool gl_heap_init(void);
  * From now on blocks of GL_PAD_GRANULES and more are at least a byte longer than what is
  * asked for: for a heap that is collected.  A pointer one past the end of such a block
  * then points into it, and not to the start of the next one, which it need not keep, nor
- * the other way round.  Shorter blocks are not padded, it would take too much of them,
- * nor large ones without pointers, which lead to nothing (gl_heap_find_ending finds both).
- * Before anything is allocated.
+ * the other way round.  Shorter blocks are not padded, it would take too much of them:
+ * gl_heap_find_ending finds these.  Before anything is allocated.
  */
 #define GL_PAD_GRANULES ((size_t)3)
 void gl_heap_pad_blocks(void);

@@ -242,6 +242,32 @@ START_TEST(breaks_6_one_past_the_end_from_roots) {
 }
 END_TEST
 
+/* Large blocks without pointers, side by side, of which roots point to every second: each
+   of these begins where a dead one ends, which is padded, and so not kept. */
+START_TEST(breaks_6_large_blocks_do_not_keep_neighbours) {
+  static char *volatile blocks[200];
+  static uintptr_t gone[100];
+  const size_t size = (size_t)16 * 4096;
+  for (size_t i = 0; i < 200; i++) {
+    blocks[i] = gc_malloc_atomic(size);
+    expect(blocks[i] != NULL);
+    blocks[i][size - 1] = (char)i;
+  }
+  for (size_t i = 0; i < 100; i++) {
+    gone[i] = ~(uintptr_t)blocks[2 * i];
+    blocks[2 * i] = NULL;
+  }
+  api_scrub();
+  gc_collect();
+  size_t kept = 0;
+  for (size_t i = 0; i < 100; i++) {
+    kept += gc_base((void *)~gone[i]) != NULL;
+    expect(blocks[2 * i + 1][size - 1] == (char)(2 * i + 1));
+  }
+  ck_assert_uint_le(kept, LUCKY);
+}
+END_TEST
+
 /* A queue, and the item that was the first in it, which ends where the queue begins: a
    root that points to the queue must not keep all that was ever in it. */
 struct item {
@@ -528,6 +554,7 @@ int main(void) {
   tcase_add_test(tests, breaks_4_stops_at_any_instruction);
   tcase_add_test(tests, breaks_5_nothing_waits_for_a_stopped_thread);
   tcase_add_loop_test(tests, breaks_6_one_past_the_end_from_roots, 0, 7);
+  tcase_add_test(tests, breaks_6_large_blocks_do_not_keep_neighbours);
   tcase_add_loop_test(tests, breaks_6_an_end_does_not_keep_a_queue, 0, 2);
   tcase_add_loop_test(tests, breaks_6_ends_do_not_keep_queues, 0, 2);
   tcase_add_loop_test(tests, breaks_6_an_end_keeps_what_does_not_grow, 0, 2);
