@@ -314,19 +314,15 @@ static GL_COLD struct gl_packet *markers_relieve(struct gl_marker *m) {
   return NULL;
 }
 
-static struct gl_packet *markers_take_spare(struct gl_marker *m) {
-  struct gl_packet *packet = m->spare;
-  if (packet == NULL) return NULL;
-  m->spare = packet->next;
-  m->spare_count--;
-  packet->count = 0;
-  return packet;
-}
-
 /* An empty one; NULL where the pool is full. */
 static struct gl_packet *markers_try_new(struct gl_marker *m) {
-  struct gl_packet *packet = markers_take_spare(m);
-  if (packet != NULL) return packet;
+  struct gl_packet *packet = m->spare;
+  if (packet != NULL) {
+    m->spare = packet->next;
+    m->spare_count--;
+    packet->count = 0;
+    return packet;
+  }
   markers_lock();
   packet = markers_new_locked();
   markers_unlock();
