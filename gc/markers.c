@@ -204,13 +204,6 @@ static void markers_put_locked(struct markers_list *list,
   list->last = packet;
 }
 
-static struct gl_packet *markers_get_entries_locked(void) {
-  struct gl_packet *packet = markers.entries.first;
-  markers.entries.first = packet->next;
-  markers.entries_count--;
-  return packet;
-}
-
 /* All candidates that were sent to these territories; NULL for none. */
 static struct gl_packet *markers_receive_locked(uint32_t held) {
   struct gl_packet *first = NULL;
@@ -472,7 +465,9 @@ static bool markers_try_begin(struct gl_marker *m) {
   markers_lock();
   bool found = (markers.waiting & markers.unheld) != 0;
   if (!found && markers.entries.first != NULL) {
-    packet = markers_get_entries_locked();
+    packet = markers.entries.first;
+    markers.entries.first = packet->next;
+    markers.entries_count--;
     found = true;
   }
   if (found) {

@@ -79,8 +79,9 @@ void gl_threads_each(void (*visit)(struct gl_thread *thread, void *data),
 /* How many threads the kernel counts, 0 where it does not tell. */
 size_t gl_proc_count_threads(void);
 
-/* They are listed in a directory: open it, or -1; begin to read it, from the start; the
-   next one that it lists, or 0.  One listing at a time. */
+/* They are listed in a directory: make room for a part of the list, false without memory
+   (once, before any other of these); open the directory, or -1; begin to read it, from the
+   start; the next one that it lists, or 0.  One listing at a time. */
 bool gl_proc_init(void);
 int gl_proc_open_threads(void);
 void gl_proc_begin_threads(int fd);
