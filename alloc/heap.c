@@ -219,12 +219,27 @@ static void heap_count_large_freed(struct gl_cache *cache, size_t pages) {
   cache->large_bytes -= (int64_t)(pages << GL_PAGE_SHIFT);
 }
 
+/* Whether rather to collect than to grow for a large block: much of the budget is spent,
+   and as much memory is held as it needs, only nowhere in one piece. */
+static bool heap_is_thrifty(size_t pages, size_t align_pages) {
+  int64_t left = __atomic_load_n(&gl_heap.budget_bytes, __ATOMIC_RELAXED);
+  return gl_heap.runs.dirty_pages >= pages &&
+         left <= __atomic_load_n(&gl_heap.large_thrift_bytes,
+                                 __ATOMIC_RELAXED) &&
+         !gl_runs_has(pages, align_pages);
+}
+
 /* A large block, not zeroed; the cache is entered. */
 static size_t heap_take_large(struct gl_cache *cache, size_t pages,
-                              size_t align_pages, enum gl_kind kind) {
+                              size_t align_pages, enum gl_kind kind,
+                              enum gl_want *want) {
+  size_t page = 0;
   gl_heap_lock(cache);
   gl_runs_tick(gl_os_coarse_ns());
-  size_t page = gl_spares_take_run(pages, align_pages);
+  if (heap_is_thrifty(pages, align_pages))
+    *want = GL_WANT_COLLECTION;
+  else
+    page = gl_spares_take_run(pages, align_pages);
   if (page != 0) {
     gl_tags_set_block(gl_heap.tags, gl_page_granule(page));
     gl_runs_set_large(page, pages, kind);
@@ -256,11 +271,9 @@ static void *heap_allocate_large(struct gl_cache *cache, size_t size,
     *want = GL_WANT_COLLECTION;
     return NULL;
   }
-  size_t page = heap_take_large(cache, pages, align_pages, kind);
-  if (page == 0) {
-    *want = GL_WANT_ROOM;
-    return NULL;
-  }
+  *want = GL_WANT_ROOM;
+  size_t page = heap_take_large(cache, pages, align_pages, kind, want);
+  if (page == 0) return NULL;
   /* Zeroing may take long, so the world may stop meanwhile. */
   void *p = gl_page_address(page);
   const void *pinned = cache->pin;

@@ -119,6 +119,10 @@ static size_t runs_find(size_t pages, size_t align) {
   return 0;
 }
 
+bool gl_runs_has(size_t pages, size_t align) {
+  return runs_find(pages, align) != 0;
+}
+
 /* ----------------------------------------------------- dirty pages, limit */
 
 /* Owners of arenas stamp their pages without the lock: of those a near count. */

@@ -22,6 +22,9 @@ void gl_runs_init(void);
  */
 size_t gl_runs_take(size_t pages, size_t align);
 
+/* Whether there is such a run without growth of the heap. */
+bool gl_runs_has(size_t pages, size_t align);
+
 /* Make a taken run a large block, or an arena. */
 void gl_runs_set_large(size_t page, size_t pages, enum gl_kind kind);
 void gl_runs_set_arena(size_t page);

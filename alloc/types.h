@@ -354,6 +354,7 @@ struct gl_heap {
   /* read and written by all, atomically */
   int64_t budget_bytes;     /* to allocate until a collection is due */
   int64_t thrift_bytes;     /* of which so much must be left for it to grow */
+  int64_t large_thrift_bytes; /* or to grow for a large block beside free memory */
   int64_t slack_bytes;      /* and to overdraw in arenas that have room */
   uint64_t bin_epochs;      /* drawn so far, by all lanes */
   /* constant: granules of a block for each size up to small_most, never 0; one

@@ -908,6 +908,35 @@ START_TEST(budget_is_spent_and_refilled) {
 }
 END_TEST
 
+/* Beside free memory in pieces that are too short the heap grows for a large block while
+   most of the budget is left, and no more after that. */
+START_TEST(large_blocks_rather_collect_than_grow) {
+  const size_t large = 1 << 20;
+  char *blocks[8];
+  enum gl_want want;
+  cache_begin();
+  for (size_t i = 0; i < 8; i++) {
+    blocks[i] = allocate(large);
+    memset(blocks[i], 1, large);
+  }
+  for (size_t i = 0; i < 8; i += 2)
+    ck_assert_int_eq(gl_heap_free(cache, blocks[i]), GL_FAULT_NONE);
+  gl_heap_release_empty();
+  gl_heap.budget_bytes = 16 << 20;
+  gl_heap.large_thrift_bytes = 12 << 20;
+  ck_assert_ptr_nonnull(gl_heap_allocate(cache, 3 * large, GL_SCANNED, &want));
+  gl_heap.budget_bytes = 12 << 20;
+  ck_assert_ptr_null(gl_heap_allocate(cache, 3 * large, GL_SCANNED, &want));
+  ck_assert_int_eq(want, GL_WANT_COLLECTION);
+  ck_assert_ptr_nonnull(gl_heap_allocate(cache, large, GL_SCANNED, &want));
+  /* More than there is free in all. */
+  ck_assert_ptr_nonnull(gl_heap_allocate(cache, 5 * large, GL_SCANNED, &want));
+  gl_heap.large_thrift_bytes = 0;
+  ck_assert_ptr_nonnull(gl_heap_allocate(cache, 3 * large, GL_SCANNED, &want));
+  ck_assert(test_prove());
+}
+END_TEST
+
 /* Without a budget, frees of what others allocated must not wrap it. */
 START_TEST(no_budget_is_never_spent) {
   cache_begin();
@@ -965,6 +994,7 @@ int main(void) {
   tcase_add_test(tests, slack_of_less_than_half_stays);
   tcase_add_loop_test(tests, torn_cache_is_mended, 0, sizeof cut / sizeof *cut);
   tcase_add_test(tests, budget_is_spent_and_refilled);
+  tcase_add_test(tests, large_blocks_rather_collect_than_grow);
   tcase_add_test(tests, no_budget_is_never_spent);
   return test_end();
 }
