@@ -17,10 +17,10 @@
 #include "os.h"
 #include "runs.h"
 
-/* Where a hole's pages are written for the first time, so many have their memory at once;
-   a part of the heap, so that a small one stays small, and of the lane, since many threads
-   may have little each.  (A fault takes up to 9 us in a virtual machine: of the time to
-   build a tree of 20 MB a tenth.) */
+/* Where a hole's pages are written for the first time, so many have their
+   memory at once; a part of the heap, so that a small one stays small, and of
+   the lane, since many threads may have little each.  (A fault takes up to 9 us
+   in a virtual machine: of the time to build a tree of 20 MB a tenth.) */
 #define ARENA_POPULATE_PAGES ((size_t)16)
 #define ARENA_POPULATE_PART ((size_t)64)
 
@@ -39,8 +39,9 @@ static void arena_find_clean(struct gl_arena *arena, size_t page) {
   arena->clean_to = (uint32_t)(to << GL_PAGE_SHIFT);
 }
 
-/* A page is written for the first time: give memory to some below it too, since holes are
-   used up from the top down.  What has memory counts as dirty, written or not. */
+/* A page is written for the first time: give memory to some below it too, since
+   holes are used up from the top down.  What has memory counts as dirty,
+   written or not. */
 static void arena_populate(const struct gl_arena *arena, size_t last) {
   size_t first = last;
   while (last + 1 - first < arena->populate_pages &&
@@ -111,8 +112,8 @@ void gl_arena_append(struct gl_lane *lane, struct gl_arena *arena) {
   lane->arena_count++;
 }
 
-/* None where a page may be in the middle of a block that is never written.  The heap is
-   locked. */
+/* None where a page may be in the middle of a block that is never written.  The
+   heap is locked. */
 static uint8_t arena_populate_pages(const struct gl_cache *owner,
                                     const struct gl_lane *lane) {
   if (lane >= &owner->lane[GL_KIND_COUNT]) return 0;

@@ -39,13 +39,14 @@ GL_INLINE bool gl_arena_is_swept(const struct gl_arena *arena) {
    call it at any time; it does nothing on a swept arena. */
 void gl_arena_sweep(struct gl_arena *arena);
 
-/* Make the tags of a stopped world's arena true but for this: black stays black. */
+/* Make the tags of a stopped world's arena true but for this: black stays
+   black. */
 void gl_arena_sweep_white(struct gl_arena *arena);
 
-/* Whether all of [from, to) is known to be written to, as far as that can be told at
-   once. */
-GL_INLINE bool gl_arena_is_soiled(const struct gl_arena *arena, const char *from,
-                                  const char *to) {
+/* Whether all of [from, to) is known to be written to, as far as that can be
+   told at once. */
+GL_INLINE bool gl_arena_is_soiled(const struct gl_arena *arena,
+                                  const char *from, const char *to) {
   size_t first = gl_page_of(from), last = gl_page_of(to - 1);
   return arena->clean_from == arena->clean_to && last - first <= 1 &&
          (gl_heap.dirty[first] != 0) & (gl_heap.dirty[last] != 0);
@@ -79,9 +80,10 @@ GL_INLINE size_t gl_arena_end(const struct gl_arena *arena) {
 /*
  * Where to look for the first free run of a swept arena that is opened.
  *
- * In a collected heap the arena's first granule is left out: a short block there would
- * begin where one of the arena below ends, the first that was allocated in it, and a program
- * that goes through a stream of objects is often at this block when a collection is due.
+ * In a collected heap the arena's first granule is left out: a short block
+ * there would begin where one of the arena below ends, the first that was
+ * allocated in it, and a program that goes through a stream of objects is often
+ * at this block when a collection is due.
  */
 GL_INLINE size_t gl_arena_first_cursor(const struct gl_arena *arena) {
   size_t first = gl_arena_first_granule(arena);

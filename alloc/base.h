@@ -73,8 +73,8 @@ static inline bool gl_kind_is_zeroed(enum gl_kind kind) {
 #define GL_UNLIKELY(x) __builtin_expect(!!(x), 0)
 #define GL_NOINLINE __attribute__((noinline))
 #define GL_INLINE static inline __attribute__((always_inline))
-/* A fast path begins a line of the cache: in the middle of one gc_malloc took 6 to
-   10 % longer, by what had been compiled before it. */
+/* A fast path begins a line of the cache: in the middle of one gc_malloc took 6
+   to 10 % longer, by what had been compiled before it. */
 #define GL_HOT __attribute__((aligned(64)))
 #define GL_COLD __attribute__((noinline, cold))
 

@@ -129,8 +129,8 @@ static struct gl_free_run *bins_search(struct gl_lane *lane, unsigned bin,
 }
 
 size_t gl_bins_take(struct gl_lane *lane, size_t granules, size_t *length) {
-  unsigned bin =
-      bins_index(granules < GL_BIN_MIN_GRANULES ? GL_BIN_MIN_GRANULES : granules);
+  unsigned bin = bins_index(granules < GL_BIN_MIN_GRANULES ? GL_BIN_MIN_GRANULES
+                                                           : granules);
   struct gl_free_run *run = NULL;
   if (lane->nonempty >> bin & 1) run = bins_search(lane, bin, granules);
   if (run == NULL) {
@@ -151,8 +151,8 @@ size_t gl_bins_take(struct gl_lane *lane, size_t granules, size_t *length) {
 
 size_t gl_bins_remove(struct gl_lane *lane, size_t granule) {
   struct gl_free_run *run = gl_granule_address(granule);
-  /* A run of one granule has no room for a size: its second granule is
-     somebody else's, so the tags are asked first; of the heap's last granule there is
+  /* A run of one granule has no room for a size: its second granule is somebody
+     else's, so the tags are asked first; of the heap's last granule there is
      none. */
   if ((granule + 1) % GL_ARENA_GRANULES == 0) return 0;
   if (gl_tags_next(gl_heap.tags, granule + 1, granule + 2) == granule + 1)

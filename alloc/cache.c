@@ -28,7 +28,7 @@ __thread struct gl_cache *gl_lean_self
 /* Nothing is ever freed in it, nor found idle. */
 struct gl_cache gl_cache_none GL_DATA = {.look_in_granules = INT64_MAX};
 
-/* ---------------------------------------------------------------- accounting */
+/* --------------------------------------------------------------- accounting */
 
 void gl_cache_settle(struct gl_cache *cache) {
   uint64_t now = cache->charged_bytes - gl_cache_net_freed_bytes(cache);
@@ -37,16 +37,16 @@ void gl_cache_settle(struct gl_cache *cache) {
   __atomic_fetch_sub(&gl_heap.budget_bytes, debt, __ATOMIC_RELAXED);
 }
 
-/* The program wrote to the first block of a quick list after freeing it: the list
-   is forgotten, since the block's link may be a lie. */
+/* The program wrote to the first block of a quick list after freeing it: the
+   list is forgotten, since the block's link may be a lie. */
 static GL_COLD void lane_report_written(struct gl_lane *lane, unsigned index) {
   const struct gl_quick *block = lane->quick[index];
   lane->quick[index] = NULL;
   gl_heap.on_corruption(block, "free memory was written to");
 }
 
-/* A block of a quick list, zeroed where its kind wants that; NULL where there is
-   none. */
+/* A block of a quick list, zeroed where its kind wants that; NULL where there
+   is none. */
 GL_INLINE void *lane_try_pop(struct gl_cache *cache, struct gl_lane *lane,
                              struct gl_class class) {
   struct gl_quick *block = lane->quick[class.index];
@@ -191,8 +191,8 @@ GL_RACES static bool cache_is_block(const char *p) {
   return gl_tags_is_block(gl_heap.tags, gl_granule_of(p));
 }
 
-/* Its owner may have freed it as well: then it is no block any more, and its link
-   leads into a quick list. */
+/* Its owner may have freed it as well: then it is no block any more, and its
+   link leads into a quick list. */
 void gl_cache_refuse_sent(const struct gl_quick *block) {
   const char *fault =
       cache_is_block((const char *)block)
@@ -250,8 +250,8 @@ static enum gl_freed cache_freed(struct gl_cache *cache) {
   return gl_cache_is_asked_on_leaving(cache) ? GL_FREED_ASKED : GL_FREED_DONE;
 }
 
-/* Gather a block of the thread that the last ones went to.  The gate is not looked
-   at: the outbox is forgotten as it is shut. */
+/* Gather a block of the thread that the last ones went to.  The gate is not
+   looked at: the outbox is forgotten as it is shut. */
 GL_INLINE bool cache_try_gather(struct gl_cache *cache, char *p) {
   struct gl_arena *arena = gl_arena_of(p);
   struct gl_cache *owner = gl_arena_owner(arena);
@@ -364,7 +364,7 @@ void gl_cache_drain_inbox(struct gl_cache *cache) {
   }
 }
 
-/* ----------------------------------------------------------- cache lifetimes */
+/* ---------------------------------------------------------- cache lifetimes */
 
 void gl_cache_init(struct gl_cache *cache) {
   for (int i = 0; i < GL_LANES; i++)
@@ -376,9 +376,9 @@ void gl_cache_init(struct gl_cache *cache) {
 
 /*
  * A fast path that was cut short left the tags true: what it was to free or to
- * allocate is a free run that no list has, or a block that nobody has, which may
- * read black.  Not so the open hole, in which that block may lie, and the lists;
- * nor the outbox, whose blocks stay allocated.
+ * allocate is a free run that no list has, or a block that nobody has, which
+ * may read black.  Not so the open hole, in which that block may lie, and the
+ * lists; nor the outbox, whose blocks stay allocated.
  */
 void gl_cache_mend(struct gl_cache *cache) {
   if (!cache->torn) return;

@@ -91,9 +91,9 @@ GL_INLINE void gl_zero_granule_until(char *p, char *last) {
   gl_zero_granule(p);
 }
 
-/* Zero granules of 16 bytes, of which there are few: of up to four, and from there up to
-   eight, without a branch, or one is mispredicted for each block where sizes are
-   random. */
+/* Zero granules of 16 bytes, of which there are few: of up to four, and from
+   there up to eight, without a branch, or one is mispredicted for each block
+   where sizes are random. */
 GL_INLINE void gl_zero_granules(void *p, size_t granules) {
   char *at = p, *last = at + ((granules - 1) << GL_GRANULE_SHIFT);
   gl_zero_granule(at);
@@ -113,7 +113,8 @@ GL_INLINE void gl_zero_granules(void *p, size_t granules) {
 
 /* A block in a quick list tells by its seal whether the program wrote to it
    after it freed it.  (Looking instead whether the tags say that the link leads
-   to a free block took three times as many instructions, and a line of tags.) */
+   to a free block took three times as many instructions, and a line of
+   tags.) */
 GL_INLINE uint64_t gl_quick_seal(const struct gl_quick *block) {
   return block->link ^ (uintptr_t)block;
 }
@@ -132,8 +133,8 @@ GL_INLINE void gl_quick_link(struct gl_quick *block,
   block->seal = gl_quick_seal(block);
 }
 
-/* Take the head of a quick list, whose seal was looked at, and tag it as a white
-   block. */
+/* Take the head of a quick list, whose seal was looked at, and tag it as a
+   white block. */
 GL_INLINE void gl_lane_pop(struct gl_cache *cache, struct gl_lane *lane,
                            struct gl_quick *block, size_t size_class,
                            size_t granules) {
@@ -161,14 +162,15 @@ GL_INLINE void *gl_lane_bump(struct gl_lane *lane, size_t bytes) {
   return (void *)p;
 }
 
-/* Allocate a block of up to gl_heap.small_most bytes: true, and *taken.  The cache
-   is entered, or cannot be stopped. */
+/* Allocate a block of up to gl_heap.small_most bytes: true, and *taken.  The
+   cache is entered, or cannot be stopped. */
 GL_INLINE bool gl_cache_try_take(struct gl_cache *cache, size_t size,
                                  enum gl_kind kind, void **taken) {
   size_t granules = gl_heap.small_granules[size];
   struct gl_lane *lane = &cache->lane[kind];
   struct gl_quick *block = lane->quick[granules];
-  if (GL_UNLIKELY(block != NULL)) { /* not rare, but the hole's path is straight */
+  if (GL_UNLIKELY(block !=
+                  NULL)) { /* not rare, but the hole's path is straight */
     if (!gl_quick_is_sealed(block)) return false;
     gl_lane_pop(cache, lane, block, granules, granules);
     if (gl_kind_is_zeroed(kind)) gl_zero_granules(block, granules);
@@ -219,8 +221,8 @@ GL_INLINE struct gl_class gl_cache_medium_class(size_t size) {
   return gl_medium_class(padded >> GL_GRANULE_SHIFT);
 }
 
-/* The same, pointer-free, for gl_lean_self; also NULL where the list's first block
-   was written to, which gl_cache_pop_medium reports. */
+/* The same, pointer-free, for gl_lean_self; also NULL where the list's first
+   block was written to, which gl_cache_pop_medium reports. */
 GL_INLINE void *gl_lean_try_take_medium(size_t size) {
   struct gl_class class = gl_cache_medium_class(size);
   struct gl_cache *cache = gl_lean_self;
@@ -252,9 +254,9 @@ GL_INLINE void gl_lane_push(struct gl_lane *lane, char *p, size_t size_class) {
   *list = block;
 }
 
-/* The seal of a block on its way to its owner, another one than in a quick list,
-   since it stays in the block when that is allocated again.  It tells a second
-   free, and a program that writes to the block after freeing it. */
+/* The seal of a block on its way to its owner, another one than in a quick
+   list, since it stays in the block when that is allocated again.  It tells a
+   second free, and a program that writes to the block after freeing it. */
 GL_INLINE uint64_t gl_cache_seal(const struct gl_quick *sent) {
   return ((uintptr_t)sent ^ sent->link) * 0x9E3779B97F4A7C15u ^ gl_heap.secret;
 }
@@ -266,8 +268,8 @@ GL_INLINE bool gl_cache_is_sent(const void *p) {
   return sent->seal == gl_cache_seal(sent);
 }
 
-/* The start of the block that contains p: of most small blocks of the cache, which is
-   entered; NULL for others, and where there is none. */
+/* The start of the block that contains p: of most small blocks of the cache,
+   which is entered; NULL for others, and where there is none. */
 GL_INLINE void *gl_cache_find_base(const struct gl_cache *cache,
                                    const void *p) {
   if (GL_UNLIKELY(gl_heap.slow_only || !gl_in_heap(p))) return NULL;
@@ -299,12 +301,12 @@ GL_INLINE bool gl_cache_is_last_line(size_t granule) {
 }
 
 /*
- * The size in granules of a block of at most a KiB, which ends in the line of its
- * tag or in the next, or where the arena does; 0 if it does not.  There are two ways
- * to find it.  One looks at the line, and at the next where it must: best where
- * blocks are small, or alike.  Of blocks of some hundred bytes and random sizes a
- * processor mispredicts a third of those branches; for them there is one that always
- * looks at both.  See gl_cache_look, which chooses.
+ * The size in granules of a block of at most a KiB, which ends in the line of
+ * its tag or in the next, or where the arena does; 0 if it does not.  There are
+ * two ways to find it.  One looks at the line, and at the next where it must:
+ * best where blocks are small, or alike.  Of blocks of some hundred bytes and
+ * random sizes a processor mispredicts a third of those branches; for them
+ * there is one that always looks at both.  See gl_cache_look, which chooses.
  */
 GL_INLINE size_t gl_cache_size_in_two(const struct gl_tags *line,
                                       size_t granule) {
@@ -332,7 +334,8 @@ GL_INLINE size_t gl_cache_size_in_one(struct gl_cache *cache,
     if (granules == 0) __builtin_unreachable();
     return granules;
   }
-  /* Not by the function above, whose parts gcc would pull ahead of the branch. */
+  /* Not by the function above, whose parts gcc would pull ahead of the
+     branch. */
   size_t here = (~granule & 63) + 1;
   if (gl_cache_is_last_line(granule)) return here;
   uint64_t next = line[1].block | line[1].mark;
@@ -402,8 +405,8 @@ GL_INLINE size_t gl_cache_tagged_size(size_t granule) {
   return last + 1 - granule;
 }
 
-/* After GL_FREED_LONG: the same again where the block is the newest of its hole or
-   has a size between two classes. */
+/* After GL_FREED_LONG: the same again where the block is the newest of its hole
+   or has a size between two classes. */
 GL_INLINE enum gl_freed gl_cache_take_back_long(struct gl_cache *cache,
                                                 char *p) {
   struct gl_arena *arena = gl_arena_of(p);
@@ -420,8 +423,8 @@ GL_INLINE enum gl_freed gl_cache_take_back_long(struct gl_cache *cache,
 
 /*
  * Free a small block of the calling thread's.  As in gl_cache_try_allocate
- * everything else is left to a call that is the last thing the caller does: with
- * the calls in here it saved six registers, a quarter of its instructions.
+ * everything else is left to a call that is the last thing the caller does:
+ * with the calls in here it saved six registers, a quarter of its instructions.
  */
 GL_INLINE enum gl_freed gl_cache_try_free(struct gl_cache *cache, char *p,
                                           bool wide) {
@@ -437,18 +440,18 @@ GL_INLINE enum gl_freed gl_lean_try_free(char *p, bool wide) {
   return gl_cache_try_free_entered(gl_lean_self, p, wide);
 }
 
-/* After GL_FREED_ELSEWHERE: gather the block to send it where others went; false
-   where that is not so simple. */
+/* After GL_FREED_ELSEWHERE: gather the block to send it where others went;
+   false where that is not so simple. */
 bool gl_lean_try_send(char *p);
 
-/* The next step after gl_cache_try_free, which leaves errno alone: free a longer
-   block, send another thread's.  GL_FREED_NOTHING where the slow path must: to
-   wait at the gate, to sweep, to say what is wrong. */
+/* The next step after gl_cache_try_free, which leaves errno alone: free a
+   longer block, send another thread's.  GL_FREED_NOTHING where the slow path
+   must: to wait at the gate, to sweep, to say what is wrong. */
 enum gl_freed gl_cache_free_more(struct gl_cache *cache, char *p,
                                  enum gl_freed freed);
 
-/* What is left to do after that or after gl_cache_try_free; true where the block
-   is freed. */
+/* What is left to do after that or after gl_cache_try_free; true where the
+   block is freed. */
 bool gl_cache_finish_free(struct gl_cache *cache, char *p, enum gl_freed freed);
 
 GL_INLINE bool gl_cache_free(struct gl_cache *cache, char *p) {
@@ -462,8 +465,8 @@ GL_INLINE bool gl_cache_free(struct gl_cache *cache, char *p) {
 void gl_cache_init(struct gl_cache *cache);
 
 /* A cache for the calling thread: one whose thread has ended, best the one that
-   the block at freed, if any, came from; or a new one.  Wants the lock.  NULL where
-   the system refuses. */
+   the block at freed, if any, came from; or a new one.  Wants the lock.  NULL
+   where the system refuses. */
 struct gl_cache *gl_cache_acquire(const void *freed);
 
 /* The calling thread gives its cache up.  Takes the lock. */
@@ -489,9 +492,9 @@ void *gl_cache_try_take_aligned(struct gl_cache *cache, size_t granules,
 enum gl_fault gl_cache_free_slow(struct gl_cache *cache, struct gl_arena *arena,
                                  char *p);
 
-/* Take a block that is on its way off its chain: true, and *next, NULL after the
-   last.  False where it is not what was sent, which has been reported then, and the
-   rest of the chain is lost. */
+/* Take a block that is on its way off its chain: true, and *next, NULL after
+   the last.  False where it is not what was sent, which has been reported then,
+   and the rest of the chain is lost. */
 bool gl_cache_take_off(struct gl_quick *block, struct gl_quick **next);
 
 /* Report that a block which was sent is not what it was. */
@@ -517,7 +520,7 @@ void gl_cache_drain_inbox(struct gl_cache *cache);
 /* Let the budget know what was allocated and freed. */
 void gl_cache_settle(struct gl_cache *cache);
 
-/* ---------------------------------------------------- lanes (lane.c, hole.c) */
+/* --------------------------------------------------- lanes (lane.c, hole.c) */
 
 /* Allocate a block that no quick list has: a small one, or a medium one, of a
    class's size.  NULL, and *want, where there is no memory for it. */
@@ -531,8 +534,8 @@ void *gl_lane_allocate_medium(struct gl_cache *cache, struct gl_lane *lane,
 size_t gl_lane_carve(struct gl_lane *lane, size_t granules, void **blocks,
                      size_t count);
 
-/* Cut a small block at an aligned address off what is ready of the open hole, or
-   NULL. */
+/* Cut a small block at an aligned address off what is ready of the open hole,
+   or NULL. */
 void *gl_lane_bump_aligned(struct gl_cache *cache, struct gl_lane *lane,
                            size_t granules, size_t align);
 
@@ -540,16 +543,18 @@ void *gl_lane_bump_aligned(struct gl_cache *cache, struct gl_lane *lane,
    if that is wanted. */
 void gl_lane_close(struct gl_cache *cache, struct gl_lane *lane, bool into_bin);
 
-/* A small block of a quick list, or NULL: what was written to meanwhile is reported. */
+/* A small block of a quick list, or NULL: what was written to meanwhile is
+   reported. */
 void *gl_lane_try_pop_small(struct gl_cache *cache, struct gl_lane *lane,
                             size_t granules);
 
-/* Say which free runs go to the quick lists of a lane; none do where its blocks are not
-   small, or the slow paths are to be taken. */
+/* Say which free runs go to the quick lists of a lane; none do where its blocks
+   are not small, or the slow paths are to be taken. */
 void gl_lane_set_lists(const struct gl_cache *cache, struct gl_lane *lane,
                        enum gl_lists lists);
 
-/* What was asked for before the last collection but one does not count any more. */
+/* What was asked for before the last collection but one does not count any
+   more. */
 void gl_lane_forget_asked(struct gl_lane *lane);
 
 /* Forget quick lists and bins, and make every arena with room pending. */
@@ -568,31 +573,31 @@ bool gl_lane_check(const struct gl_cache *cache, const struct gl_lane *lane);
 /* There is more than one cache.  Wants the lock. */
 void gl_common_open(void);
 
-/* Whether an arena, whose owner did not open it if it is idle, is to be common; living:
-   caches that a thread has.  In a stopped world. */
+/* Whether an arena, whose owner did not open it if it is idle, is to be common;
+   living: caches that a thread has.  In a stopped world. */
 bool gl_common_takes(const struct gl_arena *arena, size_t living);
 
-/* Whether there are arenas for a lane, by number; and any whose pages can go.  Without
-   the lock: an answer that may be old. */
+/* Whether there are arenas for a lane, by number; and any whose pages can go.
+   Without the lock: an answer that may be old. */
 bool gl_common_has(size_t lane);
 bool gl_common_is_idle(void);
 
-/* An arena becomes the last of a lane of the cache, which is entered; NULL where there
-   is none.  Wants the lock. */
+/* An arena becomes the last of a lane of the cache, which is entered; NULL
+   where there is none.  Wants the lock. */
 struct gl_arena *gl_common_adopt(struct gl_cache *cache, size_t lane);
 
 /* ----------------------------------------------- spare blocks (spares.c) */
 
-/* Free the large block that begins at a page, and keep it.  Returns its pages; 0
-   where it is not to be kept, or is no block any more.  Entered. */
+/* Free the large block that begins at a page, and keep it.  Returns its pages;
+   0 where it is not to be kept, or is no block any more.  Entered. */
 size_t gl_spares_put(struct gl_cache *cache, size_t page);
 
-/* A pointer-free large block of *pages or a few more: its first page, and how many
-   they are.  0 where there is none.  Entered. */
+/* A pointer-free large block of *pages or a few more: its first page, and how
+   many they are.  0 where there is none.  Entered. */
 size_t gl_spares_take(struct gl_cache *cache, size_t *pages);
 
-/* Make all of a cache's free runs, and those of all caches; false where there were
-   none.  Want the heap lock. */
+/* Make all of a cache's free runs, and those of all caches; false where there
+   were none.  Want the heap lock. */
 bool gl_spares_give_back(struct gl_cache *cache);
 bool gl_spares_give_back_all(void);
 
@@ -605,7 +610,7 @@ size_t gl_spares_pages(const struct gl_cache *cache);
 /* Whether the large block at a page is one. */
 bool gl_spares_have(const struct gl_cache *cache, size_t page);
 
-/* ------------------------------------------------------ giving back (trim.c) */
+/* ----------------------------------------------------- giving back (trim.c) */
 
 /*
  * Forget quick lists and bins, turn empty arenas into free runs, and discard

@@ -1,28 +1,31 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * common.c: arenas with room in which no thread works, for those that need some.
+ * common.c: arenas with room in which no thread works, for those that need
+ * some.
  *
  * A thread allocates in arenas of its own.  Where there are more threads than
- * processors each of them allocates much at a time, and then nothing while others do:
- * all of them came to own as much room as one needs for all that is allocated between
- * two collections (eight threads on two processors, with 13 MB alive, held 71 MB).  So
- * at a collection some arenas with room go to a cache that is nobody's, and threads
- * take them from there before the heap grows: those of threads that have ended; those
- * that their owners did not open since the last one though they had room then (51 MB);
- * and all of them where threads are a crowd (28 MB, as much as other collectors hold,
- * but in 1.5 times the time).  Hoard does so with superblocks that are mostly free (Berger and others,
- * ASPLOS 2000).
+ * processors each of them allocates much at a time, and then nothing while
+ * others do: all of them came to own as much room as one needs for all that is
+ * allocated between two collections (eight threads on two processors, with 13
+ * MB alive, held 71 MB).  So at a collection some arenas with room go to a
+ * cache that is nobody's, and threads take them from there before the heap
+ * grows: those of threads that have ended; those that their owners did not open
+ * since the last one though they had room then (51 MB); and all of them where
+ * threads are a crowd (28 MB, as much as other collectors hold, but in 1.5
+ * times the time).  Hoard does so with superblocks that are mostly free (Berger
+ * and others, ASPLOS 2000).
  *
- * The common cache is like that of a thread that has ended: what is freed in its
- * arenas is sent to it.  It is there from the second cache on, and but for its inbox
- * changes under the heap lock, or in a stopped world.
+ * The common cache is like that of a thread that has ended: what is freed in
+ * its arenas is sent to it.  It is there from the second cache on, and but for
+ * its inbox changes under the heap lock, or in a stopped world.
  */
 #include <string.h>
 
 #include "arena.h"
 #include "cache.h"
 
-/* Part of an arena that must be free: with less, to give it away is not worth while. */
+/* Part of an arena that must be free: with less, to give it away is not worth
+   while. */
 #define COMMON_FREE_PART 8
 
 /* So many threads for each processor are a crowd. */
@@ -83,8 +86,8 @@ struct gl_arena *gl_common_adopt(struct gl_cache *cache, size_t lane) {
                  << GL_GRANULE_SHIFT;
   common_cache.lost_bytes += live;
   cache->lost_bytes -= live;
-  /* Who frees a block in it meanwhile may still send that to the common cache, from
-     where it goes on. */
+  /* Who frees a block in it meanwhile may still send that to the common cache,
+     from where it goes on. */
   __atomic_store_n(&arena->owner, cache, __ATOMIC_RELAXED);
   gl_arena_append(&cache->lane[lane], arena);
   return arena;

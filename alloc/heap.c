@@ -49,7 +49,7 @@ struct gl_heap gl_heap GL_DATA = {
     .budget_bytes = GL_BUDGET_UNLIMITED,
 };
 
-/* ------------------------------------------------------------------ messages */
+/* ----------------------------------------------------------------- messages */
 
 static void heap_write(const char *text) {
   ssize_t ignored = write(STDERR_FILENO, text, strlen(text));
@@ -83,7 +83,7 @@ bool gl_heap_check_failed(const char *where, const char *what) {
   return false;
 }
 
-/* -------------------------------------------------------------------- set-up */
+/* ------------------------------------------------------------------- set-up */
 
 static const size_t heap_bytes_per_arena[GL_SECTION_COUNT] = {
     [GL_SECTION_HEAP] = GL_ARENA_BYTES,
@@ -127,7 +127,8 @@ static bool heap_reserve(void) {
   return false;
 }
 
-/* Huge pages for tags, but for those of a heap of 64 MB, which are a megabyte. */
+/* Huge pages for tags, but for those of a heap of 64 MB, which are a
+   megabyte. */
 static void heap_advise_huge_tags(void) {
   const struct gl_section *tags = &gl_heap.sections[GL_SECTION_TAGS];
   size_t bytes = (gl_heap.size_bytes >> GL_ARENA_SHIFT) * tags->bytes_per_arena;
@@ -168,8 +169,8 @@ static size_t heap_granules(size_t padded) {
   return padded == 0 ? 1 : (padded + GL_GRANULE_BYTES - 1) >> GL_GRANULE_SHIFT;
 }
 
-/* Large blocks without pointers are padded too: a root that points to one would keep its
-   dead neighbour, and half as many again of them were held as live. */
+/* Large blocks without pointers are padded too: a root that points to one would
+   keep its dead neighbour, and half as many again of them were held as live. */
 static size_t heap_pages(size_t size) {
   return gl_round_up(heap_padded(size), GL_PAGE_BYTES) >> GL_PAGE_SHIFT;
 }
@@ -181,7 +182,7 @@ void gl_heap_pad_blocks(void) {
     gl_heap.small_granules[size] = (uint8_t)heap_granules(heap_padded(size));
 }
 
-/* ---------------------------------------------------------------------- lock */
+/* --------------------------------------------------------------------- lock */
 
 /* The thread may be asked to stop while it waits. */
 static void heap_await_lock(void) {
@@ -202,7 +203,7 @@ void gl_heap_lock(struct gl_cache *cache) {
 
 void gl_heap_unlock(void) { pthread_mutex_unlock(&gl_heap.lock); }
 
-/* ---------------------------------------------------------------- allocation */
+/* --------------------------------------------------------------- allocation */
 
 bool gl_heap_budget_is_spent(void) {
   return __atomic_load_n(&gl_heap.budget_bytes, __ATOMIC_RELAXED) <= 0;
@@ -219,8 +220,9 @@ static void heap_count_large_freed(struct gl_cache *cache, size_t pages) {
   cache->large_bytes -= (int64_t)(pages << GL_PAGE_SHIFT);
 }
 
-/* Whether rather to collect than to grow for a large block: much of the budget is spent,
-   and as much memory is held as it needs, only nowhere in one piece. */
+/* Whether rather to collect than to grow for a large block: much of the budget
+   is spent, and as much memory is held as it needs, only nowhere in one
+   piece. */
 static bool heap_is_thrifty(size_t pages, size_t align_pages) {
   int64_t left = __atomic_load_n(&gl_heap.budget_bytes, __ATOMIC_RELAXED);
   return gl_heap.runs.dirty_pages >= pages &&
@@ -323,8 +325,8 @@ static void *heap_trim_front(struct gl_cache *cache, char *p, size_t align) {
   return aligned;
 }
 
-/* A small or medium block at an aligned address: one that is at hand, or a part of
-   one of so many bytes that there must be such an address in it. */
+/* A small or medium block at an aligned address: one that is at hand, or a part
+   of one of so many bytes that there must be such an address in it. */
 static void *heap_allocate_aligned(struct gl_cache *cache, size_t granules,
                                    size_t whole, size_t align,
                                    enum gl_kind kind, enum gl_want *want) {
@@ -352,12 +354,12 @@ void *gl_heap_allocate_aligned(struct gl_cache *cache, size_t size,
   return p;
 }
 
-/* ----------------------------------------------------------------- addresses */
+/* ---------------------------------------------------------------- addresses */
 
 /* Any thread may ask what is at an address (gc_base, gc_realloc, an error
    message), while the owner of that arena allocates and frees in it: the tags
-   are read a word at a time, and what is being allocated or freed at this moment
-   may be seen either way. */
+   are read a word at a time, and what is being allocated or freed at this
+   moment may be seen either way. */
 
 /* A tag is there at any time, since the owner writes each before it takes away
    the one it stands for. */
@@ -560,7 +562,7 @@ bool gl_heap_try_resize(struct gl_cache *cache, const struct gl_block *block,
   return resized;
 }
 
-/* -------------------------------------------------------------------- figures */
+/* ------------------------------------------------------------------ figures */
 
 size_t gl_heap_held_bytes(void) {
   return (gl_heap.runs.used_pages + gl_heap.runs.dirty_pages) << GL_PAGE_SHIFT;
@@ -578,7 +580,7 @@ size_t gl_heap_metadata_bytes(void) {
   return bytes;
 }
 
-/* ----------------------------------------------------------------------- walk */
+/* --------------------------------------------------------------------- walk */
 
 static bool heap_visit_arena(struct gl_arena *arena, gl_visit *visit,
                              void *data) {

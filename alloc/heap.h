@@ -37,11 +37,12 @@ struct gl_block {
 bool gl_heap_init(void);
 
 /*
- * From now on blocks of GL_PAD_GRANULES and more are at least a byte longer than what is
- * asked for: for a heap that is collected.  A pointer one past the end of such a block
- * then points into it, and not to the start of the next one, which it need not keep, nor
- * the other way round.  Shorter blocks are not padded, it would take too much of them:
- * gl_heap_find_ending finds these.  Before anything is allocated.
+ * From now on blocks of GL_PAD_GRANULES and more are at least a byte longer
+ * than what is asked for: for a heap that is collected.  A pointer one past the
+ * end of such a block then points into it, and not to the start of the next
+ * one, which it need not keep, nor the other way round.  Shorter blocks are not
+ * padded, it would take too much of them: gl_heap_find_ending finds these.
+ * Before anything is allocated.
  */
 #define GL_PAD_GRANULES ((size_t)3)
 void gl_heap_pad_blocks(void);
@@ -77,7 +78,8 @@ void *gl_heap_allocate_aligned(struct gl_cache *cache, size_t size,
 /* Free the block that starts at p, or say why not: the whole of gc_free. */
 enum gl_fault gl_heap_free(struct gl_cache *cache, void *p);
 
-/* Whether a small or medium block may stay as it is where size bytes are wanted. */
+/* Whether a small or medium block may stay as it is where size bytes are
+   wanted. */
 bool gl_heap_may_stay(const struct gl_block *block, size_t size);
 
 /* Make the block at least size bytes and give back what is too much, without
@@ -94,9 +96,9 @@ bool gl_heap_find(const void *p, struct gl_block *block);
 /* The same for one that has to start at p; says what is wrong otherwise. */
 enum gl_fault gl_heap_find_exact(const void *p, struct gl_block *block);
 
-/* The same at little cost, true for most blocks of the calling thread's cache, which
-   is entered; false for others, for one that another thread has freed, and where
-   there is no block. */
+/* The same at little cost, true for most blocks of the calling thread's cache,
+   which is entered; false for others, for one that another thread has freed,
+   and where there is no block. */
 bool gl_heap_find_own(const struct gl_cache *cache, const void *p,
                       struct gl_block *block);
 
@@ -111,23 +113,24 @@ bool gl_heap_was_block(const void *p);
 /* Every one of these wants the lock and a stopped world. */
 
 /*
- * Tenured, until the end of the marking that comes, are arenas that nobody has opened,
- * or asked about a block of, since the last one, and in which that left no more free
- * than so many granules.  Their tags are as it left them: what it found alive is still
- * black.  Before gl_heap_prepare_mark.  Returns the bytes that are alive in them.
+ * Tenured, until the end of the marking that comes, are arenas that nobody has
+ * opened, or asked about a block of, since the last one, and in which that left
+ * no more free than so many granules.  Their tags are as it left them: what it
+ * found alive is still black.  Before gl_heap_prepare_mark.  Returns the bytes
+ * that are alive in them.
  */
 size_t gl_heap_tenure(size_t free_granules);
 
-/* Close every open hole and forget every quick list and bin: after it, the
-   tags say all there is to say.  Then sweep what the last collection left, so that
-   all is white; but for a minor collection what is alive in tenured arenas stays
-   black. */
+/* Close every open hole and forget every quick list and bin: after it, the tags
+   say all there is to say.  Then sweep what the last collection left, so that
+   all is white; but for a minor collection what is alive in tenured arenas
+   stays black. */
 void gl_heap_prepare_mark(bool minor);
 
-/* After marking: live[i] is the number of granules of arena i that were blackened.
-   Wholly dead arenas become free runs, the others are left to lazy sweeping.
-   Returns the live bytes in arenas; and *tenured_bytes, how many of them are in
-   tenured ones. */
+/* After marking: live[i] is the number of granules of arena i that were
+   blackened. Wholly dead arenas become free runs, the others are left to lazy
+   sweeping. Returns the live bytes in arenas; and *tenured_bytes, how many of
+   them are in tenured ones. */
 size_t gl_heap_begin_sweep(const uint32_t *live, size_t *tenured_bytes);
 
 /* Free the large blocks that are white, and whiten the others.  Wants the lock

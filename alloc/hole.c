@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * hole.c: the hole that a lane cuts its blocks off, from the top down.  What is ready of
- * it is zero, where the kind wants that, and charged; gc_malloc takes it by itself, and
- * comes here for more.  And where a free run goes that is not to be a hole.
+ * hole.c: the hole that a lane cuts its blocks off, from the top down.  What is
+ * ready of it is zero, where the kind wants that, and charged; gc_malloc takes
+ * it by itself, and comes here for more.  And where a free run goes that is not
+ * to be a hole.
  *
- * Called with the cache entered (busy), by lane.c; what cache.h declares of it, by others.
+ * Called with the cache entered (busy), by lane.c; what cache.h declares of it,
+ * by others.
  */
 #include "hole.h"
 

@@ -3,11 +3,11 @@
  * lane.c: where a lane gets its next hole.
  *
  * A small block's way, first to last: quick list of its size, the open hole,
- * the next free runs of the current arena, the next pending arena, a bin, a rescan
- * of the lane's arenas where enough was freed, a part of a longer block of the
- * quick lists, a common arena, a fresh one.  A medium block goes: quick list,
- * bins, pending arenas and common ones (each emptied into the bins), a fresh
- * arena.
+ * the next free runs of the current arena, the next pending arena, a bin, a
+ * rescan of the lane's arenas where enough was freed, a part of a longer block
+ * of the quick lists, a common arena, a fresh one.  A medium block goes: quick
+ * list, bins, pending arenas and common ones (each emptied into the bins), a
+ * fresh arena.
  *
  * Every function is called with the cache entered (busy), so the world cannot
  * stop meanwhile, except inside gl_heap_lock.
@@ -25,26 +25,26 @@
    than one that just fits. */
 #define LANE_BIN_HOLE_GRANULES ((size_t)64)
 
-/* Arenas of a lane in which pages to give back are looked for, each time that an
-   arena is opened: a bound on what that may cost. */
+/* Arenas of a lane in which pages to give back are looked for, each time that
+   an arena is opened: a bound on what that may cost. */
 #define LANE_IDLE_LOOKS 4
 
-/* Common arenas that one allocation takes before the heap grows: what they have is for
-   others too, if it does not fit. */
+/* Common arenas that one allocation takes before the heap grows: what they have
+   is for others too, if it does not fit. */
 #define LANE_ADOPT_TRIES 2
 
 /* A medium block empties no more pending arenas than this into the bins before
    it takes a new one: a bound on what one allocation may cost. */
 #define LANE_MEDIUM_TRIES 16
 
-/* Free runs of up to so many granules go to quick lists, longer ones are opened as holes;
-   so many in one go.  (Up to 7: blocks of random sizes 1.1 to 1.4 times as slow; up to 63:
-   no faster.  8 or 32 in one go: no change.) */
+/* Free runs of up to so many granules go to quick lists, longer ones are opened
+   as holes; so many in one go.  (Up to 7: blocks of random sizes 1.1 to 1.4
+   times as slow; up to 63: no faster.  8 or 32 in one go: no change.) */
 #define LANE_LIST_GRANULES ((size_t)32)
 #define LANE_LIST_RUNS 16
 
-/* Runs of a quick list that are looked at for one that a block may grow over: each
-   may cost a miss, and what grows so is short. */
+/* Runs of a quick list that are looked at for one that a block may grow over:
+   each may cost a miss, and what grows so is short. */
 #define LANE_LIST_PROBES 8
 
 /* A lane rescans its arenas when an eighth of them was freed and not taken from
@@ -54,7 +54,8 @@
 
 /* ------------------------------------------------------------ next holes */
 
-/* A free run that the cursor passes: into a list or its bin, or left as a sliver. */
+/* A free run that the cursor passes: into a list or its bin, or left as a
+   sliver. */
 static void lane_pass(struct gl_lane *lane, size_t start, size_t end) {
   struct gl_arena *arena = gl_arena_of(gl_granule_address(start));
   arena->free_granules += (uint32_t)(end - start);
@@ -79,8 +80,8 @@ struct lane_runs {
   size_t count;
 };
 
-/* Cut a short free run into blocks of a size, and what is left.  The uppermost comes first,
-   as in a hole. */
+/* Cut a short free run into blocks of a size, and what is left.  The uppermost
+   comes first, as in a hole. */
 static void lane_list_cut(struct gl_lane *lane, size_t start, size_t length,
                           size_t granules) {
   size_t left = (uint32_t)length % (uint32_t)granules;
@@ -95,10 +96,10 @@ static void lane_list_cut(struct gl_lane *lane, size_t start, size_t length,
   }
 }
 
-/* They go to the quick lists of their sizes where blocks of that are asked for; longer ones
-   are cut into such as are, shorter ones are left alone.  The nearest comes first: a
-   program that goes through what it made, as it made it, then goes through memory in order
-   too. */
+/* They go to the quick lists of their sizes where blocks of that are asked for;
+   longer ones are cut into such as are, shorter ones are left alone.  The
+   nearest comes first: a program that goes through what it made, as it made it,
+   then goes through memory in order too. */
 static void lane_list_all(struct gl_lane *lane, const struct lane_runs *runs,
                           size_t granules) {
   size_t free = 0;
@@ -113,9 +114,9 @@ static void lane_list_all(struct gl_lane *lane, const struct lane_runs *runs,
   lane->arena->free_granules += (uint32_t)free;
 }
 
-/* Note the short free runs between the cursor and a long one, that holds granules; not too
-   many.  Returns the long one's first granule, and *end; the arena's end where it was not
-   met. */
+/* Note the short free runs between the cursor and a long one, that holds
+   granules; not too many.  Returns the long one's first granule, and *end; the
+   arena's end where it was not met. */
 static size_t lane_gather(struct gl_lane *lane, size_t granules,
                           struct lane_runs *runs, size_t *end) {
   size_t last = gl_arena_end(lane->arena), at = lane->cursor;
@@ -132,8 +133,8 @@ static size_t lane_gather(struct gl_lane *lane, size_t granules,
   return last;
 }
 
-/* The same, and the short ones go to lists: in one go, which takes a fifth of the
-   instructions that it takes one at a time, and few branches that cannot be
+/* The same, and the short ones go to lists: in one go, which takes a fifth of
+   the instructions that it takes one at a time, and few branches that cannot be
    predicted. */
 static size_t lane_list_next(struct gl_lane *lane, size_t granules,
                              size_t *end) {
@@ -148,8 +149,8 @@ static size_t lane_list_next(struct gl_lane *lane, size_t granules,
   return start;
 }
 
-/* The same again and again, until a block of the size that is asked for is in its list, or
-   a long run is met, or the arena's end. */
+/* The same again and again, until a block of the size that is asked for is in
+   its list, or a long run is met, or the arena's end. */
 static size_t lane_list_until(struct gl_lane *lane, size_t granules,
                               size_t *end) {
   size_t last = gl_arena_end(lane->arena), start = last;
@@ -158,7 +159,8 @@ static size_t lane_list_until(struct gl_lane *lane, size_t granules,
   return start;
 }
 
-/* The next free run that holds granules; those that it passes are inserted one by one. */
+/* The next free run that holds granules; those that it passes are inserted one
+   by one. */
 static size_t lane_pass_next(struct gl_lane *lane, size_t granules,
                              size_t *end) {
   size_t last = gl_arena_end(lane->arena), start;
@@ -172,10 +174,11 @@ static size_t lane_pass_next(struct gl_lane *lane, size_t granules,
   return last;
 }
 
-/* The granule that stays free below a long hole in a collected heap, or the short block that
-   is cut off last would begin where another ends: so a pointer to it could keep that, and
-   all that it leads to.  (See gl_arena_first_cursor.)  Not after a rescan, since then blocks
-   are to grow over what is behind them.  Returns where the hole begins. */
+/* The granule that stays free below a long hole in a collected heap, or the
+   short block that is cut off last would begin where another ends: so a pointer
+   to it could keep that, and all that it leads to.  (See
+   gl_arena_first_cursor.)  Not after a rescan, since then blocks are to grow
+   over what is behind them.  Returns where the hole begins. */
 static size_t lane_leave_gap(const struct gl_lane *lane, size_t start,
                              size_t end, size_t granules) {
   size_t length = end - start;
@@ -186,8 +189,8 @@ static size_t lane_leave_gap(const struct gl_lane *lane, size_t start,
   return start + 1;
 }
 
-/* Runs of a size that follow the cursor go to its quick list, up to the first that is of
-   another: after a rescan, what other threads have freed lies so. */
+/* Runs of a size that follow the cursor go to its quick list, up to the first
+   that is of another: after a rescan, what other threads have freed lies so. */
 static void lane_list_alike(struct gl_lane *lane, size_t granules) {
   size_t found[LANE_LIST_RUNS], count = 0;
   size_t last = gl_arena_end(lane->arena), end = last;
@@ -203,10 +206,11 @@ static void lane_list_alike(struct gl_lane *lane, size_t granules) {
   }
 }
 
-/* Take a block from the free runs that come next in the current arena: short ones go to
-   quick lists, until there is one of the size that is asked for, or a long one becomes the
-   open hole.  NULL where the arena has no room: it is no longer current then.  After a rescan
-   holes come first, whatever has come home to the lists meanwhile: they lie in order. */
+/* Take a block from the free runs that come next in the current arena: short
+   ones go to quick lists, until there is one of the size that is asked for, or
+   a long one becomes the open hole.  NULL where the arena has no room: it is no
+   longer current then.  After a rescan holes come first, whatever has come home
+   to the lists meanwhile: they lie in order. */
 static void *lane_take_next(struct gl_cache *cache, struct gl_lane *lane,
                             size_t granules) {
   struct gl_arena *arena = lane->arena;
@@ -229,8 +233,8 @@ static void *lane_take_next(struct gl_cache *cache, struct gl_lane *lane,
   return p != NULL || start == last ? p : gl_lane_cut(cache, lane, granules);
 }
 
-/* An arena comes into use.  It may still be ahead of where pending ones are looked
-   for, if a collection came while the thread waited to be given it. */
+/* An arena comes into use.  It may still be ahead of where pending ones are
+   looked for, if a collection came while the thread waited to be given it. */
 static void lane_sweep(struct gl_arena *arena) {
   gl_arena_sweep(arena);
   arena->opened = arena->used = true;
@@ -283,8 +287,9 @@ static void lane_discard_idle(struct gl_cache *cache) {
   gl_heap_unlock();
 }
 
-/* Runs that went to the quick lists without having been freed come out of them as if
-   they had: so what counts for a rescan is what was freed since there was least. */
+/* Runs that went to the quick lists without having been freed come out of them
+   as if they had: so what counts for a rescan is what was freed since there was
+   least. */
 static void lane_note_least(struct gl_cache *cache) {
   uint64_t now = gl_cache_net_freed_bytes(cache);
   for (int i = 0; i < GL_LANES; i++) {
@@ -340,8 +345,8 @@ static bool lane_rescan_is_due(const struct gl_cache *cache,
   return freed >= (int64_t)threshold;
 }
 
-/* The shortest block of the quick lists that holds granules and more becomes the
-   hole. */
+/* The shortest block of the quick lists that holds granules and more becomes
+   the hole. */
 static bool lane_open_quick(struct gl_lane *lane, size_t granules) {
   for (size_t size = granules; size <= GL_EXACT_CLASSES; size++) {
     struct gl_quick *block = lane->quick[size];
@@ -378,8 +383,9 @@ void gl_lane_rescan(struct gl_cache *cache, struct gl_lane *lane) {
 
 /* ------------------------------------------------------------ fresh arenas */
 
-/* An arena that no thread works in any more, rather than that the heap grows; NULL
-   where there is none.  A collection may come while the lock is waited for. */
+/* An arena that no thread works in any more, rather than that the heap grows;
+   NULL where there is none.  A collection may come while the lock is waited
+   for. */
 static struct gl_arena *lane_adopt(struct gl_cache *cache,
                                    struct gl_lane *lane) {
   size_t number = (size_t)(lane - cache->lane);
@@ -409,9 +415,10 @@ static struct gl_arena *lane_grow(struct gl_cache *cache, struct gl_lane *lane,
   return arena;
 }
 
-/* -------------------------------------------------------------- small blocks */
+/* ------------------------------------------------------------- small blocks */
 
-/* Cut a block off the first free run that holds it in one of a few common arenas. */
+/* Cut a block off the first free run that holds it in one of a few common
+   arenas. */
 static void *lane_take_common(struct gl_cache *cache, struct gl_lane *lane,
                               size_t granules) {
   void *p = NULL;
@@ -451,11 +458,12 @@ static void *lane_refill(struct gl_cache *cache, struct gl_lane *lane,
 void *gl_lane_allocate_small(struct gl_cache *cache, struct gl_lane *lane,
                              size_t granules, enum gl_want *want) {
   lane->asked[0] |= (uint64_t)1 << (granules - 1);
-  if (gl_lane_has_room(lane, granules)) return gl_lane_cut(cache, lane, granules);
+  if (gl_lane_has_room(lane, granules))
+    return gl_lane_cut(cache, lane, granules);
   return lane_refill(cache, lane, granules, want);
 }
 
-/* ------------------------------------------------------------- medium blocks */
+/* ------------------------------------------------------------ medium blocks */
 
 /* Cut a block off the end of a free run that is in no list, and put what is
    left into its bin. */
@@ -470,8 +478,9 @@ static void *lane_split(struct gl_cache *cache, struct gl_lane *lane,
   return p;
 }
 
-/* Put every free run of a pending arena into the bins; all of it where it is a lane of
-   medium blocks, since some of those fill an arena to the last granule. */
+/* Put every free run of a pending arena into the bins; all of it where it is a
+   lane of medium blocks, since some of those fill an arena to the last
+   granule. */
 static void lane_empty_into_bins(struct gl_lane *lane, struct gl_arena *arena) {
   lane_sweep(arena);
   arena->free_granules = 0;
@@ -534,10 +543,11 @@ static struct gl_arena *lane_find_half_free(struct gl_lane *lane) {
   return arena;
 }
 
-/* Rather than grow: a run that the small blocks of this kind have passed over, or one of
-   an arena of theirs that they left half free.  (Those are many where medium blocks have
-   moved out of them: 4 MB of up to 4 KB alive held 10.5 MB, not 9.  Not after a rescan:
-   small blocks that grow had to move then, and held a third more.) */
+/* Rather than grow: a run that the small blocks of this kind have passed over,
+   or one of an arena of theirs that they left half free.  (Those are many where
+   medium blocks have moved out of them: 4 MB of up to 4 KB alive held 10.5 MB,
+   not 9.  Not after a rescan: small blocks that grow had to move then, and held
+   a third more.) */
 static size_t lane_find_among_small(struct gl_cache *cache,
                                     struct gl_lane *lane, size_t granules,
                                     size_t *length) {
@@ -555,7 +565,8 @@ static size_t lane_find_among_small(struct gl_cache *cache,
 
 void *gl_lane_allocate_medium(struct gl_cache *cache, struct gl_lane *lane,
                               size_t granules, enum gl_want *want) {
-  if (gl_lane_has_room(lane, granules)) return gl_lane_cut(cache, lane, granules);
+  if (gl_lane_has_room(lane, granules))
+    return gl_lane_cut(cache, lane, granules);
   size_t length = 0;
   size_t start = lane_find_medium(cache, lane, granules, &length);
   if (start == 0 && lane != lane_small_of(cache, lane)) {
@@ -595,8 +606,8 @@ static bool lane_unlist(struct gl_lane *lane, const void *run,
   return false;
 }
 
-/* Take a free run out of its bin or quick list: false where it is in none or not easily
-   had. */
+/* Take a free run out of its bin or quick list: false where it is in none or
+   not easily had. */
 static bool lane_take_out(struct gl_lane *lane, size_t start, size_t granules) {
   if (granules > GL_EXACT_CLASSES ||
       !lane_unlist(lane, gl_granule_address(start), granules))

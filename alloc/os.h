@@ -5,10 +5,10 @@
  *
  * Address space is reserved once, inaccessible, and made accessible as a
  * growing prefix; huge pages are asked for in a growing part of that.  So a
- * reservation is at any time a few mappings, whatever was committed and returned
- * in between.  Returning memory (gl_os_discard) drops the pages and leaves the
- * mapping alone, so no mapping is ever split and vm.max_map_count is never in the
- * way.
+ * reservation is at any time a few mappings, whatever was committed and
+ * returned in between.  Returning memory (gl_os_discard) drops the pages and
+ * leaves the mapping alone, so no mapping is ever split and vm.max_map_count is
+ * never in the way.
  */
 #ifndef GL_OS_H
 #define GL_OS_H
@@ -34,9 +34,9 @@ bool gl_os_discard(void *start, size_t bytes);
    to whole ones.  Advice: it may come to nothing. */
 void gl_os_advise_huge(void *start, size_t bytes);
 
-/* Give memory to whole pages that are committed, which costs a third of a fault for each.
-   They keep what they hold: those that were never written, zero.  Advice: returns false
-   where it came to nothing. */
+/* Give memory to whole pages that are committed, which costs a third of a fault
+   for each. They keep what they hold: those that were never written, zero.
+   Advice: returns false where it came to nothing. */
 bool gl_os_populate(void *start, size_t bytes);
 
 /* Map bytes of fresh zeroed memory outside the heap; NULL where the system
@@ -44,8 +44,9 @@ bool gl_os_populate(void *start, size_t bytes);
 void *gl_os_map(size_t bytes);
 void gl_os_unmap(void *start, size_t bytes);
 
-/* Make such memory longer or shorter, with what it holds, perhaps elsewhere: nothing is
-   copied.  Returns where it is, or NULL, with nothing changed, where the system refuses. */
+/* Make such memory longer or shorter, with what it holds, perhaps elsewhere:
+   nothing is copied.  Returns where it is, or NULL, with nothing changed, where
+   the system refuses. */
 void *gl_os_remap(void *start, size_t bytes, size_t new_bytes);
 
 /* Address space this process may still map, in bytes; SIZE_MAX where nothing
@@ -57,8 +58,8 @@ size_t gl_os_address_space_left(void);
 uint64_t gl_os_now_ns(void);
 uint64_t gl_os_coarse_ns(void);
 
-/* Processor time that all threads of the process have used, that this one has, and that
-   the one with a clock (pthread_getcpuclockid) has, in nanoseconds. */
+/* Processor time that all threads of the process have used, that this one has,
+   and that the one with a clock (pthread_getcpuclockid) has, in nanoseconds. */
 uint64_t gl_os_cpu_ns(void);
 uint64_t gl_os_thread_cpu_ns(void);
 uint64_t gl_os_cpu_ns_by(clockid_t clock);

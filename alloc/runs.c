@@ -27,15 +27,16 @@
 #define RUNS_GROW_MIN_PAGES ((size_t)256)
 #define RUNS_GROW_MAX_PAGES ((size_t)16384)
 
-/* A top from here on is put where a huge page ends: the system gives none of which a
-   part is not committed yet.  (A heap of 25 MB, which grew by 2 to 3 MB at a time, had
-   none.)  Lower, an eighth is less than a huge page. */
+/* A top from here on is put where a huge page ends: the system gives none of
+   which a part is not committed yet.  (A heap of 25 MB, which grew by 2 to 3 MB
+   at a time, had none.)  Lower, an eighth is less than a huge page. */
 #define RUNS_HUGE_PAGES (GL_HUGE_BYTES >> GL_PAGE_SHIFT)
 #define RUNS_HUGE_TOP (9 * RUNS_HUGE_PAGES)
 
-/* Pages at the beginning for which huge ones are not asked for: a small heap is not to
-   grow by one that it hardly uses.  With 64 MiB rather than 4 mixed churn, strings and a
-   random graph took a tenth longer, at 0 to 4 % less memory; 8 and 16 MiB lay between. */
+/* Pages at the beginning for which huge ones are not asked for: a small heap is
+   not to grow by one that it hardly uses.  With 64 MiB rather than 4 mixed
+   churn, strings and a random graph took a tenth longer, at 0 to 4 % less
+   memory; 8 and 16 MiB lay between. */
 #define RUNS_SMALL_PAGES (((size_t)4 << 20) >> GL_PAGE_SHIFT)
 
 static struct gl_page *runs_entry(size_t page) { return &gl_heap.pages[page]; }
@@ -52,7 +53,8 @@ static unsigned runs_bin_of(size_t pages) {
 static void runs_insert(size_t page, size_t pages) {
   struct gl_runs *runs = &gl_heap.runs;
   unsigned bin = runs_bin_of(pages);
-  struct gl_page *first = runs_entry(page), *last = runs_entry(page + pages - 1);
+  struct gl_page *first = runs_entry(page),
+                 *last = runs_entry(page + pages - 1);
   last->head = (uint32_t)page;
   last->state = GL_PAGE_FREE;
   first->head = (uint32_t)page;
@@ -125,7 +127,8 @@ bool gl_runs_has(size_t pages, size_t align) {
 
 /* ----------------------------------------------------- dirty pages, limit */
 
-/* Owners of arenas stamp their pages without the lock: of those a near count. */
+/* Owners of arenas stamp their pages without the lock: of those a near
+   count. */
 GL_RACES static size_t runs_count_dirty(size_t page, size_t pages) {
   const uint8_t *stamp = &gl_heap.dirty[page], *end = stamp + pages;
   size_t dirty = 0;
@@ -176,7 +179,8 @@ size_t gl_runs_scavenge(unsigned min_age) {
   size_t returned = 0;
   unsigned bin = runs_nonempty_from(0);
   for (; bin < GL_RUN_BINS; bin = runs_nonempty_from(bin + 1)) {
-    for (size_t page = runs->bins[bin]; page != 0; page = runs_entry(page)->next) {
+    for (size_t page = runs->bins[bin]; page != 0;
+         page = runs_entry(page)->next) {
       if (runs->dirty_pages == 0) return returned << GL_PAGE_SHIFT;
       returned += runs_scavenge_run(page, min_age);
     }
@@ -217,7 +221,8 @@ static bool runs_commit(size_t pages) {
   size_t arenas = gl_round_up(pages, GL_ARENA_PAGES) / GL_ARENA_PAGES;
   for (int i = 0; i < GL_SECTION_COUNT; i++) {
     struct gl_section *section = &gl_heap.sections[i];
-    size_t bytes = gl_round_up(arenas * section->bytes_per_arena, GL_PAGE_BYTES);
+    size_t bytes =
+        gl_round_up(arenas * section->bytes_per_arena, GL_PAGE_BYTES);
     if (i == GL_SECTION_HEAP) bytes = pages << GL_PAGE_SHIFT;
     if (bytes <= section->committed_bytes) continue;
     if (!gl_os_commit(section->start + section->committed_bytes,
@@ -228,9 +233,9 @@ static bool runs_commit(size_t pages) {
   return true;
 }
 
-/* Move the top up by `pages`: they become a free run.  The extent is read without
-   the lock by who has an address to compare with it: of a block that was there
-   before, and it only grows. */
+/* Move the top up by `pages`: they become a free run.  The extent is read
+   without the lock by who has an address to compare with it: of a block that
+   was there before, and it only grows. */
 GL_RACES static bool runs_try_grow(size_t pages) {
   struct gl_runs *runs = &gl_heap.runs;
   size_t end = gl_heap.size_bytes >> GL_PAGE_SHIFT;
@@ -264,9 +269,10 @@ static size_t runs_step(size_t top) {
   return in_huge ? step - (top + step) % RUNS_HUGE_PAGES : step;
 }
 
-/* Whether half of the pages in use have memory, once those that are wanted are.  Large
-   blocks count as if all had, these too where they are more than an arena.  Not half have
-   it where many threads have an arena each, and little in it. */
+/* Whether half of the pages in use have memory, once those that are wanted are.
+   Large blocks count as if all had, these too where they are more than an
+   arena.  Not half have it where many threads have an arena each, and little in
+   it. */
 static bool runs_is_dense(size_t wanted) {
   const struct gl_runs *runs = &gl_heap.runs;
   size_t large_pages = runs->used_pages - gl_heap.arena_count * GL_ARENA_PAGES;
@@ -279,9 +285,9 @@ static bool runs_is_dense(size_t wanted) {
   return written >= used / 2;
 }
 
-/* Ask for huge pages up to the top, which has just moved up for what is wanted.  (512
-   threads with a block each held 141 MB by them, for whose zeroing their first collection
-   waited 0.3 s.) */
+/* Ask for huge pages up to the top, which has just moved up for what is wanted.
+   (512 threads with a block each held 141 MB by them, for whose zeroing their
+   first collection waited 0.3 s.) */
 static void runs_advise_huge(size_t wanted) {
   struct gl_runs *runs = &gl_heap.runs;
   size_t from = runs->huge_pages, to = runs->top_pages;
@@ -296,7 +302,8 @@ static bool runs_grow(size_t pages, size_t align) {
   size_t end = runs_align(runs_tail_start(), align) + pages;
   if (end <= top) return true;
   size_t need = end - top, step = runs_step(top);
-  if (!(step > need && runs_try_grow(step)) && !runs_try_grow(need)) return false;
+  if (!(step > need && runs_try_grow(step)) && !runs_try_grow(need))
+    return false;
   runs_advise_huge(pages);
   return true;
 }
@@ -326,7 +333,8 @@ size_t gl_runs_take(size_t pages, size_t align) {
   runs->used_pages += pages;
   /* Counted anew: keeping to the limit may have cleaned some. */
   runs->dirty_pages -= runs_count_dirty(start, pages);
-  if (runs_held_pages() > runs->peak_pages) runs->peak_pages = runs_held_pages();
+  if (runs_held_pages() > runs->peak_pages)
+    runs->peak_pages = runs_held_pages();
   return start;
 }
 
@@ -343,7 +351,8 @@ void gl_runs_give(size_t page, size_t pages, size_t clean_from,
     pages += runs_entry(next)->pages;
     runs_unlink(next);
   }
-  if (page > GL_RUNS_FIRST_PAGE && runs_entry(page - 1)->state == GL_PAGE_FREE) {
+  if (page > GL_RUNS_FIRST_PAGE &&
+      runs_entry(page - 1)->state == GL_PAGE_FREE) {
     size_t before = runs_entry(page - 1)->head;
     runs_unlink(before);
     pages += page - before;
@@ -381,8 +390,8 @@ static void runs_fill_large(size_t head, size_t from, size_t to) {
 void gl_runs_set_large(size_t page, size_t pages, enum gl_kind kind) {
   struct gl_runs *runs = &gl_heap.runs;
   struct gl_page *first = runs_entry(page);
-  /* First: a look-up without the lock may come by an entry that is old, and is not
-     to believe the length of what was here before. */
+  /* First: a look-up without the lock may come by an entry that is old, and is
+     not to believe the length of what was here before. */
   first->pages = (uint32_t)pages & 0xfffffff;
   GL_STORE_FENCE();
   runs_fill_large(page, page, page + pages);
@@ -432,7 +441,8 @@ static bool runs_try_grow_large(size_t page, size_t pages) {
   runs_carve(next, next, more);
   runs->used_pages += more;
   runs->dirty_pages -= runs_count_dirty(next, more);
-  if (runs_held_pages() > runs->peak_pages) runs->peak_pages = runs_held_pages();
+  if (runs_held_pages() > runs->peak_pages)
+    runs->peak_pages = runs_held_pages();
   runs_fill_large(page, next, next + more);
   runs_entry(page)->pages = (uint32_t)pages & 0xfffffff;
   return true;
@@ -491,7 +501,8 @@ bool gl_runs_check(void) {
       if (!runs_check_free(page, after_free, &dirty)) return false;
     } else {
       used += first->pages;
-      if (first->state == GL_PAGE_LARGE && !runs_check_large(page)) return false;
+      if (first->state == GL_PAGE_LARGE && !runs_check_large(page))
+        return false;
     }
     after_free = first->state == GL_PAGE_FREE;
     page += first->pages;

@@ -40,8 +40,8 @@ void gl_runs_free_large(size_t page);
 /* Grow or shrink a large block in place.  Growing needs a free run behind. */
 bool gl_runs_try_resize(size_t page, size_t pages);
 
-/* The large block that the entry of a page names, by its first page, if it reaches
-   as far as another page; or 0. */
+/* The large block that the entry of a page names, by its first page, if it
+   reaches as far as another page; or 0. */
 GL_INLINE size_t gl_runs_named_large(size_t at, size_t reach) {
   const struct gl_page *entry = &gl_heap.pages[at];
   if (entry->state != GL_PAGE_LARGE) return 0;

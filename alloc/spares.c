@@ -1,20 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * spares.c: large blocks that were freed a moment ago.  A program that needs a buffer
- * again and again, and gives it back each time, would take the heap lock and take page
- * runs apart and put them together for each.  So a cache keeps a few freed ones as they
- * are: large blocks still, as the page table has it, but without a tag, and so free
- * memory to whoever looks them up.
+ * spares.c: large blocks that were freed a moment ago.  A program that needs a
+ * buffer again and again, and gives it back each time, would take the heap lock
+ * and take page runs apart and put them together for each.  So a cache keeps a
+ * few freed ones as they are: large blocks still, as the page table has it, but
+ * without a tag, and so free memory to whoever looks them up.
  *
- * They are no more than a megabyte, and go back when the cache is trimmed, when its
- * thread ends, and before a collection; and those of all caches at each tick of the
- * page runs, if any thread frees, and where there is no other room.  So whoever holds
- * the heap lock may take one out of another thread's cache.  (Two nanoseconds of 36 for
- * a block that is taken and freed; before, 200 threads that had freed a buffer each and
- * then slept kept 200 MB for good.)
+ * They are no more than a megabyte, and go back when the cache is trimmed, when
+ * its thread ends, and before a collection; and those of all caches at each
+ * tick of the page runs, if any thread frees, and where there is no other room.
+ * So whoever holds the heap lock may take one out of another thread's cache.
+ * (Two nanoseconds of 36 for a block that is taken and freed; before, 200
+ * threads that had freed a buffer each and then slept kept 200 MB for good.)
  *
- * A spare one is a word: its first page, and in the upper half how many they are; 0
- * for none.  Only the cache's thread writes another; who makes it 0 has the block.
+ * A spare one is a word: its first page, and in the upper half how many they
+ * are; 0 for none.  Only the cache's thread writes another; who makes it 0 has
+ * the block.
  */
 #include "cache.h"
 #include "runs.h"
@@ -86,7 +87,8 @@ static void spares_make_room(struct gl_cache *cache, unsigned at,
   gl_heap_unlock();
 }
 
-/* Another thread may free the block at the same moment: one of them finds the tag. */
+/* Another thread may free the block at the same moment: one of them finds the
+   tag. */
 static bool spares_claim(size_t page) {
   size_t granule = gl_page_granule(page);
   struct gl_tags *line = gl_tags_line(gl_heap.tags, granule);
@@ -94,8 +96,9 @@ static bool spares_claim(size_t page) {
   return __atomic_fetch_and(&line->block, ~bit, __ATOMIC_RELAXED) & bit;
 }
 
-/* Pages of the large block at a page, where it may be kept; or 0.  The word that says
-   of what kind it is has a link too, which others change meanwhile. */
+/* Pages of the large block at a page, where it may be kept; or 0.  The word
+   that says of what kind it is has a link too, which others change
+   meanwhile. */
 GL_RACES static uint32_t spares_length(size_t page) {
   const struct gl_page *first = &gl_heap.pages[page];
   bool kept = first->pages <= SPARES_MOST_PAGES && first->kind == GL_ATOMIC;

@@ -165,7 +165,8 @@ size_t gl_heap_begin_sweep(const uint32_t *live, size_t *tenured_bytes) {
     }
     live_granules += found;
     arena->free_granules = (uint32_t)(GL_ARENA_GRANULES - found);
-    /* Nothing is on its way to its owner now, and no list knows a block of it. */
+    /* Nothing is on its way to its owner now, and no list knows a block of
+       it. */
     if (gl_common_takes(arena, living)) arena->owner = gl_heap.common;
     arena->owner->lost_bytes -= (int64_t)(found << GL_GRANULE_SHIFT);
     sweep_set_pending(arena, false);
@@ -212,8 +213,8 @@ static void sweep_take_apart(bool release) {
     }
     sweep_set_pending(arena, true);
     if (release) gl_arena_discard(arena);
-    /* Too high rather than too low, which would hide the arena's room; of common ones
-       it is known. */
+    /* Too high rather than too low, which would hide the arena's room; of
+       common ones it is known. */
     if (arena->owner != gl_heap.common)
       arena->free_granules = (uint32_t)GL_ARENA_GRANULES;
     sweep_relink(arena);

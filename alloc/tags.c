@@ -33,7 +33,8 @@ GL_INLINE size_t tags_search(struct gl_tags *tags, size_t from, size_t to,
                              enum tags_want want) {
   if (from >= to) return to;
   size_t line = from >> 6, last = (to - 1) >> 6;
-  uint64_t bits = tags_wanted(&tags[line], want) & (~(uint64_t)0 << (from & 63));
+  uint64_t bits =
+      tags_wanted(&tags[line], want) & (~(uint64_t)0 << (from & 63));
   while (bits == 0) {
     if (++line > last) return to;
     bits = tags_wanted(&tags[line], want);
@@ -87,7 +88,8 @@ void gl_tags_sweep_lines(struct gl_tags *tags, size_t line, size_t count) {
   }
 }
 
-void gl_tags_sweep_white_lines(struct gl_tags *tags, size_t line, size_t count) {
+void gl_tags_sweep_white_lines(struct gl_tags *tags, size_t line,
+                               size_t count) {
   for (struct gl_tags *t = &tags[line], *end = t + count; t < end; t++) {
     uint64_t block = t->block, mark = t->mark;
     if ((block & ~mark) == 0) continue;

@@ -122,10 +122,10 @@ size_t gl_tags_next_block(struct gl_tags *tags, size_t from, size_t to);
 size_t gl_tags_next_free(struct gl_tags *tags, size_t from, size_t to);
 
 /*
- * The first free run that begins in [from, to), where `to` begins a line: its first
- * granule, and *end; the heads of free runs that follow it at once are erased (this
- * is coalescing), and whoever asks for every run of an arena in turn looks at each
- * line once.  Returns `to` where there is none.
+ * The first free run that begins in [from, to), where `to` begins a line: its
+ * first granule, and *end; the heads of free runs that follow it at once are
+ * erased (this is coalescing), and whoever asks for every run of an arena in
+ * turn looks at each line once.  Returns `to` where there is none.
  */
 GL_INLINE size_t gl_tags_next_run(struct gl_tags *tags, size_t from, size_t to,
                                   size_t *end) {
@@ -161,7 +161,8 @@ void gl_tags_clear_lines(struct gl_tags *tags, size_t line, size_t count);
 /* The sweep: black becomes white, white becomes free, free stays free. */
 void gl_tags_sweep_lines(struct gl_tags *tags, size_t line, size_t count);
 
-/* The same, but black stays black; lines without any white are not written to. */
+/* The same, but black stays black; lines without any white are not written
+   to. */
 void gl_tags_sweep_white_lines(struct gl_tags *tags, size_t line, size_t count);
 
 /* Black becomes white; lines without any are not written to. */

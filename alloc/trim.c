@@ -24,8 +24,8 @@
    a hundred of them with a clock that has advanced. */
 #define TRIM_LOOK_GRANULES 16384
 
-/* So many long blocks across two lines of tags, in that time, make a cache wide for
-   so many looks; then it is tried anew. */
+/* So many long blocks across two lines of tags, in that time, make a cache wide
+   for so many looks; then it is tried anew. */
 #define TRIM_STRADDLERS 128u
 #define TRIM_WIDE_LOOKS 64u
 
@@ -98,7 +98,8 @@ static size_t trim_discard(struct gl_lane *lane) {
 size_t gl_cache_trim(struct gl_cache *cache, bool discard) {
   size_t pages = 0;
   gl_cache_drain_inbox(cache);
-  gl_cache_flush_outbox(cache); /* after it: some of that may have been sent on */
+  gl_cache_flush_outbox(
+      cache); /* after it: some of that may have been sent on */
   gl_spares_give_back(cache);
   for (int i = 0; i < GL_LANES; i++) {
     struct gl_lane *lane = &cache->lane[i];
@@ -124,7 +125,7 @@ size_t gl_cache_trim_orphans(bool discard) {
   return pages;
 }
 
-/* -------------------------------------------------------------------- a look */
+/* ------------------------------------------------------------------- a look */
 
 /* Whether so much more is idle than it was at the least. */
 static bool trim_has_grown(int64_t *least, int64_t idle, int64_t whole) {
@@ -133,7 +134,8 @@ static bool trim_has_grown(int64_t *least, int64_t idle, int64_t whole) {
   return growth >= TRIM_MIN_BYTES && growth >= whole / TRIM_SHARE;
 }
 
-/* Spare blocks, those of idle threads too; once a tick, however many threads look. */
+/* Spare blocks, those of idle threads too; once a tick, however many threads
+   look. */
 static void trim_spares(void) {
   if (gl_heap.runs.spares_tick == gl_heap.runs.tick) return;
   gl_heap.runs.spares_tick = gl_heap.runs.tick;
@@ -158,8 +160,8 @@ static void trim_on_look(struct gl_cache *cache, uint64_t now_ns) {
   gl_heap_unlock();
 }
 
-/* Blocks of random places and sizes: of 256 KB that are freed some 256 reach into the
-   next line of tags, however long they are. */
+/* Blocks of random places and sizes: of 256 KB that are freed some 256 reach
+   into the next line of tags, however long they are. */
 static void trim_choose_width(struct gl_cache *cache) {
   if (cache->wide > 0)
     cache->wide--;

@@ -43,10 +43,10 @@ enum gl_page_state {
 /*
  * The boundary tags of page runs.  A free run has its size at both ends (head
  * on its last page leads to pages on its first); a large block has its head on
- * its last page, on every page whose number is a multiple of GL_STRIDE_PAGES, and
- * on each page before the first of those, so that any interior pointer finds it
- * in two steps.  All other entries keep what they had: one that says LARGE is true
- * only where its head says so too and reaches that far.
+ * its last page, on every page whose number is a multiple of GL_STRIDE_PAGES,
+ * and on each page before the first of those, so that any interior pointer
+ * finds it in two steps.  All other entries keep what they had: one that says
+ * LARGE is true only where its head says so too and reaches that far.
  *
  * next and prev link free runs in their bin and large blocks in one list, by
  * page number; page 0 is never handed out and ends a list.
@@ -96,9 +96,10 @@ struct gl_runs {
  *              below bound lie behind the cursor.
  *   visited    bound is its end: every hole was opened or put in a list or bin.
  *
- * One that was not opened when the next collection comes, though it had room, is idle:
- * it goes to the common cache where there are several (common.c), and after a grace
- * period its free pages are discarded, and it is hollow until it is opened.
+ * One that was not opened when the next collection comes, though it had room,
+ * is idle: it goes to the common cache where there are several (common.c), and
+ * after a grace period its free pages are discarded, and it is hollow until it
+ * is opened.
  *
  * Only blocks below bound may go to a quick list, so whatever lies ahead of
  * the cursor is known by its tags alone and can be coalesced by erasing them.
@@ -108,7 +109,8 @@ struct gl_arena {
   uintptr_t bound;         /* gc_free is fast for blocks below */
   struct gl_arena *next;   /* in the owner's lane */
   uint32_t clean_from;     /* [clean_from, clean_to) was never written: its */
-  uint32_t clean_to;       /* bytes are zero, and pages that are not dirty take no memory */
+  uint32_t clean_to;       /* bytes are zero, and take no memory in pages that
+                              are not dirty */
   uint8_t populate_pages;  /* that get their memory at once */
   uint16_t lane_offset;    /* of its lane in its owner: see gl_lane_of */
   uint8_t kind;            /* enum gl_kind */
@@ -121,9 +123,9 @@ struct gl_arena {
                               collections; 0 for not idle */
   uint32_t hollow_granules; /* of the free ones, those whose pages were
                                discarded, and not used since */
-  /* Written by its owner at every free, while others that free blocks of it read who
-     that is: so in a cache line of its own. */
-  uint32_t free_granules /* about: exact after a sweep, then too high, or one too low */
+  /* Written by its owner at every free, while others that free blocks of it
+     read who that is: so in a cache line of its own. */
+  uint32_t free_granules /* exact after a sweep; then more, or one less */
       __attribute__((aligned(64)));
 } __attribute__((aligned(64)));
 
@@ -195,9 +197,9 @@ struct gl_hole {
   char *start;
 };
 
-/* Which free runs go to quick lists: none; after a collection those of sizes that are asked
-   for, and longer ones cut into such; after a rescan all of them, as they are (a block that
-   grows may have one). */
+/* Which free runs go to quick lists: none; after a collection those of sizes
+   that are asked for, and longer ones cut into such; after a rescan all of
+   them, as they are (a block that grows may have one). */
 enum gl_lists { GL_LISTS_NONE, GL_LISTS_ASKED, GL_LISTS_ALL };
 
 /*
@@ -229,26 +231,28 @@ struct gl_lane {
   uint64_t bin_epoch;        /* drawn anew when the bins are forgotten */
   struct gl_free_run *bins[GL_BINS];
   size_t arena_count;
-  uint64_t rescanned_at;     /* freed less reused bytes, at the last rescan, or when
-                                they were least since */
+  uint64_t rescanned_at;     /* freed less reused bytes, at the last rescan, or
+                                when they were least since */
   enum gl_kind kind;
   enum gl_lists lists;       /* which free runs go to the quick lists too, whose
                                 blocks may be cut in two */
-  uint64_t asked[2];         /* sizes of small blocks, a bit each, that were not at
-                                hand since the last collection; and before */
+  uint64_t asked[2];         /* sizes of small blocks, a bit each, that were not
+                                at hand since the last collection; and before */
 };
 
-/* Blocks on their way from one cache to another: several chains of them.  A link
-   comes only with its block, out of another processor's cache; the owner follows
-   the chains in turn, and so waits for one block while it has others fetched. */
+/* Blocks on their way from one cache to another: several chains of them.  A
+   link comes only with its block, out of another processor's cache; the owner
+   follows the chains in turn, and so waits for one block while it has others
+   fetched. */
 #define GL_CHAINS 8u
 
 /* Large blocks that a cache keeps when they are freed: see spares.c. */
 #define GL_SPARES 8u
 
 /*
- * A thread's own allocator.  Written by its thread while `busy`, by the holder of the
- * heap lock where no thread has it, and by the thread that has stopped the world.
+ * A thread's own allocator.  Written by its thread while `busy`, by the holder
+ * of the heap lock where no thread has it, and by the thread that has stopped
+ * the world.
  *
  * busy is set while the thread is inside the allocator.  The handler of the
  * stop signal that finds it set sets stop_wanted and returns; the thread then
@@ -333,7 +337,7 @@ struct gl_heap {
   uint8_t *slots;           /* enum gl_slot */
   uint8_t *dirty;           /* tick at which the page was freed, 0 for clean */
   size_t pad_bytes;         /* see gl_heap_pad_blocks */
-  size_t processors;        /* threads that can be at work at a time; 0: unknown */
+  size_t processors;        /* how many threads can be at work; 0: unknown */
   bool slow_only;           /* no fast paths: stress and debugging */
   bool slow_free;           /* no fast path for gc_free */
   uint32_t gate;            /* 1 across a fork: nobody may touch the heap */
@@ -354,7 +358,7 @@ struct gl_heap {
   /* read and written by all, atomically */
   int64_t budget_bytes;     /* to allocate until a collection is due */
   int64_t thrift_bytes;     /* of which so much must be left for it to grow */
-  int64_t large_thrift_bytes; /* or to grow for a large block beside free memory */
+  int64_t large_thrift_bytes; /* the same for large blocks beside free memory */
   int64_t slack_bytes;      /* and to overdraw in arenas that have room */
   uint64_t bin_epochs;      /* drawn so far, by all lanes */
   /* constant: granules of a block for each size up to small_most, never 0; one
@@ -373,8 +377,8 @@ extern __thread struct gl_cache *gl_self
     __attribute__((tls_model("initial-exec")));
 extern struct gl_cache gl_cache_none;
 
-/* The same where no thread is ever stopped (gc/lean.c), so that fast paths need not
-   say that they are at work: elsewhere it stays gl_cache_none. */
+/* The same where no thread is ever stopped (gc/lean.c), so that fast paths need
+   not say that they are at work: elsewhere it stays gl_cache_none. */
 extern __thread struct gl_cache *gl_lean_self
     __attribute__((tls_model("initial-exec")));
 

@@ -11,7 +11,8 @@
  *   bench_try_atomic(size)     never looked into, or NULL
  *   bench_collect()            a full collection, now
  *   bench_watch_stops()        before bench_stop_ns, and before any thread
- *   bench_stop_ns()            until all threads stood still, in the last collection
+ *   bench_stop_ns()            until all threads stood still, in the last
+ *                              collection
  *   bench_held_bytes()         what the collector says it holds
  *   bench_add_roots(from, to)  a range to scan
  *   pthread_create             as that collector wants it called

@@ -41,6 +41,7 @@ int main(int argc, char **argv) {
   bool pooled = bench_argument(argc, argv, 3, 0) != 0;
   uint64_t sum = 0;
   bench_begin("pool");
-  for (size_t i = 0; i < trees; i++) sum += count_nodes(make_tree(depth, pooled));
+  for (size_t i = 0; i < trees; i++)
+    sum += count_nodes(make_tree(depth, pooled));
   bench_end(sum);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * queue.c: a queue of so many nodes, one put in and one taken out at each step: a list that is
- * marked from one end to the other, a node at a time.
+ * queue.c: a queue of so many nodes, one put in and one taken out at each step:
+ * a list that is marked from one end to the other, a node at a time.
  *
  * queue [NODES [STEPS]]
  */

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * sizes.c: blocks of random sizes in random slots, and nothing else: where each hole is a
- * block's, and the length of a block cannot be predicted when it is allocated, marked or
- * swept.  Without the pointers and long blocks of churn.c this is the hardest for us beside
- * an allocator that has blocks of one size in each page.
+ * sizes.c: blocks of random sizes in random slots, and nothing else: where each
+ * hole is a block's, and the length of a block cannot be predicted when it is
+ * allocated, marked or swept.  Without the pointers and long blocks of churn.c
+ * this is the hardest for us beside an allocator that has blocks of one size in
+ * each page.
  *
  * sizes [LEAST [MOST [SLOTS [STEPS [ATOMIC]]]]]
  */

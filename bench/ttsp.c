@@ -2,8 +2,9 @@
 /*
  * ttsp.c: time to stop the world.  Threads that have allocated something fall
  * asleep; the main thread collects a heap in which there is nothing to do.
- * Notes the microseconds until all stood still, and of the whole collection, median and
- * longest: starting the threads again and scanning their stacks is nearly all of the rest.
+ * Notes the microseconds until all stood still, and of the whole collection,
+ * median and longest: starting the threads again and scanning their stacks is
+ * nearly all of the rest.
  *
  * ttsp [THREADS [COLLECTIONS]]
  */

@@ -2,8 +2,9 @@
 /*
  * worn.c: a worn heap.  A table of blocks is renewed at random, first in a
  * fresh heap, then again after a long time in which the sizes that are wanted
- * have shifted over and over, with the same number of bytes alive.  Notes the nanoseconds of a step in the fresh
- * and in the worn heap, and how much more is resident than is alive.
+ * have shifted over and over, with the same number of bytes alive.  Notes the
+ * nanoseconds of a step in the fresh and in the worn heap, and how much more is
+ * resident than is alive.
  *
  * worn [STEPS [WEAR [SLOTS]]]: steps measured, steps of wear between.
  */

@@ -32,10 +32,10 @@ static struct {
   uint64_t allocations;    /* counted for GLEANER_STRESS only */
 } api = {.handler = NULL};
 
-/* --------------------------------------------------------------- slow halves */
+/* -------------------------------------------------------------- slow halves */
 
-/* The calling thread's cache; NULL, and errno, without memory for one.  A thread
-   that has none gets best that of the block which it frees, if any. */
+/* The calling thread's cache; NULL, and errno, without memory for one.  A
+   thread that has none gets best that of the block which it frees, if any. */
 static struct gl_cache *api_cache_to_free(const void *block) {
   if (GL_LIKELY(gl_self != &gl_cache_none)) return gl_self;
   if (gl_setup() &&
@@ -192,7 +192,7 @@ GL_NOINLINE void gl_api_finish_free(const char *function, void *p,
     gl_api_free(function, p, entry_sp);
 }
 
-/* ----------------------------------------------------------------- Fast path */
+/* ---------------------------------------------------------------- Fast path */
 
 GC_API GL_HOT void *gc_malloc(size_t size) {
   void *p;
@@ -206,8 +206,8 @@ GC_API GL_HOT void *gc_malloc_atomic(size_t size) {
   return api_finish_allocate(size, GL_ATOMIC, p, GL_ENTRY_SP());
 }
 
-/* The same for blocks of random sizes.  A tail call: no argument is kept for the rare
-   case. */
+/* The same for blocks of random sizes.  A tail call: no argument is kept for
+   the rare case. */
 static GL_NOINLINE GL_HOT void api_free_wide(void *block) {
   enum gl_freed freed = gl_cache_try_free(gl_self, block, true);
   if (GL_LIKELY(freed == GL_FREED_DONE)) return;
@@ -237,7 +237,8 @@ GC_API void *gc_calloc(size_t count, size_t size) {
     return NULL;
   }
   void *p;
-  if (GL_LIKELY(gl_cache_try_allocate(gl_self, bytes, GL_SCANNED, &p))) return p;
+  if (GL_LIKELY(gl_cache_try_allocate(gl_self, bytes, GL_SCANNED, &p)))
+    return p;
   return api_finish_allocate(bytes, GL_SCANNED, p, GL_ENTRY_SP());
 }
 
@@ -293,11 +294,12 @@ GC_API char *gc_strndup(const char *string, size_t length) {
   return api_copy_string(string, strnlen(string, length), GL_ENTRY_SP());
 }
 
-/* ------------------------------------------------------------------ resizing */
+/* ----------------------------------------------------------------- resizing */
 
-/* A block that has to move since it grew may grow again: it gets a quarter more than
-   it had.  Long ones grow where they are, more often than not.  NULL where that much is
-   not at hand: nobody is asked for room that the program did not want. */
+/* A block that has to move since it grew may grow again: it gets a quarter more
+   than it had.  Long ones grow where they are, more often than not.  NULL where
+   that much is not at hand: nobody is asked for room that the program did not
+   want. */
 static void *api_try_more(const struct gl_block *block, size_t size) {
   size_t more = block->size + block->size / 4;
   enum gl_want want;
@@ -365,8 +367,9 @@ static GL_NOINLINE void *api_find_base(const void *address) {
   return block.start;
 }
 
-/* After gl_cache_find_base, where that was not all: the cache may still be entered.
-   The address is not left on the stack, where it may be of what is allocated next. */
+/* After gl_cache_find_base, where that was not all: the cache may still be
+   entered. The address is not left on the stack, where it may be of what is
+   allocated next. */
 static GL_NOINLINE void *api_base(const void *address) {
   gl_cache_leave(gl_self);
   void *start = api_find_base(address);
@@ -383,7 +386,7 @@ GC_API GL_HOT void *gc_base(const void *address) {
                                                          : api_base(address);
 }
 
-/* ---------------------------------------------------------------- collecting */
+/* --------------------------------------------------------------- collecting */
 
 GC_API void gc_collect(void) {
   if (gl_setup() && gl_options.mode != GL_MODE_EXPLICIT)

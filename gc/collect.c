@@ -7,14 +7,15 @@
  * conservative: a word that looks like the address of a block is taken for a
  * pointer to it.  It stops the world for as long as it marks; the sweeping is
  * left to the allocators, an arena at a time, as they come to need the memory
- * (gl_arena_sweep).  Where much of a heap is old most collections are minor ones, which
- * leave that alone (minor.c).
+ * (gl_arena_sweep).  Where much of a heap is old most collections are minor
+ * ones, which leave that alone (minor.c).
  *
  * Four locks are held throughout: whose turn it is, the dynamic linker's (no
- * module comes or goes), our own (nobody else stops the world), and the heap's (no
- * arena or page run changes hands).  They are taken in this order, and before the
- * world is stopped, since a stopped thread may hold any lock there is; from then
- * on until the threads run again nothing here allocates, locks or prints.
+ * module comes or goes), our own (nobody else stops the world), and the heap's
+ * (no arena or page run changes hands).  They are taken in this order, and
+ * before the world is stopped, since a stopped thread may hold any lock there
+ * is; from then on until the threads run again nothing here allocates, locks or
+ * prints.
  */
 #include <unistd.h>
 
@@ -91,8 +92,8 @@ static void collect_check(bool (*prove)(void), const char *otherwise) {
   if (gl_options.check && !prove()) gl_panic(otherwise, __FILE__, __LINE__);
 }
 
-/* Processor time of this thread; or what stands for it where it does not matter: to
-   ask for it takes as long as to mark a hundred objects. */
+/* Processor time of this thread; or what stands for it where it does not
+   matter: to ask for it takes as long as to mark a hundred objects. */
 static uint64_t collect_cpu_ns(const struct gl_cycle *cycle, uint64_t now_ns) {
   return cycle->timed ? gl_os_thread_cpu_ns() : now_ns;
 }
@@ -160,8 +161,8 @@ static void collect_settle(struct gl_cycle *cycle) {
   gl_stats_note(cycle);
 }
 
-/* Of the collections so far, those that would do for this cause: where there is no
-   room, only a full one may find some. */
+/* Of the collections so far, those that would do for this cause: where there is
+   no room, only a full one may find some. */
 static size_t collect_count(enum gl_cause cause) {
   return __atomic_load_n(cause == GL_CAUSE_ROOM ? &collect_full : &collect_all,
                          __ATOMIC_RELAXED);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * debug.c: what GLEANER_DEBUG=1 adds: every block is noted in a table beside the
- * heap, with where it was allocated and where it was freed.  Behind the size
- * asked for lies slack with a pattern, which is looked at when the block is
- * freed or resized and before each collection.  A freed block is filled with
+ * debug.c: what GLEANER_DEBUG=1 adds: every block is noted in a table beside
+ * the heap, with where it was allocated and where it was freed.  Behind the
+ * size asked for lies slack with a pattern, which is looked at when the block
+ * is freed or resized and before each collection.  A freed block is filled with
  * another pattern and waits in a queue; that it is still as it was is looked at
  * when it leaves the queue for the heap.
  *
@@ -48,7 +48,7 @@ static struct {
   size_t queued_bytes;
 } debug GL_DATA = {.capacity = 0};
 
-/* ------------------------------------------------------------------ the table */
+/* ---------------------------------------------------------------- the table */
 
 static size_t debug_hash(const void *block) {
   return ((uintptr_t)block >> GL_GRANULE_SHIFT) * 0x9E3779B97F4A7C15u >> 20;
@@ -99,7 +99,8 @@ static struct debug_record *debug_note(char *block) {
 
 /* ----------------------------------------------------------------- patterns */
 
-/* Where in [from, to) something else than the pattern is; SIZE_MAX if nowhere. */
+/* Where in [from, to) something else than the pattern is; SIZE_MAX if
+   nowhere. */
 static size_t debug_differs(const char *block, size_t from, size_t to,
                             int pattern) {
   for (size_t i = from; i < to; i++)
@@ -130,8 +131,9 @@ static void debug_report(const struct debug_finding *finding,
   char buffer[200];
   struct gl_text text = {buffer, sizeof buffer, 0};
   if (finding->block == NULL) return;
-  gl_text_string(&text, finding->freed ? "written to after it was freed, at byte "
-                                       : "overrun: byte ");
+  gl_text_string(&text, finding->freed
+                            ? "written to after it was freed, at byte "
+                            : "overrun: byte ");
   gl_text_number(&text, finding->offset);
   gl_text_string(&text, finding->freed ? " of " : " of a block of ");
   gl_text_number(&text, finding->size);
@@ -140,7 +142,7 @@ static void debug_report(const struct debug_finding *finding,
                  finding->size, entry_sp);
 }
 
-/* ------------------------------------------------------------- allocate, free */
+/* ----------------------------------------------------------- allocate, free */
 
 void *gl_debug_allocate(size_t size, size_t align, enum gl_kind kind,
                         uintptr_t entry_sp) {
@@ -230,7 +232,7 @@ size_t gl_debug_size(const void *p, size_t usable) {
   return size;
 }
 
-/* ------------------------------------------------------------------ collections */
+/* -------------------------------------------------------------- collections */
 
 void gl_debug_check(uintptr_t entry_sp) {
   struct debug_finding finding = {.block = NULL};

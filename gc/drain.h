@@ -3,17 +3,19 @@
  * drain.h: the loop in which a collection spends its time, for mark.c and for
  * its variants with other instructions.  Who includes it has defined
  *
- *    struct hot_filter                       what its filter needs, in registers
- *    hot_filter_begin(h)                     returns one
- *    hot_filter_four(h, f, word)             appends those of four words that
- *                                            point into the heap to h's ring
- *    hot_filter_words(h, f, word, granules)  the same for any number
- *    hot_split(h, words, count, from)        lets those of the words that lie in
- *                                            territories that are held be the last in
- *                                            the ring, from an index on, and appends
- *                                            the rest to what is away; the words may
- *                                            be there in the ring already, and
- *                                            GL_SPLIT_WORDS of them are read at once
+ *    struct hot_filter
+ *        what its filter needs, in registers
+ *    hot_filter_begin(h)
+ *        returns one
+ *    hot_filter_four(h, f, word)
+ *        appends those of four words that point into the heap to h's ring
+ *    hot_filter_words(h, f, word, granules)
+ *        the same for any number
+ *    hot_split(h, words, count, from)
+ *        lets those of the words that lie in territories that are held be the
+ *        last in the ring, from an index on, and appends the rest to what is
+ *        away; the words may be there in the ring already, and GL_SPLIT_WORDS
+ *        of them are read at once
  *
  * The loop works in turns:
  *
@@ -32,20 +34,20 @@
 #include "share.h"
 
 /* Objects scanned in a turn at most; candidates that end it, and how many of
-   them wait for the next turn.  A third of this was best on a processor of 2018;
-   on one of 2022, with memory further away, a tree took 1.45 times as long with
-   it, and a random graph 1.15 times.  More than this is no better. */
+   them wait for the next turn.  A third of this was best on a processor of
+   2018; on one of 2022, with memory further away, a tree took 1.45 times as
+   long with it, and a random graph 1.15 times.  More than this is no better. */
 #define DRAIN_OBJECTS 96
 #define DRAIN_CANDIDATES 144
 #define DRAIN_TAGS_AHEAD 32
 
-/* Of the stack's entries the newest `warm` were fetched not long ago; with fewer
-   of them than a turn takes, some more are fetched. */
+/* Of the stack's entries the newest `warm` were fetched not long ago; with
+   fewer of them than a turn takes, some more are fetched. */
 #define DRAIN_WARM_MAX 256
 #define DRAIN_WARM_MORE 96
 
-/* With so few candidates they are followed one by one, until there are many; and blocks of
-   so many granules scanned word by word then. */
+/* With so few candidates they are followed one by one, until there are many;
+   and blocks of so many granules scanned word by word then. */
 #define FOLLOW_FEW 3
 #define FOLLOW_MANY 48
 #define FOLLOW_GRANULES 4
@@ -62,8 +64,8 @@
 _Static_assert(DRAIN_RING_START_MAX > DRAIN_TAGS_AHEAD, "the ring is long");
 
 /* What is at an entry's address, or in the granule there; of a longer block the
-   first lines; where lengths are mixed, without a branch on them.  Then the processor sees
-   where it goes.  Returns whether it is a longer one, 1 or 0. */
+   first lines; where lengths are mixed, without a branch on them.  Then the
+   processor sees where it goes.  Returns whether it is a longer one, 1 or 0. */
 GL_INLINE size_t hot_fetch(uintptr_t address, gl_mark_entry entry, bool mixed) {
   const char *p = (const char *)address;
   size_t is_longer = gl_mark_entry_granules(entry) > 4;
@@ -99,7 +101,8 @@ GL_INLINE void hot_scan(struct hot *h, const struct hot_filter *f,
 /* Scan the newest objects, the oldest of them first: it has been on its way
    the longest.  What is pushed meanwhile, the rests of long ones, goes where
    entries were read already. */
-GL_MARK_UNCHECKED static GL_NOINLINE GL_HOT void hot_scan_some(struct hot *hot) {
+GL_MARK_UNCHECKED static GL_NOINLINE GL_HOT void hot_scan_some(
+    struct hot *hot) {
   struct hot h = *hot;
   const struct hot_filter f = hot_filter_begin(&h);
   const gl_mark_entry *end = h.top;
@@ -130,8 +133,9 @@ GL_INLINE gl_mark_entry *hot_warm(const struct hot *h, gl_mark_entry *warm) {
 
 /* Blacken the oldest candidates; all of them where there is nothing else to do
    until the tags of the youngest come.  An entry that is not to be scanned is
-   written too, and then over it the next one: a branch on the kind of a block is
-   not predicted where kinds are mixed (7.4 ns an object of a JSON tree, not 4.9). */
+   written too, and then over it the next one: a branch on the kind of a block
+   is not predicted where kinds are mixed (7.4 ns an object of a JSON tree, not
+   4.9). */
 GL_INLINE void hot_blacken_turn(struct hot *hot, bool mixed) {
   struct hot h = *hot;
   size_t end = h.ring_end;
@@ -168,7 +172,8 @@ GL_INLINE void hot_blacken_turn(struct hot *hot, bool mixed) {
   *hot = h;
 }
 
-/* Whether blocks of the last turn were of mixed lengths is a good guess for this one. */
+/* Whether blocks of the last turn were of mixed lengths is a good guess for
+   this one. */
 static GL_NOINLINE GL_HOT void hot_blacken_alike(struct hot *hot) {
   hot_blacken_turn(hot, false);
 }
@@ -184,14 +189,16 @@ GL_INLINE void hot_blacken_some(struct hot *hot) {
     hot_blacken_alike(hot);
 }
 
-/* The newest candidate from an index on, taken off the ring; 0 where there is none. */
+/* The newest candidate from an index on, taken off the ring; 0 where there is
+   none. */
 GL_INLINE uintptr_t hot_pop(struct hot *h, size_t from) {
   return h->ring_end > from ? h->ring[--h->ring_end] : 0;
 }
 
-/* Scan a short block, and return the last word in it that points into the heap, or 0; the
-   others go to the ring.  By branches, which are predicted: so the processor has the next
-   block's address before it knows the mark of this one, or its end. */
+/* Scan a short block, and return the last word in it that points into the heap,
+   or 0; the others go to the ring.  By branches, which are predicted: so the
+   processor has the next block's address before it knows the mark of this one,
+   or its end. */
 GL_MARK_UNCHECKED GL_INLINE uintptr_t hot_scan_short(struct hot *h,
                                                      const uintptr_t *words,
                                                      size_t granules) {
@@ -225,8 +232,9 @@ GL_INLINE uintptr_t hot_scan_next(struct hot *h, const struct hot_filter *f,
   return hot_pop(h, from);
 }
 
-/* A list: few candidates, and nothing else to do.  They are followed one by one, the newest
-   first, until a block leads nowhere and others wait, or many do. */
+/* A list: few candidates, and nothing else to do.  They are followed one by
+   one, the newest first, until a block leads nowhere and others wait, or many
+   do. */
 GL_MARK_UNCHECKED static GL_NOINLINE GL_HOT void hot_follow(struct hot *hot) {
   struct hot h = *hot;
   const struct hot_filter f = hot_filter_begin(&h);

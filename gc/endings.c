@@ -2,41 +2,43 @@
 /*
  * endings.c: blocks to which nothing leads but a pointer one past their end.
  *
- * Such a pointer is legal C, and may be all that a program has of a block.  But where
- * the block is not padded (up to 32 bytes) the next one may begin there, and then a root
- * that points to that one keeps this one too:
+ * Such a pointer is legal C, and may be all that a program has of a block.  But
+ * where the block is not padded (up to 32 bytes) the next one may begin there,
+ * and then a root that points to that one keeps this one too:
  *
  *      root -----------------+
  *                            v
- *      |dead node |next| ... | queue |       dead node -> node -> node -> the queue
+ *      |dead node |next| ... | queue |   dead node -> node -> node -> the queue
  *
- * That is most often harmless, but the block may be a node that has long been taken out
- * of a queue, and lead to all that were ever put into it.
+ * That is most often harmless, but the block may be a node that has long been
+ * taken out of a queue, and lead to all that were ever put into it.
  *
- * So such blocks are followed last, when all else is marked: what one of them keeps is
- * known then.  Those that keep more and more objects, collection after collection, until
- * they are most of all there are, and that nobody writes to, are such nodes: they are
- * cleared, and keep their places, so that no other node comes to lie there.  (A program
- * that has such a pointer in earnest, for so long, to a block of two or four words,
- * through which alone it reaches ever more: we know of none.  To pad short blocks too, as
- * others do, takes half as much memory again.)
+ * So such blocks are followed last, when all else is marked: what one of them
+ * keeps is known then.  Those that keep more and more objects, collection after
+ * collection, until they are most of all there are, and that nobody writes to,
+ * are such nodes: they are cleared, and keep their places, so that no other
+ * node comes to lie there.  (A program that has such a pointer in earnest, for
+ * so long, to a block of two or four words, through which alone it reaches ever
+ * more: we know of none.  To pad short blocks too, as others do, takes half as
+ * much memory again.)
  */
 #include <string.h>
 
 #include "../alloc/os.h"
 #include "mark.h"
 
-/* Places for them, by the logarithm, at first and at most: more where some found none.
-   A block has one of a few. */
+/* Places for them, by the logarithm, at first and at most: more where some
+   found none. A block has one of a few. */
 #define ENDINGS_SHIFT_MIN 8
 #define ENDINGS_SHIFT_STEP 3
 #define ENDINGS_SHIFT_MAX 14
 #define ENDINGS_MAX ((size_t)1 << ENDINGS_SHIFT_MAX)
 #define ENDINGS_PROBES 8
 
-/* How often one has to have kept more than ever before to be cleared, and what part of all
-   objects those that have must keep, and how many.  (Not on end: a word that a function
-   has left on the stack may lead to most of them for once.) */
+/* How often one has to have kept more than ever before to be cleared, and what
+   part of all objects those that have must keep, and how many.  (Not on end: a
+   word that a function has left on the stack may lead to most of them for
+   once.) */
 #define ENDINGS_GROWTHS 3
 #define ENDINGS_SHARE 2
 #define ENDINGS_OBJECTS ((uint64_t)16384)
@@ -86,8 +88,8 @@ static bool ending_is_known(const struct ending *ending) {
   return ending->number + 1 >= endings.number;
 }
 
-/* The block's place; where it has none, one of which nothing was heard in the last
-   collection or in this; or NULL. */
+/* The block's place; where it has none, one of which nothing was heard in the
+   last collection or in this; or NULL. */
 static struct ending *ending_find(uintptr_t block) {
   struct ending *unused = NULL;
   size_t mask = ((size_t)1 << endings.shift) - 1;
@@ -155,7 +157,8 @@ static uint64_t ending_follow(struct gl_marker *m, struct ending *ending,
   return ending_grows(ending) ? m->objects - before : 0;
 }
 
-/* Those that are to be cleared come after all others, which may lead to them. */
+/* Those that are to be cleared come after all others, which may lead to
+   them. */
 void gl_endings_follow(struct gl_marker *m) {
   struct endings_table *table = endings.table;
   uint64_t kept = 0;

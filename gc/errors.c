@@ -18,7 +18,7 @@ static struct {
   void *data;
 } errors = {.handler = NULL};
 
-/* ------------------------------------------------------------- what is wrong */
+/* ------------------------------------------------------------ what is wrong */
 
 /* An address that is not in the heap: whose is it? */
 static void errors_name_outside(struct gl_text *text, const void *address,
@@ -32,7 +32,8 @@ static void errors_name_outside(struct gl_text *text, const void *address,
     gl_text_string(text, "in the code or data of ");
     gl_text_string(text, module);
   } else if (gl_stacks_is_mapped(address)) {
-    gl_text_string(text, "not from this heap, but mapped: memory of malloc or mmap");
+    gl_text_string(text,
+                   "not from this heap, but mapped: memory of malloc or mmap");
   } else {
     gl_text_string(text, "not mapped");
   }
@@ -105,7 +106,7 @@ static void errors_name_fault(struct gl_text *text,
   }
 }
 
-/* ------------------------------------------------------------------ reporting */
+/* ---------------------------------------------------------------- reporting */
 
 static void errors_default(const struct gc_error *error, uintptr_t entry_sp) {
   char buffer[600];

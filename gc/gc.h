@@ -27,7 +27,7 @@ struct gl_options {
   bool stress_minor;       /* GLEANER_STRESS=minor:N */
   unsigned markers;        /* GLEANER_MARKERS, 0 for as many as processors */
   size_t mark_stack;       /* GLEANER_MARK_STACK, entries, 0 for growing */
-  size_t mark_packets;     /* GLEANER_MARK_PACKETS, that markers send each other */
+  size_t mark_packets;     /* GLEANER_MARK_PACKETS, sent between markers */
   int stop_signal;         /* GLEANER_SIGNAL, 0 to choose one */
   bool preloaded;          /* as malloc: explicit, unless GLEANER_MODE is set */
   bool lean;               /* and so without a collector: lean.c */
@@ -194,8 +194,8 @@ struct gl_tls_layout gl_tls_find_layout(void);
 /* From now on scan by this layout. */
 void gl_tls_set_layout(const struct gl_tls_layout *layout);
 
-/* When the dynamic linker gave this number to a module, by its own count; 0 where
-   that is not known.  Within gl_modules_hold. */
+/* When the dynamic linker gave this number to a module, by its own count; 0
+   where that is not known.  Within gl_modules_hold. */
 size_t gl_tls_generation(size_t module);
 
 /* The number of a module, a struct link_map; 0 where it has no thread-local
@@ -208,10 +208,10 @@ typedef void gl_scan_range(const void *low, const void *high, void *data);
 void gl_tls_scan(const void *tp, gl_scan_range *scan, void *data);
 
 /*
- * The same where the thread may be in the midst of replacing its vector.  It may
- * be where it is in the dynamic linker, or in a call from there: whether any word
- * of [low, high), of its registers and stack, is an address in the linker.
- * gl_tls_scan_doubtful has visit call look for all such ranges again.
+ * The same where the thread may be in the midst of replacing its vector.  It
+ * may be where it is in the dynamic linker, or in a call from there: whether
+ * any word of [low, high), of its registers and stack, is an address in the
+ * linker. gl_tls_scan_doubtful has visit call look for all such ranges again.
  */
 bool gl_tls_may_change(const void *low, const void *high);
 
@@ -225,8 +225,8 @@ void gl_tls_scan_doubtful(const void *tp, const struct gl_tls_words *words,
                           gl_scan_range *scan, void *data);
 
 /* Where the stack of a thread ends, if it was made by the C library: at what
-   gl_tls_scan scans, its static storage and the descriptor above that; or behind
-   both where they are not known. */
+   gl_tls_scan scans, its static storage and the descriptor above that; or
+   behind both where they are not known. */
 uintptr_t gl_tls_stack_end(const void *tp);
 
 /* ------------------------------------------------------------------ threads */
@@ -239,8 +239,8 @@ bool gl_threads_stop(void);
 
 /* Where that was false: stop those that have a cache, for a fork.  They are all
    that can be in the heap, since another one needs its lock first; and they can
-   be found without memory, a file descriptor or /proc.  False where one takes too
-   long: it may hold the signal back. */
+   be found without memory, a file descriptor or /proc.  False where one takes
+   too long: it may hold the signal back. */
 bool gl_threads_stop_known(void);
 
 /* Let all go on that were stopped. */
@@ -251,8 +251,8 @@ void gl_threads_resume(void);
 void gl_threads_scan(const struct gl_entry *entry, gl_scan_range *scan,
                      void *data);
 
-/* Give the calling thread a cache, best that of a block which it frees; false without
-   memory. */
+/* Give the calling thread a cache, best that of a block which it frees; false
+   without memory. */
 bool gl_threads_adopt(const void *freed);
 
 /* True while the world is stopped. */
@@ -271,7 +271,8 @@ void gl_fork_after(bool in_child);
 
 /* ----------------------------------------------------- without a collector */
 
-/* In place of gl_threads_init; of gl_threads_adopt; of gl_fork_before, after. */
+/* In place of gl_threads_init; of gl_threads_adopt; of gl_fork_before,
+   after. */
 bool gl_lean_init(void);
 bool gl_lean_adopt(const void *freed);
 void gl_lean_before_fork(void);
@@ -302,22 +303,22 @@ void gl_mark_begin(void);
    end counts. */
 void gl_mark_roots(const void *low, const void *high);
 
-/* What the blocks of tenured arenas point to, in a minor collection; they are black
-   themselves. */
+/* What the blocks of tenured arenas point to, in a minor collection; they are
+   black themselves. */
 void gl_mark_tenured(void);
 
 /* Mark all blocks of uncollectable kind. */
 void gl_mark_uncollectable(void);
 
-/* After it, whether no word of a block that was reached points to a white one; it
-   takes as long as a marking. */
+/* After it, whether no word of a block that was reached points to a white one;
+   it takes as long as a marking. */
 bool gl_mark_prove(void);
 
 /* Finish: mark everything that is reachable from what is marked. */
 void gl_mark_finish(void);
 
-/* After a marking: live granules of each arena, blocks marked, and processor time that
-   helpers took for it. */
+/* After a marking: live granules of each arena, blocks marked, and processor
+   time that helpers took for it. */
 const uint32_t *gl_mark_live(void);
 uint64_t gl_mark_objects(void);
 uint64_t gl_mark_helped_ns(void);
@@ -331,7 +332,8 @@ void gl_markers_note(const struct gl_cycle *cycle);
    its cgroups. */
 unsigned gl_processors(void);
 
-/* The same by the affinity mask of the calling thread alone: one system call. */
+/* The same by the affinity mask of the calling thread alone: one system
+   call. */
 unsigned gl_processors_by_affinity(void);
 
 /* The second by itself: list is /proc/self/cgroup, and mount where cgroups are
@@ -357,17 +359,18 @@ void gl_pace_extend_budget(void);
 /* Tell the pace how a collection went. */
 void gl_pace_note(const struct gl_cycle *cycle);
 
-/* Whether the next budget depends on how fast the program allocates, and markers mark. */
+/* Whether the next budget depends on how fast the program allocates, and
+   markers mark. */
 bool gl_pace_is_guided(void);
 
 /* -------------------------------------------------------- minor collections */
 
-/* Whether the collection that begins is a minor one.  With the world stopped, before
-   gl_heap_prepare_mark. */
+/* Whether the collection that begins is a minor one.  With the world stopped,
+   before gl_heap_prepare_mark. */
 bool gl_minor_choose(const struct gl_cycle *cycle);
 
-/* What it found alive that the last full one did not, if it is minor; and, when the
-   next budget is set, how it went.  Under the heap lock. */
+/* What it found alive that the last full one did not, if it is minor; and, when
+   the next budget is set, how it went.  Under the heap lock. */
 size_t gl_minor_floating_bytes(const struct gl_cycle *cycle);
 void gl_minor_note(const struct gl_cycle *cycle);
 
@@ -386,8 +389,9 @@ struct gl_cycle {
   enum gl_cause cause;
   bool minor;          /* what is old was left alone */
   bool timed;          /* by processor time, as follows */
-  /* Processor time, for the pace: of the process when it was stopped, less what that
-     took; of this thread, when it begins to mark; and of all markers, to mark. */
+  /* Processor time, for the pace: of the process when it was stopped, less what
+     that took; of this thread, when it begins to mark; and of all markers, to
+     mark. */
   uint64_t stopped_cpu_ns, marking_cpu_ns, mark_cpu_ns;
   uint64_t start_ns;   /* the pause begins */
   uint64_t stopped_ns; /* every thread is stopped */
@@ -400,7 +404,7 @@ struct gl_cycle {
   size_t live_bytes;
   size_t tenured_bytes; /* of them, in arenas that were old before it; */
   size_t large_atomic_bytes; /* in large blocks without pointers; */
-  size_t floating_bytes; /* that the last full one did not find, if this is minor */
+  size_t floating_bytes; /* that the last full one did not find; else 0 */
   size_t root_bytes;
   uint64_t marked_objects;
   size_t next_bytes;   /* to allocate until the next one is due */
@@ -417,8 +421,8 @@ bool gl_collect(enum gl_cause cause, uintptr_t entry_sp);
    without running it, where the world could not be stopped. */
 bool gl_collect_stopped(void (*body)(void *data), void *data);
 
-/* Wait for this thread's turn to collect, before any other lock.  False, without
-   waiting, where it has the dynamic linker's lock. */
+/* Wait for this thread's turn to collect, before any other lock.  False,
+   without waiting, where it has the dynamic linker's lock. */
 bool gl_collect_take_turn(void);
 void gl_collect_end_turn(bool taken);
 void gl_collect_turn_after_fork(bool taken);
@@ -461,8 +465,8 @@ void gl_text_write(const struct gl_text *text, int fd);
 bool gl_text_read(int fd, char *buffer, size_t size);
 
 /* Call visit for each line of a file that ends, without the end; close it.  Of
-   a line of size bytes and more the beginning, and it is not whole.  False where
-   fd is negative. */
+   a line of size bytes and more the beginning, and it is not whole.  False
+   where fd is negative. */
 typedef void gl_text_line(char *line, bool whole, void *data);
 bool gl_text_read_lines(int fd, char *line, size_t size, gl_text_line *visit,
                         void *data);
@@ -519,7 +523,7 @@ void gl_debug_note_dead(void);
 /* Write where a block was allocated, and first freed, if that is known. */
 void gl_debug_describe(const void *block);
 
-/* ---------------------------------------------- slow halves of the functions */
+/* --------------------------------------------- slow halves of the functions */
 
 /* What the functions of gleaner.h do where no fast path will, and what those of
    malloc do; function is the name to report misuse under.  align is 0 for a

@@ -128,8 +128,8 @@ GL_INLINE uint32_t *hot_live(const struct hot *h, uintptr_t word) {
 /*
  * Blacken the block that a word points into, in an arena of territory that is
  * held; its line of tags has been fetched.  Returns whether there was a white
- * one, all of it as an entry, and a word in its first granule.  The caller counts
- * the object.
+ * one, all of it as an entry, and a word in its first granule.  The caller
+ * counts the object.
  */
 GL_INLINE bool hot_blacken(const struct hot *h, uintptr_t *where,
                            gl_mark_entry *entry) {

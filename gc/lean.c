@@ -7,11 +7,12 @@
  *
  * Fork.  The heap lock is held across it.  In the child the caches of all other
  * threads are as those threads last left them: the child sees of each thread's
- * stores some first part, in the order in which they were made.  So a cache that
- * is not busy is free for a new thread to take; one that is busy was caught half-way
- * on a slow path, and is never touched again, nor is the memory in it.  Fast paths
- * do not say that they are busy, which saves them a tenth of their instructions:
- * one that was caught half-way leaves a cache torn, which gl_cache_mend makes whole.
+ * stores some first part, in the order in which they were made.  So a cache
+ * that is not busy is free for a new thread to take; one that is busy was
+ * caught half-way on a slow path, and is never touched again, nor is the memory
+ * in it.  Fast paths do not say that they are busy, which saves them a tenth of
+ * their instructions: one that was caught half-way leaves a cache torn, which
+ * gl_cache_mend makes whole.
  */
 #include <pthread.h>
 

@@ -3,8 +3,8 @@
  * mark.c: from roots to everything reachable.
  *
  * Invariant while marking: a black block has been scanned, or is an entry of a
- * marker, or its slot is flagged as overflowed.  Nothing else is black, but in a
- * minor collection what is tenured, until gl_mark_tenured has seen to it.
+ * marker, or its slot is flagged as overflowed.  Nothing else is black, but in
+ * a minor collection what is tenured, until gl_mark_tenured has seen to it.
  *
  * A word becomes a block in two steps, each behind a short ring that gives its
  * memory time to arrive:
@@ -34,18 +34,18 @@
 /* Entries of this length are cut in half to be shared. */
 #define MARK_SPLIT_GRANULES ((size_t)512)
 
-/* Granules of a range that is an entry with a count, and of what is kept of a block that
-   is cut: half a gigabyte. */
+/* Granules of a range that is an entry with a count, and of what is kept of a
+   block that is cut: half a gigabyte. */
 #define MARK_RANGE_GRANULES (GL_MARK_COUNT_MAX - 1)
 #define MARK_SPLIT_MOST (512 * MARK_RANGE_GRANULES)
 
-/* Roots found before they are followed, and blocks found from them before what they
-   reach is marked. */
+/* Roots found before they are followed, and blocks found from them before what
+   they reach is marked. */
 #define MARK_ROOTS_AT_ONCE 64
 
-/* Stretches of tenured arenas on the stack before what they reach is marked: some,
-   so that there is something to give to other markers, and few, since a turn moves
-   those that it does not come to. */
+/* Stretches of tenured arenas on the stack before what they reach is marked:
+   some, so that there is something to give to other markers, and few, since a
+   turn moves those that it does not come to. */
 #define MARK_TENURED_AT_ONCE 8
 
 /* Words looked at singly after a root: where there is one, as on a stack, there
@@ -84,8 +84,8 @@ static GL_COLD void mark_overflow(uintptr_t head) {
   __atomic_store_n(&gl_marking.overflowed, true, __ATOMIC_RELAXED);
 }
 
-/* Push an entry of the block that begins at head, or of tenured ones.  Where there is
-   no room all of its slot will be scanned again. */
+/* Push an entry of the block that begins at head, or of tenured ones.  Where
+   there is no room all of its slot will be scanned again. */
 GL_NOINLINE void gl_marker_push_slow(struct gl_marker *m, uintptr_t head,
                                      gl_mark_entry entry) {
   if (m->depth == m->capacity && !mark_make_room(m))
@@ -138,8 +138,8 @@ bool gl_marker_can_split(const struct gl_marker *m) {
   return gl_mark_entry_granules(m->stack[m->bottom]) >= MARK_SPLIT_GRANULES;
 }
 
-/* What is kept of a large block may take several entries, since each has a count: the
-   lowest is to be scanned first. */
+/* What is kept of a large block may take several entries, since each has a
+   count: the lowest is to be scanned first. */
 gl_mark_entry gl_marker_split(struct gl_marker *m) {
   gl_mark_entry *oldest = &m->stack[m->bottom];
   uintptr_t head, address = gl_mark_entry_address(*oldest);
@@ -173,7 +173,7 @@ GL_NOINLINE void gl_marker_mark_large(struct gl_marker *m, uintptr_t address) {
   if (gl_heap.pages[page].kind != GL_ATOMIC) mark_push_large(m, page);
 }
 
-/* -------------------------------------------------------- what drain.h calls */
+/* ------------------------------------------------------- what drain.h calls */
 
 size_t gl_marker_find_head(size_t granule) {
   size_t first = granule & ~(GL_ARENA_GRANULES - 1);
@@ -185,7 +185,7 @@ size_t gl_marker_find_end(size_t head) {
   return gl_tags_next(gl_heap.tags, head + 1, end);
 }
 
-/* ----------------------------------------------------------------- Fast path */
+/* ---------------------------------------------------------------- Fast path */
 
 struct hot_filter {
   char nothing;
@@ -196,9 +196,9 @@ GL_INLINE struct hot_filter hot_filter_begin(const struct hot *h) {
   return (struct hot_filter){0};
 }
 
-/* Filter words into the ring without a branch for each.  Each is read once: what
-   is judged is what is kept.  The block may be the stack that the collecting
-   thread runs on, and change meanwhile. */
+/* Filter words into the ring without a branch for each.  Each is read once:
+   what is judged is what is kept.  The block may be the stack that the
+   collecting thread runs on, and change meanwhile. */
 GL_MARK_UNCHECKED GL_INLINE void hot_filter_words(struct hot *h,
                                                   const struct hot_filter *f,
                                                   const uintptr_t *word,
@@ -308,9 +308,9 @@ static void mark_keep(struct gl_marker *m, struct mark_roots *roots,
   if (roots->count == MARK_ROOTS_AT_ONCE) mark_follow(m, roots);
 }
 
-/* The block that ends where a word points, not padded; or 0.  In an arena it is a
-   short one, so that one line of tags will do, but for the first granules.  (It may be
-   the block that the word points into, or a free run: no harm.) */
+/* The block that ends where a word points, not padded; or 0.  In an arena it is
+   a short one, so that one line of tags will do, but for the first granules.
+   (It may be the block that the word points into, or a free run: no harm.) */
 static uintptr_t mark_find_ending(uintptr_t word) {
   unsigned bit = hot_bit_of(word);
   if (bit < GL_PAD_GRANULES || gl_heap.pad_bytes == 0 ||
@@ -323,8 +323,8 @@ static uintptr_t mark_find_ending(uintptr_t word) {
   return granules < GL_PAD_GRANULES ? word - (granules << GL_GRANULE_SHIFT) : 0;
 }
 
-/* Whether a root that points to the end of a block may rather point to the beginning of
-   the next one. */
+/* Whether a root that points to the end of a block may rather point to the
+   beginning of the next one. */
 static bool mark_is_doubtful(size_t offset) {
   return !gl_heap.minor && offset < gl_marking.extent_bytes &&
          gl_tags_is_block(gl_heap.tags, offset >> GL_GRANULE_SHIFT);
@@ -345,8 +345,8 @@ static const uintptr_t *mark_near(const uintptr_t *word, const uintptr_t *end) {
   return end - word > MARK_ROOTS_NEAR ? word + MARK_ROOTS_NEAR : end;
 }
 
-/* One word after another until many were none.  That at the heap's end is a root
-   too: a block may end there.  Returns how far it came. */
+/* One word after another until many were none.  That at the heap's end is a
+   root too: a block may end there.  Returns how far it came. */
 static GL_MARK_UNCHECKED const uintptr_t *mark_roots_near(
     struct gl_marker *m, struct mark_roots *roots, const uintptr_t *word,
     const uintptr_t *end) {
@@ -493,9 +493,10 @@ bool gl_mark_init(void) {
          gl_endings_init() && gl_marker_init(&gl_marker_main);
 }
 
-/* A stack that had to grow is kept as long as markings need it: of one of which a quarter
-   sufficed the last one, half is given up.  (No entry is 0.  To map it anew each time took
-   two fifths of the time to mark a random graph, where a page fault is dear.) */
+/* A stack that had to grow is kept as long as markings need it: of one of which
+   a quarter sufficed the last one, half is given up.  (No entry is 0.  To map
+   it anew each time took two fifths of the time to mark a random graph, where a
+   page fault is dear.) */
 static void mark_fit_stack(struct gl_marker *m) {
   size_t quarter = m->capacity / 4;
   if (gl_marking.fixed || m->capacity <= MARK_STACK_FIRST_ENTRIES) return;

@@ -9,14 +9,14 @@
 #include "gc.h"
 
 /*
- * A range of granules that is to be scanned, of one block, or of neighbours in a
- * tenured arena:
+ * A range of granules that is to be scanned, of one block, or of neighbours in
+ * a tenured arena:
  *
  *     63                                16 15                  0
  *    | address                            | granules (16 bits)  |
  *
- * The largest count stands for all that is left of a large block.  (It is what a
- * processor can compare without taking the word apart, and the address is one
+ * The largest count stands for all that is left of a large block.  (It is what
+ * a processor can compare without taking the word apart, and the address is one
  * shift away.)
  */
 typedef uint64_t gl_mark_entry;
@@ -37,8 +37,8 @@ GL_INLINE size_t gl_mark_entry_granules(gl_mark_entry entry) {
   return (size_t)(entry & GL_MARK_COUNT_MAX);
 }
 
-/* Words that are sorted at once; room for candidates, and behind it for what such a
-   load or store has too much. */
+/* Words that are sorted at once; room for candidates, and behind it for what
+   such a load or store has too much. */
 #define GL_SPLIT_WORDS 4
 #define GL_MARK_RING 512
 #define GL_MARK_RING_SLACK GL_SPLIT_WORDS
@@ -49,17 +49,19 @@ GL_INLINE size_t gl_mark_entry_granules(gl_mark_entry entry) {
 
 /*
  * Territories: the heap, dealt out to markers, so that no word of tags is
- * written by two of them and marks need no atomic instruction.  A region is a power of
- * two of neighbouring slots, so many that 32 have room for all arenas; where there are
- * large blocks too, it is every 32nd such piece of the heap.  A territory is some
- * neighbouring regions: bits in a mask.  A marker holds some territories.
+ * written by two of them and marks need no atomic instruction.  A region is a
+ * power of two of neighbouring slots, so many that 32 have room for all arenas;
+ * where there are large blocks too, it is every 32nd such piece of the heap.  A
+ * territory is some neighbouring regions: bits in a mask.  A marker holds some
+ * territories.
  */
 #define GL_REGIONS_MAX 32
 #define GL_TERRITORIES_MAX GL_REGIONS_MAX
 #define GL_TERRITORIES_ALL UINT32_MAX
 
-/* Candidates, or entries, sent together from one marker to another: some, and a whole
-   number of those that are sorted at once.  (124 take 1.2 times as long for an array.) */
+/* Candidates, or entries, sent together from one marker to another: some, and a
+   whole number of those that are sorted at once.  (124 take 1.2 times as long
+   for an array.) */
 #define GL_PACKET_WORDS (63 * GL_SPLIT_WORDS)
 
 struct gl_packet {
@@ -86,7 +88,7 @@ struct gl_marker {
   size_t away_count; /* candidates that are not in them, */
   size_t unsent;     /* and those already sorted into packets */
   struct gl_packet *out[GL_TERRITORIES_MAX];
-  struct gl_packet *coming; /* sent to it; and how much of the first is taken in */
+  struct gl_packet *coming; /* sent to it; and how much of the first is in */
   size_t taken;
   struct gl_packet *spare; /* for what it will send */
   size_t spare_count;
@@ -101,7 +103,7 @@ struct gl_marking {
   bool overflowed; /* some slot is flagged */
   unsigned region_shift; /* a region's bytes, by their logarithm */
   uintptr_t region_base; /* where the first one begins: the lowest arena */
-  uint8_t *tenured; /* in a minor one, 1 for each slot that is black from the start */
+  uint8_t *tenured; /* in a minor one, for each slot: black from the start */
   bool fixed;      /* stacks may not grow */
   bool has_avx2;   /* the processor does, and BMI2 */
 };
@@ -116,7 +118,8 @@ GL_INLINE unsigned gl_region(uintptr_t word) {
 
 bool gl_marker_init(struct gl_marker *marker);
 
-/* A marking begins: nothing is live, and a stack that is much too long is halved. */
+/* A marking begins: nothing is live, and a stack that is much too long is
+   halved. */
 void gl_marker_begin(struct gl_marker *marker);
 
 /* Mark all that the marker's entries reach. */
@@ -149,8 +152,8 @@ size_t gl_marker_find_end(size_t head);
 /* Take an entry in from another marker. */
 void gl_marker_push(struct gl_marker *marker, gl_mark_entry entry);
 
-/* Whether the oldest entry, of one or more, is long enough to be cut; cut it in half, and
-   return the upper one. */
+/* Whether the oldest entry, of one or more, is long enough to be cut; cut it in
+   half, and return the upper one. */
 bool gl_marker_can_split(const struct gl_marker *marker);
 gl_mark_entry gl_marker_split(struct gl_marker *marker);
 
@@ -165,14 +168,14 @@ bool gl_endings_init(void);
 /* A full marking begins. */
 void gl_endings_begin(void);
 
-/* The block that ends where a root points, and another one begins, is to be followed
-   last.  False where it has to be followed at once. */
+/* The block that ends where a root points, and another one begins, is to be
+   followed last.  False where it has to be followed at once. */
 bool gl_endings_defer(uintptr_t block);
 
 /* Follow them: all else is marked. */
 void gl_endings_follow(struct gl_marker *marker);
 
-/* ------------------------------------------------------- sharing (markers.c) */
+/* ------------------------------------------------------ sharing (markers.c) */
 
 /* The marker of the collecting thread. */
 extern struct gl_marker gl_marker_main;
@@ -218,7 +221,7 @@ size_t gl_markers_pool_bytes(void);
 /* In the child of a fork there are none. */
 void gl_markers_after_fork(void);
 
-/* ----------------------------------------------------------- trials (trial.c) */
+/* --------------------------------------------------------- trials (trial.c) */
 
 /* Times that one way is taken between two trials of the other. */
 #define GL_TRIAL_INTERVAL_MIN 4

@@ -74,8 +74,9 @@ GL_MARK_UNCHECKED GL_INLINE void hot_filter_one(struct hot *h,
   h->ring_end += word - h->base < h->extent;
 }
 
-/* Of a block of so many granules more is fetched, so far ahead: which may be its next piece.
-   (Churn's blocks of up to 16 KiB: 0.9 of the time to mark; 256 or 512 bytes ahead: 0.95.) */
+/* Of a block of so many granules more is fetched, so far ahead: which may be
+   its next piece. (Churn's blocks of up to 16 KiB: 0.9 of the time to mark; 256
+   or 512 bytes ahead: 0.95.) */
 #define LONG_GRANULES 16
 #define LONG_WORDS_AHEAD 128
 

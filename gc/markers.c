@@ -2,29 +2,30 @@
 /*
  * markers.c: several threads mark together.
  *
- * The heap is divided into territories, and a territory is held by one marker at
- * a time, which alone blackens there: so marks are plain stores, and a line of
- * tags is in one processor's cache.  (Marks by locked instructions cost 3.5 to 4
- * ns each where an object takes 10 to 15, and lines went to and fro.)  A marker
- * that finds a candidate elsewhere puts it aside and sends it, in packets, to
- * whoever holds that territory or comes to hold it.  While it has the lock, it
- * takes in all that has come for itself.
+ * The heap is divided into territories, and a territory is held by one marker
+ * at a time, which alone blackens there: so marks are plain stores, and a line
+ * of tags is in one processor's cache.  (Marks by locked instructions cost 3.5
+ * to 4 ns each where an object takes 10 to 15, and lines went to and fro.)  A
+ * marker that finds a candidate elsewhere puts it aside and sends it, in
+ * packets, to whoever holds that territory or comes to hold it.  While it has
+ * the lock, it takes in all that has come for itself.
  *
  * The collecting thread begins with the whole heap.  One who runs dry gives up
  * what it holds and is hungry.  One who sees that, and has entries to spare,
  * gives up the upper half of its territories, and gives entries: its oldest, or
- * the upper half of a long one.  Who finds work takes all that nobody holds.  So
- * a list, where there is never anything to spare, stays with one marker.  When
- * all are hungry and no packet waits, all is marked.  (Packets: Ossia et al.
- * 2002, A Parallel, Incremental and Concurrent GC for Servers.)
+ * the upper half of a long one.  Who finds work takes all that nobody holds.
+ * So a list, where there is never anything to spare, stays with one marker.
+ * When all are hungry and no packet waits, all is marked.  (Packets: Ossia et
+ * al. 2002, A Parallel, Incremental and Concurrent GC for Servers.)
  *
  * That may be slower than to mark alone: where most candidates have to be sent
- * and processors are far apart, or busy with something else.  So both are tried,
- * now and then, and the one that takes less time for a byte is what is done in
- * between.
+ * and processors are far apart, or busy with something else.  So both are
+ * tried, now and then, and the one that takes less time for a byte is what is
+ * done in between.
  *
  * Helpers are made on first need, block all signals, touch the heap only to
- * mark, and are gone in the child of a fork.  With one marker none of this runs.
+ * mark, and are gone in the child of a fork.  With one marker none of this
+ * runs.
  */
 #include <pthread.h>
 #include <sched.h>
@@ -39,9 +40,9 @@
 
 #define MARKERS_MAX 32 /* fewer than packets: gc/options.c */
 
-/* Territories for each marker, to begin with: so that one with more to do than another
-   has some to give.  (With one for each, one of two markers waited for a fifth of the
-   time in which trees were marked.) */
+/* Territories for each marker, to begin with: so that one with more to do than
+   another has some to give.  (With one for each, one of two markers waited for
+   a fifth of the time in which trees were marked.) */
 #define MARKERS_TERRITORIES_EACH 4
 
 /* Entries given away at once: they fit any stack. */
@@ -50,8 +51,8 @@
 /* With fewer, territory is not given up. */
 #define MARKERS_SPARE 192
 
-/* Nor where so many candidates have just been sent, which is something to do; unless there
-   are still so many entries. */
+/* Nor where so many candidates have just been sent, which is something to do;
+   unless there are still so many entries. */
 #define MARKERS_MEAL ((size_t)32)
 #define MARKERS_PLENTY ((size_t)1024)
 
@@ -64,8 +65,8 @@
 #define MARKERS_SPINS 64
 #define MARKERS_PAUSES 16
 
-/* Packets that a marker keeps for what it will send, so that it need not lock for each;
-   but all markers together no more than a part of the pool. */
+/* Packets that a marker keeps for what it will send, so that it need not lock
+   for each; but all markers together no more than a part of the pool. */
 #define MARKERS_PACKETS ((size_t)16)
 #define MARKERS_PACKETS_PART 4
 
@@ -99,7 +100,7 @@ static struct {
   struct gl_packet *pool;
   unsigned territories;
   uint8_t territory[GL_REGIONS_MAX];          /* of each region */
-  uint32_t masks[GL_TERRITORIES_MAX];         /* of each territory, its regions */
+  uint32_t masks[GL_TERRITORIES_MAX]; /* of each territory, its regions */
   uint32_t lock __attribute__((aligned(64))); /* of what follows */
   bool open;                                  /* not all is marked yet */
   size_t hungry;
@@ -115,8 +116,8 @@ static struct {
   size_t used, most;      /* of the pool, now and ever */
 } markers GL_DATA = {.count = 0};
 
-/* Whether to be helped, or to mark alone, in a full collection and in a minor one.
-   With help at first. */
+/* Whether to be helped, or to mark alone, in a full collection and in a minor
+   one. With help at first. */
 static struct gl_trial markers_trials[2] GL_DATA = {GL_TRIAL_OF(true),
                                                     GL_TRIAL_OF(true)};
 static bool markers_is_tried GL_DATA = false; /* in this marking */
@@ -127,7 +128,7 @@ struct gl_markers_news gl_markers_news GL_DATA = {0};
 _Static_assert(MARKERS_MAX <= GL_TERRITORIES_MAX, "a territory for each");
 _Static_assert(MARKERS_ENTRIES <= GL_PACKET_WORDS, "they fit a packet");
 
-/* ------------------------------------------------------------------- the pool */
+/* ----------------------------------------------------------------- the pool */
 
 /* It is held for some dozens of nanoseconds; unless whoever holds it lost its
    processor. */
@@ -151,8 +152,8 @@ static bool markers_may_begin_locked(void) {
          (markers.open && markers.hungry == markers.working + 1);
 }
 
-/* Whether somebody is hungry for whom there is nothing.  (Who takes up work in territory
-   that nobody holds takes all of that.) */
+/* Whether somebody is hungry for whom there is nothing.  (Who takes up work in
+   territory that nobody holds takes all of that.) */
 static bool markers_is_hungry_locked(void) {
   bool sent = (markers.waiting & markers.unheld) != 0;
   return markers.hungry > markers.entries_count + sent;
@@ -244,7 +245,7 @@ void gl_markers_return(struct gl_marker *m, struct gl_packet *packet) {
   markers_unlock();
 }
 
-/* ------------------------------------------------------------------- sending */
+/* ------------------------------------------------------------------ sending */
 
 /* Send a packet, and while the lock is held take in what has come. */
 static void markers_exchange(struct gl_marker *m, struct gl_packet *packet) {
@@ -266,8 +267,8 @@ static void markers_publish_all(struct gl_marker *m) {
     if (m->out[t] != NULL) markers_publish(m, t);
 }
 
-/* A packet of a territory that this marker holds or can have, but for the one that it is
-   taking in. */
+/* A packet of a territory that this marker holds or can have, but for the one
+   that it is taking in. */
 static struct gl_packet *markers_take_for_relief(struct gl_marker *m) {
   struct gl_packet **at = m->coming == NULL ? &m->coming : &m->coming->next;
   markers_lock();
@@ -338,9 +339,9 @@ static void markers_send_packet(struct gl_marker *m, const uintptr_t *words,
   markers_exchange(m, packet);
 }
 
-/* Between two markers there is one other to send to.  (Territory may change hands
-   meanwhile, and one that holds nothing finds candidates for both; who receives them
-   sends them on.) */
+/* Between two markers there is one other to send to.  (Territory may change
+   hands meanwhile, and one that holds nothing finds candidates for both; who
+   receives them sends them on.) */
 static void markers_send_to_other(struct gl_marker *m) {
   size_t count = m->away_count, at = 0;
   m->away_count = 0;
@@ -376,11 +377,11 @@ static void markers_send_all(struct gl_marker *m) {
   markers_publish_all(m);
 }
 
-/* --------------------------------------------------------------------- giving */
+/* ------------------------------------------------------------------- giving */
 
-/* Move some entries to a packet: half of them, the oldest; but of the very oldest, where
-   it is long, the upper half.  (All of it, and the helper had most of an array and half of
-   the territory that it leads to.) */
+/* Move some entries to a packet: half of them, the oldest; but of the very
+   oldest, where it is long, the upper half.  (All of it, and the helper had
+   most of an array and half of the territory that it leads to.) */
 static void markers_move_entries(struct gl_marker *m,
                                  struct gl_packet *packet) {
   size_t count = (m->depth - m->bottom) / 2, halves = 0;
@@ -393,9 +394,9 @@ static void markers_move_entries(struct gl_marker *m,
   packet->count = halves + count;
 }
 
-/* The upper half of the territories in a mask: it goes with the upper half of a long entry
-   and with a marker's oldest ones, and where blocks lie as they were allocated, to much of
-   what those lead to. */
+/* The upper half of the territories in a mask: it goes with the upper half of a
+   long entry and with a marker's oldest ones, and where blocks lie as they were
+   allocated, to much of what those lead to. */
 static uint32_t markers_half(uint32_t held) {
   uint32_t half = 0;
   size_t count = 0;
@@ -440,7 +441,7 @@ void gl_markers_share(struct gl_marker *m) {
     markers_give(m);
 }
 
-/* -------------------------------------------------------------------- hunger */
+/* ------------------------------------------------------------------- hunger */
 
 /* A helper's first work in a marking: what it holds is of the last one. */
 static void markers_join(struct gl_marker *m) {
@@ -532,7 +533,7 @@ static void markers_become_hungry(struct gl_marker *m) {
   markers_unlock();
 }
 
-/* -------------------------------------------------------------------- helpers */
+/* ------------------------------------------------------------------ helpers */
 
 static void *markers_main(void *data) {
   struct markers_helper *helper = data;
@@ -593,8 +594,9 @@ void gl_markers_prepare(void) {
     if (!markers_add_helper()) markers.wanted = markers.count;
 }
 
-/* Deal the regions out to territories, neighbours to the same one, until each has about
-   as many arenas as any other.  (A large block has no tags of its own to write.) */
+/* Deal the regions out to territories, neighbours to the same one, until each
+   has about as many arenas as any other.  (A large block has no tags of its own
+   to write.) */
 static void markers_deal(void) {
   size_t arenas[GL_REGIONS_MAX] = {0}, all = 0, before = 0;
   for (size_t slot = 0; slot < gl_mark_slots(); slot++) {

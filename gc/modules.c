@@ -141,8 +141,9 @@ bool gl_modules_hold(bool (*body)(void *data), void *data) {
  *
  * Nobody gives its address away; it is in the dynamic linker's own data, and it
  * is the recursive mutex there that we hold once more in a callback of a
- * callback than in a callback.  (Whoever sets up the library may hold it before,
- * or the lock that dlopen takes.)  This waits for that lock, and for no other.
+ * callback than in a callback.  (Whoever sets up the library may hold it
+ * before, or the lock that dlopen takes.)  This waits for that lock, and for no
+ * other.
  */
 static pthread_mutex_t *modules_lock GL_DATA = NULL;
 
@@ -158,8 +159,8 @@ struct modules_search {
   size_t count;
 };
 
-/* How often this thread holds it, 0 where it may be no mutex at all.  (Who it is comes
-   last, a system call: this is asked of every word.) */
+/* How often this thread holds it, 0 where it may be no mutex at all.  (Who it
+   is comes last, a system call: this is asked of every word.) */
 static unsigned modules_depth(const pthread_mutex_t *mutex) {
   bool holds = (mutex->__data.__kind & 3) == PTHREAD_MUTEX_RECURSIVE_NP &&
                mutex->__data.__count != 0 &&
@@ -242,7 +243,7 @@ void gl_modules_after_fork(bool in_child) {
   pthread_mutex_unlock(lock);
 }
 
-/* --------------------------------------------------------- naming an address */
+/* -------------------------------------------------------- naming an address */
 
 struct modules_find {
   uintptr_t address;

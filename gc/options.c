@@ -16,9 +16,9 @@
 #define OPTIONS_MARK_STACK_MIN 64
 #define OPTIONS_MARK_STACK_MAX ((size_t)1 << 32)
 
-/* Memory for packets, touched as it is used.  Every marker may hold one, and then there
-   must be another; the most are a million candidates, which a marker finds in 20 ms
-   and another may be kept from taking for so long. */
+/* Memory for packets, touched as it is used.  Every marker may hold one, and
+   then there must be another; the most are a million candidates, which a marker
+   finds in 20 ms and another may be kept from taking for so long. */
 #define OPTIONS_PACKETS_MIN 48
 #define OPTIONS_PACKETS_MAX 4096
 
@@ -136,6 +136,7 @@ void gl_options_read(void) {
       "GLEANER_MARK_PACKETS",
       GL_TORTURE ? OPTIONS_PACKETS_MIN : OPTIONS_PACKETS_MAX,
       OPTIONS_PACKETS_MIN, OPTIONS_PACKETS_MAX);
-  if (gl_options.mark_packets == 0) gl_options.mark_packets = OPTIONS_PACKETS_MAX;
+  if (gl_options.mark_packets == 0)
+    gl_options.mark_packets = OPTIONS_PACKETS_MAX;
   gl_options.stop_signal = options_signal();
 }

@@ -14,8 +14,8 @@
  * The rule is kept between two proportions of L: the lower one makes growth
  * geometric, so that a heap that is being built up is marked a bounded number
  * of times over; the upper one bounds the heap where allocation is much faster
- * than marking.  In a fragmented heap, which holds far more than L and the room,
- * the room is a small part of the price: so there is more of it.
+ * than marking.  In a fragmented heap, which holds far more than L and the
+ * room, the room is a small part of the price: so there is more of it.
  *
  * The budget is what may still be allocated: caches take from it as they
  * charge memory (gl_cache_settle), and whoever finds it spent collects.
@@ -30,16 +30,17 @@
  */
 #define PACE_PRICE_PER_BYTE 4e-8
 
-/* Room as a proportion of what is alive, at least and at most.  (At least 0.35: up to 1.2
-   times the memory in the same time, where marking is quick, as of large blocks.) */
+/* Room as a proportion of what is alive, at least and at most.  (At least 0.35:
+   up to 1.2 times the memory in the same time, where marking is quick, as of
+   large blocks.) */
 #define PACE_ROOM_MIN 0.25
 #define PACE_ROOM_MAX 0.8
 
-/* No collection for less than this: a little less than an arena, so that a program with
-   hardly anything alive lives in one.  (Half a megabyte: 2.5 MB resident in place of
-   2.2, in 0.94 times the time.)  And so much more for each thread that has to be stopped,
-   which takes several times as long as all else; but not for more of them than this, to
-   stay small. */
+/* No collection for less than this: a little less than an arena, so that a
+   program with hardly anything alive lives in one.  (Half a megabyte: 2.5 MB
+   resident in place of 2.2, in 0.94 times the time.)  And so much more for each
+   thread that has to be stopped, which takes several times as long as all else;
+   but not for more of them than this, to stay small. */
 #define PACE_FLOOR_BYTES ((int64_t)(GL_ARENA_BYTES - GL_ARENA_BYTES / 16))
 #define PACE_THREAD_BYTES ((int64_t)3 << 17)
 #define PACE_THREADS_MAX 4
@@ -60,18 +61,18 @@
 #define PACE_SLACK_SHARE 16
 
 /* A small heap becomes thrifty when it holds what lives and the room beside it,
-   times this.  (A megabyte of mixed sizes alive: 5.2 MB resident in place of 6.8,
-   in 1.13 times the time.  In larger heaps it saves little: 25 MB of strings took
-   1.2 times the time in the same memory.) */
+   times this.  (A megabyte of mixed sizes alive: 5.2 MB resident in place of
+   6.8, in 1.13 times the time.  In larger heaps it saves little: 25 MB of
+   strings took 1.2 times the time in the same memory.) */
 #define PACE_THRIFT 1.2
 #define PACE_THRIFT_MOST_BYTES 4e6
 #define PACE_THRIFT_GROWTH 4
 #define PACE_LEAST_THRIFT 8
 
-/* The heap grows for large blocks, where as much is free as they need but nowhere in one
-   piece, until this share of a budget is left: so it is collected twice as often at most.
-   (48 blocks of up to 4 MB: 72 -> 66 MB, 12 of them 33 -> 29, in the same time.  Down to
-   three quarters: no smaller.) */
+/* The heap grows for large blocks, where as much is free as they need but
+   nowhere in one piece, until this share of a budget is left: so it is
+   collected twice as often at most. (48 blocks of up to 4 MB: 72 -> 66 MB, 12
+   of them 33 -> 29, in the same time.  Down to three quarters: no smaller.) */
 #define PACE_LARGE_THRIFT 2
 
 /* The weight of the newest measurement in the moving averages. */
@@ -80,7 +81,8 @@
 static struct {
   double allocation_rate; /* bytes a second, 0 before the first measurement */
   double marking_rate;
-  uint64_t last_end_cpu_ns; /* when the mutator began to run, where that counts */
+  uint64_t
+      last_end_cpu_ns; /* when the mutator began to run, where that counts */
   uint64_t last_allocated_bytes;
   size_t live_bytes; /* roots too: they are marked through as well */
   size_t floating_bytes; /* beside them, and perhaps dead */
@@ -162,14 +164,15 @@ static double pace_used_bytes(void) {
 }
 
 /* How many times as much as it should a heap holds, since no hole in it is long
-   enough for what is asked for; 1 where it does not, or nothing was marked yet. */
+   enough for what is asked for; 1 where it does not, or nothing was marked
+   yet. */
 static double pace_fragmentation(double live) {
   double most = live * (1 + PACE_ROOM_MAX), used = pace_used_bytes();
   return most > 0 && used > most ? used / most : 1;
 }
 
-/* Of the room, what is left beside that which floats; but a quarter of it in any
-   case.  (Then the next collection is a full one: gc/minor.c.) */
+/* Of the room, what is left beside that which floats; but a quarter of it in
+   any case.  (Then the next collection is a full one: gc/minor.c.) */
 static double pace_less_floating(double room) {
   double left = room - (double)pace.floating_bytes;
   return left > room / 4 ? left : room / 4;
@@ -206,11 +209,12 @@ static int64_t pace_slack_bytes(void) {
   return live > share ? live : share;
 }
 
-/* A small heap that holds more than it should, since no hole in it is long enough
-   for what is asked for, grows in the first quarter of a budget only, and collects
-   after that.  (A megabyte of mixed sizes: in the first half 5.5 MB, not 5.3, in 0.97 of
-   the time.)  The smallest do so in the last eighth: beside some objects that live
-   an arena has room for a little less than the least budget. */
+/* A small heap that holds more than it should, since no hole in it is long
+   enough for what is asked for, grows in the first quarter of a budget only,
+   and collects after that.  (A megabyte of mixed sizes: in the first half 5.5
+   MB, not 5.3, in 0.97 of the time.)  The smallest do so in the last eighth:
+   beside some objects that live an arena has room for a little less than the
+   least budget. */
 static int64_t pace_thrift_bytes(int64_t budget) {
   double wanted = (double)pace.live_bytes + (double)budget;
   int64_t least = budget <= PACE_FLOOR_BYTES ? budget / PACE_LEAST_THRIFT : 0;
@@ -219,9 +223,9 @@ static int64_t pace_thrift_bytes(int64_t budget) {
   return thrifty ? budget - budget / PACE_THRIFT_GROWTH : least;
 }
 
-/* While the collector is off the budget is larger by so much that it is never spent;
-   and counted all the same, or a program that turns it off for a moment, again and
-   again, would never collect. */
+/* While the collector is off the budget is larger by so much that it is never
+   spent; and counted all the same, or a program that turns it off for a moment,
+   again and again, would never collect. */
 size_t gl_pace_set_budget(void) {
   int64_t room = pace_room_bytes();
   int64_t more = gl_is_collecting() ? 0 : GL_BUDGET_UNLIMITED;

@@ -28,8 +28,8 @@ int gl_proc_open_threads(void) {
   return open("/proc/self/task", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 }
 
-/* Not on the stack, which may be a small one, nor static: a program reads as many of its
-   pages as it has threads for. */
+/* Not on the stack, which may be a small one, nor static: a program reads as
+   many of its pages as it has threads for. */
 static struct {
   int fd;
   long at, bytes; /* in the buffer */

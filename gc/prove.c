@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * prove.c: whether a marking is complete: no black block points to a white one.
- * As simple as it can be, and shares nothing with mark.c but the tags: one block,
- * one word at a time, in the order of addresses (GLEANER_CHECK=1).
+ * As simple as it can be, and shares nothing with mark.c but the tags: one
+ * block, one word at a time, in the order of addresses (GLEANER_CHECK=1).
  */
 #include "mark.h"
 

@@ -105,7 +105,7 @@ static long restart_number(uintptr_t after) {
   return restart_parse(code);
 }
 
-/* ------------------------------------------------- what may be done about it */
+/* ------------------------------------------------ what may be done about it */
 
 /* Arguments in the order of the call: rdi, rsi, rdx, r10, r8, r9. */
 #define RESTART_ARGUMENTS 6
@@ -229,11 +229,11 @@ static bool restart_signal_waits(uint64_t mask, int other) {
 
 /*
  * Whether the call lets signals through that are held back otherwise.  A stop
- * may come just as a handler of the program returns, and nothing tells that from
- * one that interrupts the call.  Where signals may come at any time, the program
- * has to expect that one comes before the call, and that is what it sees then;
- * here it need not, and would sleep for good.  (A tracer sees which it was, and
- * so asks restart_way alone.)
+ * may come just as a handler of the program returns, and nothing tells that
+ * from one that interrupts the call.  Where signals may come at any time, the
+ * program has to expect that one comes before the call, and that is what it
+ * sees then; here it need not, and would sleep for good.  (A tracer sees which
+ * it was, and so asks restart_way alone.)
  */
 static bool restart_waits_for_signals(long number, const uint64_t *a) {
   switch (number) {

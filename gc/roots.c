@@ -39,7 +39,7 @@ size_t gl_roots_scan(const struct gl_entry *entry) {
   return bytes;
 }
 
-/* ------------------------------------------------------- ranges of the program */
+/* ---------------------------------------------------- ranges of the program */
 
 GC_API bool gc_add_roots(const void *start, const void *end) {
   if (start > end) {

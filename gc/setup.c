@@ -36,7 +36,8 @@ static void setup_limit(size_t bytes) {
 
 /* --------------------------------------------------------------------- fork */
 
-/* The locks of a fork before the library is ready, in the order of one after. */
+/* The locks of a fork before the library is ready, in the order of one
+   after. */
 static void setup_hold(void) {
   gl_modules_init();
   gl_modules_before_fork();
@@ -134,8 +135,8 @@ static bool setup_has_collector(void) {
   return !gl_options.lean;
 }
 
-/* With a layout, or NULL where it is not known or not wanted.  False where it is
-   not this call that has set everything up. */
+/* With a layout, or NULL where it is not known or not wanted.  False where it
+   is not this call that has set everything up. */
 static bool setup_try(const struct gl_tls_layout *layout) {
   bool done = false;
   pthread_mutex_lock(&setup.mutex);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * share.h: which candidates a marker keeps: in a minor collection none in a tenured
- * arena, and while others mark too those that lie in territories it holds; the
- * others it puts aside to be sent, and looks for news once a turn.  Part of drain.h;
- * markers.c has the slow halves.
+ * share.h: which candidates a marker keeps: in a minor collection none in a
+ * tenured arena, and while others mark too those that lie in territories it
+ * holds; the others it puts aside to be sent, and looks for news once a turn.
+ * Part of drain.h; markers.c has the slow halves.
  */
 #ifndef GL_SHARE_H
 #define GL_SHARE_H
@@ -13,8 +13,8 @@
 /* Candidates of a packet taken in at a time: what a turn works on. */
 #define SHARE_TAKE ((size_t)48)
 
-/* Split words into candidates and those of other markers, to whom they are sent when
-   there are many. */
+/* Split words into candidates and those of other markers, to whom they are sent
+   when there are many. */
 GL_INLINE void hot_sort(struct hot *h, const uintptr_t *words, size_t count,
                         size_t from) {
   hot_split(h, words, count, from);
@@ -44,8 +44,8 @@ GL_INLINE void hot_fetch_packet(const struct gl_packet *packet) {
     __builtin_prefetch((const char *)packet + at);
 }
 
-/* Take in some of the packet that is coming, what this marker still holds, and fetch
-   their tags. */
+/* Take in some of the packet that is coming, what this marker still holds, and
+   fetch their tags. */
 GL_INLINE void hot_take(struct hot *h) {
   struct gl_packet *packet = h->m->coming;
   if (h->m->taken == 0) hot_fetch_packet(packet->next);
@@ -73,8 +73,8 @@ GL_INLINE void hot_drop(struct hot *h, size_t from) {
   h->ring_end = kept;
 }
 
-/* Of the candidates that were just found, from an index on, keep those that this
-   marker has to look at. */
+/* Of the candidates that were just found, from an index on, keep those that
+   this marker has to look at. */
 GL_INLINE void hot_sift(struct hot *h, size_t from) {
   if (h->tenured_bias != 0) hot_drop(h, from);
   if (h->m->shared) hot_sort_again(h, from);

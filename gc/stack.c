@@ -22,7 +22,8 @@
 #define STACK_FRAMES_MAX 64 /* of our own, at the very most */
 #define STACK_BACKTRACE_MAX 40
 
-/* Less than the 5.6 KB that a collection has used itself, so that it is there. */
+/* Less than the 5.6 KB that a collection has used itself, so that it is
+   there. */
 #define STACK_WIPE_BYTES 5120
 #define STACK_WIPE_LITTLE_BYTES 512
 
@@ -50,14 +51,14 @@ static void stack_read_registers(struct gl_entry *entry, unw_cursor_t *cursor) {
 }
 
 /*
- * Ways into the library, as they were unwound.  To step over a frame takes libunwind
- * two system calls (it holds signals back), and a collection of a small heap takes not
- * much longer than to step over ours.  But each of those has one size.  So where the
- * same return addresses lie in the same places the frames are the same, and what they
- * saved is in the same places too.
+ * Ways into the library, as they were unwound.  To step over a frame takes
+ * libunwind two system calls (it holds signals back), and a collection of a
+ * small heap takes not much longer than to step over ours.  But each of those
+ * has one size.  So where the same return addresses lie in the same places the
+ * frames are the same, and what they saved is in the same places too.
  *
- * Everything is by its distance from the frame of gl_stack_capture.  Who has the turn
- * to collect has these.
+ * Everything is by its distance from the frame of gl_stack_capture.  Who has
+ * the turn to collect has these.
  */
 #define STACK_WAYS 8
 #define STACK_WAY_FRAMES 12
@@ -84,8 +85,8 @@ static uintptr_t stack_word(uintptr_t address) {
   return *(const uintptr_t *)address;
 }
 
-/* In order: that one frame is there says where the next one is.  The last returns to the
-   program, wherever that is. */
+/* In order: that one frame is there says where the next one is.  The last
+   returns to the program, wherever that is. */
 static bool stack_way_is(const struct stack_way *way, uintptr_t frame,
                          uintptr_t entry_sp) {
   if (way->frames == 0 || entry_sp - frame != way->entry) return false;
@@ -110,8 +111,8 @@ static void stack_go_way(struct gl_entry *entry, const struct stack_way *way,
   entry->sp = frame + way->sp;
 }
 
-/* Of the frame that the cursor has just come to, and its stack pointer.  False where its
-   return address is not where calls put it. */
+/* Of the frame that the cursor has just come to, and its stack pointer.  False
+   where its return address is not where calls put it. */
 static bool stack_add_frame(struct stack_way *way, unw_cursor_t *cursor,
                             uintptr_t sp, uintptr_t frame) {
   unw_word_t ip;

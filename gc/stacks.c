@@ -88,8 +88,8 @@ static void stacks_read_byte(struct stacks_reader *reader, char c) {
   }
 }
 
-/* Read all mappings.  Returns that of address, or an empty range.  By way of this
-   thread: /proc/self shows nothing once the main thread has ended. */
+/* Read all mappings.  Returns that of address, or an empty range.  By way of
+   this thread: /proc/self shows nothing once the main thread has ended. */
 static struct gl_range stacks_read_maps(uintptr_t address) {
   char buffer[4096];
   struct stacks_reader reader = {.address = address};
@@ -112,12 +112,13 @@ static size_t stacks_count_readable(uintptr_t page) {
   struct iovec here = {bytes, sizeof bytes};
   for (size_t i = 0; i < STACKS_PROBE_PAGES; i++)
     pages[i] = (struct iovec){(char *)page + (i << GL_PAGE_SHIFT), 1};
-  ssize_t n = process_vm_readv(getpid(), &here, 1, pages, STACKS_PROBE_PAGES, 0);
+  ssize_t n =
+      process_vm_readv(getpid(), &here, 1, pages, STACKS_PROBE_PAGES, 0);
   return n > 0 ? (size_t)n : 0;
 }
 
-/* What can be read around an address, from the page before on, where the table of
-   mappings cannot be: without a file descriptor, or /proc. */
+/* What can be read around an address, from the page before on, where the table
+   of mappings cannot be: without a file descriptor, or /proc. */
 static struct gl_range stacks_probe(uintptr_t address) {
   uintptr_t low = address & ~(GL_PAGE_BYTES - 1), high = low;
   for (size_t n = STACKS_PROBE_PAGES; n == STACKS_PROBE_PAGES;) {
@@ -129,7 +130,8 @@ static struct gl_range stacks_probe(uintptr_t address) {
   return (struct gl_range){(char *)low, (char *)high};
 }
 
-/* The mapping that address is in, or what can be read around it; or an empty range. */
+/* The mapping that address is in, or what can be read around it; or an empty
+   range. */
 static struct gl_range stacks_mapping(uintptr_t address) {
   if (!stacks.maps_are_read || !stacks.maps_are_complete) {
     struct gl_range found = stacks_read_maps(address);
@@ -204,7 +206,7 @@ static void stacks_scan_resident(uintptr_t low, uintptr_t high,
   if (fd >= 0) close(fd);
 }
 
-/* ----------------------------------------------------- the thread's own stack */
+/* --------------------------------------------------- the thread's own stack */
 
 static bool stacks_is_main(const struct gl_thread *thread) {
   return thread->tid == stacks.main_tid;
@@ -216,8 +218,8 @@ void gl_stacks_after_fork(bool by_main) {
   stacks.main_tid = by_main ? getpid() : 0;
 }
 
-/* The main thread's stack grows, so its lower end is asked for again.  Where nobody
-   knows it, all that is below is taken for the stack. */
+/* The main thread's stack grows, so its lower end is asked for again.  Where
+   nobody knows it, all that is below is taken for the stack. */
 static void stacks_find_main(struct gl_thread *thread) {
   thread->stack_high = gl_round_up((uintptr_t)__libc_stack_end, 16);
   struct gl_range mapping = stacks_mapping(thread->stack_high - 1);
@@ -248,7 +250,7 @@ static bool stacks_on_own(struct gl_thread *thread, uintptr_t sp) {
   return sp >= thread->stack_low && sp < thread->stack_high;
 }
 
-/* ------------------------------------------------------------------- scanning */
+/* ----------------------------------------------------------------- scanning */
 
 struct stacks_walk {
   struct gl_thread *thread;
@@ -339,7 +341,7 @@ bool gl_stacks_try_copy(void *to, const void *from, size_t bytes) {
   return true;
 }
 
-/* -------------------------------------------------------------- added stacks */
+/* ------------------------------------------------------------- added stacks */
 
 void gl_stacks_scan_added(gl_scan_range *scan, void *data) {
   for (size_t i = 0; i < stacks.added.count; i++)

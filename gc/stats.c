@@ -128,7 +128,7 @@ GC_API size_t gc_stats_json(char *buffer, size_t size) {
   return text.length;
 }
 
-/* ------------------------------------------------------------------- the log */
+/* ------------------------------------------------------------------ the log */
 
 static const char *const stats_causes[] = {
     [GL_CAUSE_BUDGET] = "budget",

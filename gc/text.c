@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * text.c: text without malloc, stdio or locks, for messages that are written, and
- * files that are read, while the heap may be in any state.  A text is built in a buffer of the
- * caller's and never overruns it; its length counts what was cut, as
- * snprintf's does.
+ * text.c: text without malloc, stdio or locks, for messages that are written,
+ * and files that are read, while the heap may be in any state.  A text is built
+ * in a buffer of the caller's and never overruns it; its length counts what was
+ * cut, as snprintf's does.
  */
 #include <errno.h>
 #include <string.h>

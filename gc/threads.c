@@ -4,10 +4,10 @@
  *
  * A stop, as the collecting thread sees it:
  *
- *    ask each thread that has a record to stop, by a signal; wait until all have
- *    answered; while the kernel counts more threads than that, list
- *    /proc/self/task, and ask those that are new: a thread that had not stopped
- *    yet may have made another, and some have never called the library.
+ *    ask each thread that has a record to stop, by a signal; wait until all
+ *    have answered; while the kernel counts more threads than that, list
+ *    /proc/self/task, and ask those that are new: a thread that had not
+ *    stopped yet may have made another, and some have never called the library.
  *
  * And as the others see it: the handler answers, and sleeps until the stop is
  * over.  But where it interrupted the allocator (the cache is busy) it only
@@ -52,13 +52,14 @@
 #define THREADS_PATIENCE_NS ((uint64_t)5000000)
 #define THREADS_REPORT_NS ((uint64_t)1000000000)
 
-/* How long to look for answers without sleeping, where there are processors to give
-   them.  Most come within it; and a processor that slept takes long to wake, above
-   all a virtual one. */
+/* How long to look for answers without sleeping, where there are processors to
+   give them.  Most come within it; and a processor that slept takes long to
+   wake, above all a virtual one. */
 #define THREADS_SPIN_NS ((uint64_t)30000)
 #define THREADS_SPIN_PAUSES 16
 
-/* How long those are waited for that are known, where no others can be found. */
+/* How long those are waited for that are known, where no others can be
+   found. */
 #define THREADS_KNOWN_NS (2 * THREADS_REPORT_NS)
 
 /* How often a signal is sent that finds the queue full, until some were
@@ -92,7 +93,7 @@ static struct {
 
 static pid_t threads_tid(void) { return (pid_t)syscall(SYS_gettid); }
 
-/* -------------------------------------------------- seen by a stopped thread */
+/* ------------------------------------------------- seen by a stopped thread */
 
 /* The kernel's set of signals has 64 bits.  pthread_sigmask and sigfillset
    leave the C library's own signals out, and one of those is cancellation:
@@ -202,7 +203,7 @@ static void threads_on_leave(struct gl_cache *cache) {
   errno = saved;
 }
 
-/* ---------------------------------------------------------------- the signal */
+/* --------------------------------------------------------------- the signal */
 
 static bool threads_is_unused(int number) {
   struct sigaction action;
@@ -405,7 +406,7 @@ static bool threads_await(uint64_t most_ns) {
   }
 }
 
-/* --------------------------------------------------------------- stop, resume */
+/* ------------------------------------------------------------- stop, resume */
 
 /* Threads that this stop did not find are gone. */
 static void threads_forget_unseen(struct gl_thread *thread, void *data) {
@@ -420,8 +421,9 @@ static void threads_count_kernels(struct gl_thread *thread, void *data) {
 }
 
 /* Whether the threads that have answered, this one and the helpers are all that
-   the kernel counts.  A main thread that has ended goes on to be counted; and of the
-   kernel's own, which end as they like, those were that are still there after. */
+   the kernel counts.  A main thread that has ended goes on to be counted; and
+   of the kernel's own, which end as they like, those were that are still there
+   after. */
 static bool threads_have_all_answered(void) {
   const struct gl_thread *main = gl_threads_find(world.pid);
   size_t count = gl_proc_count_threads(), kernels = 0;
@@ -445,7 +447,8 @@ static void threads_report_proc(void) {
   gl_text_write(&text, STDERR_FILENO);
 }
 
-/* Of those that have ended, the kernel goes on to count the main thread alone. */
+/* Of those that have ended, the kernel goes on to count the main thread
+   alone. */
 static void threads_ask_recorded(struct gl_thread *thread, void *data) {
   (void)data;
   if (thread == world.self || threads_ask(thread->tid) != 0) return;
@@ -454,10 +457,10 @@ static void threads_ask_recorded(struct gl_thread *thread, void *data) {
   thread->seen = 0;
 }
 
-/* Those that are known are asked at once, and answer while others are looked for.
-   Where all that the kernel counts have answered there are none: to list the
-   threads takes longer than to stop one.  One that is neither new nor stopped is
-   about to end. */
+/* Those that are known are asked at once, and answer while others are looked
+   for. Where all that the kernel counts have answered there are none: to list
+   the threads takes longer than to stop one.  One that is neither new nor
+   stopped is about to end. */
 static bool threads_stop_listed(int fd) {
   gl_threads_each(threads_ask_recorded, NULL);
   threads_await(UINT64_MAX);
@@ -472,11 +475,11 @@ static bool threads_stop_listed(int fd) {
   return true;
 }
 
-/* Nobody is asked before it is certain that all can be found: there would be no end
-   to waiting for one that has died or holds the signal back.  And the descriptor is
-   one that stacks can be found with when all have stopped. */
+/* Nobody is asked before it is certain that all can be found: there would be no
+   end to waiting for one that has died or holds the signal back.  And the
+   descriptor is one that stacks can be found with when all have stopped. */
 static bool threads_stop_others(void) {
-  threads_retake_signal(); /* those that have a cache are asked in any case, at a fork */
+  threads_retake_signal(); /* at a fork, whoever has a cache is asked */
   if (world.proc_is_foreign) {
     threads_report_proc();
     return false;
@@ -494,7 +497,8 @@ bool gl_threads_stop(void) {
   world.self = gl_threads_record(threads_tid());
   if (world.self == NULL) return false;
   world.self->seen = world.number;
-  world.self->dead = world.self->kernels = false; /* who had its number may have been */
+  world.self->dead = world.self->kernels =
+      false; /* who had its number may have been */
   world.answers = world.expected = 0;
   world.count = 1;
   world.reported = world.queue_full = false;
@@ -529,7 +533,7 @@ bool gl_threads_are_stopped(void) {
   return __atomic_load_n(&world.stopping, __ATOMIC_RELAXED) != 0;
 }
 
-/* ------------------------------------------------------------------ scanning */
+/* ----------------------------------------------------------------- scanning */
 
 struct threads_scan {
   gl_scan_range *scan;

@@ -79,16 +79,17 @@ void gl_threads_each(void (*visit)(struct gl_thread *thread, void *data),
 /* How many threads the kernel counts, 0 where it does not tell. */
 size_t gl_proc_count_threads(void);
 
-/* They are listed in a directory: make room for a part of the list, false without memory
-   (once, before any other of these); open the directory, or -1; begin to read it, from the
-   start; the next one that it lists, or 0.  One listing at a time. */
+/* They are listed in a directory: make room for a part of the list, false
+   without memory (once, before any other of these); open the directory, or -1;
+   begin to read it, from the start; the next one that it lists, or 0.  One
+   listing at a time. */
 bool gl_proc_init(void);
 int gl_proc_open_threads(void);
 void gl_proc_begin_threads(int fd);
 pid_t gl_proc_next_thread(void);
 
-/* Whether /proc is that of another pid namespace, where this process has another
-   number. */
+/* Whether /proc is that of another pid namespace, where this process has
+   another number. */
 bool gl_proc_is_foreign(pid_t pid);
 
 /* Gone or a zombie: it runs no more code of the program. */
@@ -112,7 +113,7 @@ enum gl_proc_signal {
 
 enum gl_proc_signal gl_proc_find_signal(pid_t tid, int signal);
 
-/* -------------------------------------------- stopping by tracing (tracer.c) */
+/* ------------------------------------------- stopping by tracing (tracer.c) */
 
 /*
  * Ask for a thread to be stopped by tracing, as often as one likes: it is
@@ -130,7 +131,7 @@ void gl_tracer_finish(void);
 void gl_tracer_scan(const struct gl_tracee *tracee, gl_scan_range *scan,
                     void *data);
 
-/* ------------------------------------------------------- context, by platform */
+/* ----------------------------------------------------- context, by platform */
 
 #define GL_RED_ZONE_BYTES 128
 
@@ -152,7 +153,8 @@ const ucontext_t *gl_context_find_beneath(uintptr_t sp, uintptr_t low,
 void gl_restart_interrupted(ucontext_t *context, int stop_signal);
 
 /* Whether registers, as a tracer sees them, are those of a system call that has
-   failed with EINTR and should be made again.  Called by the tracer's helper. */
+   failed with EINTR and should be made again.  Called by the tracer's
+   helper. */
 struct user_regs_struct;
 bool gl_restart_may_repeat(const struct user_regs_struct *registers);
 
@@ -160,7 +162,7 @@ bool gl_restart_may_repeat(const struct user_regs_struct *registers);
 #define GL_TRACER_UNCHECKED                                                    \
   __attribute__((no_sanitize("address", "thread", "undefined")))
 
-/* -------------------------------------------------------------------- stacks */
+/* ------------------------------------------------------------------- stacks */
 
 void gl_stacks_init(void);
 
@@ -174,8 +176,8 @@ void gl_stacks_begin(void);
 /* Scan the stacks of a stopped thread, from its stack pointer on. */
 void gl_stacks_scan(struct gl_thread *thread, gl_scan_range *scan, void *data);
 
-/* What gl_stacks_scan leaves out, since it is scanned in another way: the rest of
-   a stack that was added, or that is a block.  May be empty. */
+/* What gl_stacks_scan leaves out, since it is scanned in another way: the rest
+   of a stack that was added, or that is a block.  May be empty. */
 struct gl_range gl_stacks_left_out(const struct gl_thread *thread);
 
 /* Whether all of [low, high) may be read and written.  In a stopped world. */

@@ -226,7 +226,7 @@ void gl_tls_scan(const void *tp, gl_scan_range *scan, void *data) {
   if (vector != NULL) tls_scan_modules(&how, vector);
 }
 
-/* ------------------------------------------------- a vector that is replaced */
+/* ------------------------------------------------ a vector that is replaced */
 
 GL_MARK_UNCHECKED bool gl_tls_may_change(const void *low, const void *high) {
   const struct gl_range *linker = &gl_modules.linker;

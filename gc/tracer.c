@@ -269,7 +269,7 @@ GL_TRACER_UNCHECKED static int tracer_main(void *data) {
   return 0;
 }
 
-/* ----------------------------------------------------- the collecting thread */
+/* ---------------------------------------------------- the collecting thread */
 
 static void tracer_command(void) {
   __atomic_add_fetch(&tracer.commands, 1, __ATOMIC_RELEASE);

@@ -20,15 +20,16 @@
  *  - All functions may be called from any thread at any time, but not from a
  *    signal handler.
  *
- * Pointers that keep a block alive.  A word equal to the address of any byte
- * of a block keeps the block alive, wherever the word is.  A word on a stack,
- * in a register, in a global or in a range given to gc_add_roots may also point
- * one past the end.  (Where that is all that keeps a block of up to 32 bytes, and
- * another block begins there, and what is reached through it alone grows until it is
- * most of all there is, it is cleared: it is then the first node of a queue.)
- * Pointers must be stored at addresses that are multiples of the pointer size.
- * Pointers that are hidden (compressed, exclusive-ored, written to a file) or
- * stored only in memory from another allocator keep nothing alive.
+ * Pointers that keep a block alive.  A word equal to the address of any byte of
+ * a block keeps the block alive, wherever the word is.  A word on a stack, in a
+ * register, in a global or in a range given to gc_add_roots may also point one
+ * past the end.  (Where that is all that keeps a block of up to 32 bytes, and
+ * another block begins there, and what is reached through it alone grows until
+ * it is most of all there is, it is cleared: it is then the first node of a
+ * queue.) Pointers must be stored at addresses that are multiples of the
+ * pointer size. Pointers that are hidden (compressed, exclusive-ored, written
+ * to a file) or stored only in memory from another allocator keep nothing
+ * alive.
  */
 #ifndef GLEANER_H
 #define GLEANER_H
@@ -137,17 +138,17 @@ GC_API void *gc_aligned_alloc(size_t alignment, size_t size)
 
 /*
  * A pool of blocks of one size, from which allocation is inline: nine
- * instructions, and a call for every GC_POOL_BLOCKS blocks.  For the types that a
- * program allocates most:
+ * instructions, and a call for every GC_POOL_BLOCKS blocks.  For the types that
+ * a program allocates most:
  *
  *     static __thread struct gc_pool nodes = GC_POOL(sizeof(struct node));
  *     struct node *node = gc_pool_take(&nodes);
  *
- * The pool must lie where the collector looks for pointers, as a static variable
- * does, and be used by one thread at a time.  Its blocks are as any others:
- * collected, freed by gc_free, resized.  Those that wait in the pool count as
- * allocated; where the thread or the pool ends before they are taken the
- * collector frees them, or else gc_pool_clear.
+ * The pool must lie where the collector looks for pointers, as a static
+ * variable does, and be used by one thread at a time.  Its blocks are as any
+ * others: collected, freed by gc_free, resized.  Those that wait in the pool
+ * count as allocated; where the thread or the pool ends before they are taken
+ * the collector frees them, or else gc_pool_clear.
  */
 #define GC_POOL_BLOCKS 32
 
@@ -218,16 +219,16 @@ GC_API void *gc_base(const void *address);
 /* -------------------------------------------------------------- collection */
 
 /*
- * Collect now, in full: free every block that nothing reaches, whether the collector
- * is enabled or not.  Sweeping happens later, bit by bit.  Costs a pause in
- * proportion to the live scanned memory and the roots.
+ * Collect now, in full: free every block that nothing reaches, whether the
+ * collector is enabled or not.  Sweeping happens later, bit by bit.  Costs a
+ * pause in proportion to the live scanned memory and the roots.
  */
 GC_API void gc_collect(void);
 
 /*
- * Switch automatic collection off, and on again.  Calls nest: collections
- * start by themselves only when gc_enable has undone every gc_disable.
- * While it is off memory is reused only through gc_free.  If as much was allocated
+ * Switch automatic collection off, and on again.  Calls nest: collections start
+ * by themselves only when gc_enable has undone every gc_disable. While it is
+ * off memory is reused only through gc_free.  If as much was allocated
  * meanwhile as would have been collected for, gc_enable collects.
  */
 GC_API void gc_disable(void);
@@ -335,7 +336,7 @@ GC_API gc_error_handler *gc_set_error_handler(gc_error_handler *handler,
 struct gc_stats {
   uint64_t allocated_bytes;   /* handed out since the start */
   uint64_t freed_bytes;       /* given to gc_free since the start */
-  uint64_t live_bytes;        /* found alive, or left alone, by the last collection */
+  uint64_t live_bytes;        /* alive, or left alone, at the last collection */
   uint64_t heap_bytes;        /* held from the system for blocks now */
   uint64_t peak_heap_bytes;   /* the most it ever was */
   uint64_t metadata_bytes;    /* tags, tables and stacks of the collector */
@@ -351,7 +352,7 @@ struct gc_stats {
   uint64_t root_bytes;        /* scanned as roots by the last collection */
   uint64_t marked_objects;    /* by it, without what it left alone */
   uint64_t minor_collections; /* those that left alone what is old */
-  uint64_t stop_last_ns;      /* the part of the last pause until all threads stood still */
+  uint64_t stop_last_ns;      /* of the last pause, to stop all threads */
 };
 
 /* Fill stats.  Costs a walk over the caches of all threads. */

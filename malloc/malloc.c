@@ -108,8 +108,8 @@ static GL_NOINLINE void *malloc_slow(size_t size, size_t align,
   return p;
 }
 
-/* After gl_lean_try_allocate, where that was not all: it finds nothing where there
-   is a collector. */
+/* After gl_lean_try_allocate, where that was not all: it finds nothing where
+   there is a collector. */
 static GL_NOINLINE void *malloc_finish_small(size_t size, void *p,
                                              uintptr_t entry_sp) {
   int saved = errno;
@@ -210,7 +210,7 @@ static GL_NOINLINE void *malloc_resize(void *block, size_t size,
   return p;
 }
 
-/* ----------------------------------------------------------------- Fast path */
+/* ---------------------------------------------------------------- Fast path */
 
 MALLOC_API GL_HOT void *malloc(size_t size) {
   void *p;
@@ -218,8 +218,8 @@ MALLOC_API GL_HOT void *malloc(size_t size) {
   return malloc_finish(size, p, GL_ENTRY_SP());
 }
 
-/* The same for blocks of random sizes.  A tail call: no argument is kept for the rare
-   case. */
+/* The same for blocks of random sizes.  A tail call: no argument is kept for
+   the rare case. */
 static GL_NOINLINE GL_HOT void malloc_free_wide(void *block) {
   enum gl_freed freed = gl_lean_try_free(block, true);
   if (GL_LIKELY(freed == GL_FREED_DONE)) return;

@@ -18,7 +18,8 @@ struct block {
   uint64_t value;
 };
 
-/* Each worker writes to its own at every step: no two share a line of the cache. */
+/* Each worker writes to its own at every step: no two share a line of the
+   cache. */
 struct table {
   struct block **slots;
   uint64_t random;

@@ -47,7 +47,7 @@ struct stage {
 static unsigned long numbers = 200000;
 static bool stacks_are_mapped;
 
-/* ------------------------------------------------------------------ the stacks */
+/* --------------------------------------------------------------- the stacks */
 
 static _Noreturn void die(const char *what) {
   perror(what);
@@ -81,7 +81,7 @@ static void drop_stack(char *stack) {
   munmap(stack - page, page + STACK_BYTES);
 }
 
-/* -------------------------------------------------------------- the coroutines */
+/* ----------------------------------------------------------- the coroutines */
 
 /* makecontext hands over ints only: a pointer takes two. */
 static void stage_main(unsigned high, unsigned low) {
@@ -127,7 +127,7 @@ static struct box *box_make(unsigned long number) {
   return box;
 }
 
-/* ------------------------------------------------------------------ the stages */
+/* --------------------------------------------------------------- the stages */
 
 static void count_up(struct stage *stage) {
   for (unsigned long i = 1; i <= numbers; i++) stage_give(stage, box_make(i));

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * hash.c: equality, order and hash tables (SRFI 69, of which prelude.scm has what can
- * be said in Scheme).  The collector does not move blocks, so an address is as
- * good a hash as any.
+ * hash.c: equality, order and hash tables (SRFI 69, of which prelude.scm has
+ * what can be said in Scheme).  The collector does not move blocks, so an
+ * address is as good a hash as any.
  */
 #include "lisp.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * bare.c: collections in a process that lacks something: file descriptors, a main
- * thread, a moment without threads of the kernel that end.  Nothing is lost, and
- * nothing hangs, whether there can be a collection or not.
+ * bare.c: collections in a process that lacks something: file descriptors, a
+ * main thread, a moment without threads of the kernel that end.  Nothing is
+ * lost, and nothing hangs, whether there can be a collection or not.
  */
 #include <linux/io_uring.h>
 #include <pthread.h>
@@ -60,7 +60,7 @@ static void take_descriptors(void) {
 
 static uint64_t collections(void) { return suite_stats().collections; }
 
-/* ------------------------------------------------------- a thread with a list */
+/* ----------------------------------------------------- a thread with a list */
 
 enum { BEGIN, READY, FINISH };
 static atomic_int step;
@@ -95,7 +95,7 @@ static void finish(pthread_t thread) {
   ck_assert_ptr_ne(result, &step);
 }
 
-/* ---------------------------------------------------------- without descriptors */
+/* ------------------------------------------------------ without descriptors */
 
 /* There is none, since others cannot be listed; or it finds all stacks. */
 START_TEST(no_descriptors_beside_a_thread) {
@@ -125,8 +125,8 @@ static void reset_signals(void) {
     signal(number, SIG_DFL);
 }
 
-/* A fork goes on, however it is with the thread; and with the library's signal, which
-   kills where it has no handler. */
+/* A fork goes on, however it is with the thread; and with the library's signal,
+   which kills where it has no handler. */
 START_TEST(no_descriptors_at_a_fork) {
   int status;
   expect(gc_malloc(1) != NULL);
@@ -170,7 +170,7 @@ START_TEST(no_descriptors_in_a_child) {
 }
 END_TEST
 
-/* ---------------------------------------------------------- without main thread */
+/* ------------------------------------------------------ without main thread */
 
 #define DONE 7 /* what the process exits with */
 
@@ -222,7 +222,7 @@ START_TEST(after_the_main_thread) {
 }
 END_TEST
 
-/* ------------------------------------------------- threads of the kernel that end */
+/* ------------------------------------------- threads of the kernel that end */
 
 #define RINGS 4
 #define ROUNDS 100
@@ -237,7 +237,8 @@ static void *be_slow(void *data) {
   sigfillset(&all);
   expect(gc_malloc(8) != NULL);
   for (int want; (want = atomic_load(&wanted)) >= 0;) {
-    expect(pthread_sigmask(want == 1 ? SIG_BLOCK : SIG_UNBLOCK, &all, NULL) == 0);
+    expect(pthread_sigmask(want == 1 ? SIG_BLOCK : SIG_UNBLOCK, &all, NULL) ==
+           0);
     atomic_store(&blocked, want);
     while (atomic_load(&wanted) == want) continue;
   }
@@ -285,8 +286,8 @@ static bool make_rings(int *rings) {
   return true;
 }
 
-/* They are counted with the others, and one that was there a moment ago must not
-   stand for a thread that is not known. */
+/* They are counted with the others, and one that was there a moment ago must
+   not stand for a thread that is not known. */
 START_TEST(kernel_threads_that_end) {
   pthread_t slow, beating;
   int rings[RINGS];

@@ -32,7 +32,8 @@ static void make_objects(void *data) {
   }
 }
 
-/* From then on collections are those that a test asks for: gc_enable may collect. */
+/* From then on collections are those that a test asks for: gc_enable may
+   collect. */
 static void make(size_t size) {
   gc_disable();
   api_deep(make_objects, &size);
@@ -236,14 +237,16 @@ static void point_past(size_t size, bool from_block) {
 }
 
 START_TEST(breaks_6_one_past_the_end_from_roots) {
-  static const size_t sizes[] = {16, 32, 48, 1024, 32768, 32768 + 4096, 1 << 18};
+  static const size_t sizes[] = {16,    32,           48,     1024,
+                                 32768, 32768 + 4096, 1 << 18};
   point_past(sizes[_i], false);
   point_past(sizes[_i], true);
 }
 END_TEST
 
-/* Large blocks without pointers, side by side, of which roots point to every second: each
-   of these begins where a dead one ends, which is padded, and so not kept. */
+/* Large blocks without pointers, side by side, of which roots point to every
+   second: each of these begins where a dead one ends, which is padded, and so
+   not kept. */
 START_TEST(breaks_6_large_blocks_do_not_keep_neighbours) {
   static char *volatile blocks[200];
   static uintptr_t gone[100];
@@ -268,8 +271,9 @@ START_TEST(breaks_6_large_blocks_do_not_keep_neighbours) {
 }
 END_TEST
 
-/* A queue, and the item that was the first in it, which ends where the queue begins: a
-   root that points to the queue must not keep all that was ever in it. */
+/* A queue, and the item that was the first in it, which ends where the queue
+   begins: a root that points to the queue must not keep all that was ever in
+   it. */
 struct item {
   struct item *next;
 };
@@ -377,14 +381,15 @@ START_TEST(breaks_6_an_end_keeps_what_does_not_grow) {
     gc_collect();
     for (int k = 0; k < 50000; k++) expect(gc_malloc(size) != NULL);
   }
-  for (const struct item *item = list_by_end(size); item != NULL; item = item->next)
+  for (const struct item *item = list_by_end(size); item != NULL;
+       item = item->next)
     count++;
   ck_assert_uint_eq(count, 50001);
 }
 END_TEST
 
-/* Whatever was thought of it: a block that something else leads to is not cleared, nor
-   one that was written to. */
+/* Whatever was thought of it: a block that something else leads to is not
+   cleared, nor one that was written to. */
 static struct item *volatile known;
 
 static void grow_list_by_end(void *data) {

@@ -250,8 +250,8 @@ static void *go_elsewhere(void *data) {
   return data;
 }
 
-/* The stack that a thread was started on is scanned while it is on another.  (The
-   sanitizer forbids us to read some of a stack that it does not know.) */
+/* The stack that a thread was started on is scanned while it is on another.
+   (The sanitizer forbids us to read some of a stack that it does not know.) */
 START_TEST(guard_in_a_stack_of_its_own) {
   pthread_t thread;
   if (suite_is_sanitized()) return;
@@ -588,7 +588,8 @@ static bool tell_size(size_t size, void *data) {
   return false;
 }
 
-/* A block that moves gets more than it asks for, but not where that is too much. */
+/* A block that moves gets more than it asks for, but not where that is too
+   much. */
 START_TEST(growing_takes_what_there_is) {
   enum { MANY = 10000 };
   static void *many[MANY];

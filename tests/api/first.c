@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * first.c: two threads use the library for the first time at once, and one of
- * them is in a constructor of a module that is just being loaded, and so has the
- * dynamic linker's lock.  Compiled twice: with FIRST_PLUGIN defined it is that
- * module, whose path is the program's argument.
+ * them is in a constructor of a module that is just being loaded, and so has
+ * the dynamic linker's lock.  Compiled twice: with FIRST_PLUGIN defined it is
+ * that module, whose path is the program's argument.
  */
 #include "../api.h"
 

@@ -206,9 +206,9 @@ END_TEST
 
 static void do_nothing(void) { hold_fork_up(); }
 
-/* Nobody can list the threads.  Those of the heap are stopped all the same: they
-   have forgotten what they have freed, so what was freed last is not what comes
-   next, and no thread has the heap half-way changed in the child. */
+/* Nobody can list the threads.  Those of the heap are stopped all the same:
+   they have forgotten what they have freed, so what was freed last is not what
+   comes next, and no thread has the heap half-way changed in the child. */
 START_TEST(without_file_descriptors) {
   struct other user;
   struct rlimit none = {.rlim_cur = 0, .rlim_max = 0};

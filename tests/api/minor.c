@@ -39,7 +39,7 @@ static void begin(int setting) {
   set("GLEANER_CHECK", settings[setting].check);
 }
 
-/* ------------------------------------------------------------------ what is old */
+/* -------------------------------------------------------------- what is old */
 
 /* A node of a full binary tree, numbered from 1 at the root; those below n are
    2 n and 2 n + 1. */
@@ -57,8 +57,8 @@ static unsigned depth;
 static size_t old_count(void) { return ((size_t)1 << depth) - 1; }
 static size_t old_bytes(void) { return old_count() * sizeof(struct old); }
 
-/* Now and then with garbage in between, but not so much that there would be room
-   in these arenas. */
+/* Now and then with garbage in between, but not so much that there would be
+   room in these arenas. */
 static struct old *build(size_t number) {
   if (number > old_count()) return NULL;
   if (number % 400 == 0) expect(gc_malloc(sizeof(struct old)) != NULL);
@@ -98,7 +98,7 @@ static void drop_old(void) {
   api_scrub();
 }
 
-/* --------------------------------------------------------------------- garbage */
+/* ------------------------------------------------------------------ garbage */
 
 #define STEP_BYTES ((size_t)64 << 10) /* at most one collection in so much */
 
@@ -167,7 +167,7 @@ static void flood_until_they_are_many(void) {
   }
 }
 
-/* ---------------------------------------------------------------- what is young */
+/* ------------------------------------------------------------ what is young */
 
 #define KEPTS ((size_t)500)
 
@@ -179,7 +179,8 @@ struct kept {
   uint64_t id;
 };
 
-/* One who stores into a tree: of several each has a place in every old object. */
+/* One who stores into a tree: of several each has a place in every old
+   object. */
 struct storer {
   pthread_t thread;
   int self, into;
@@ -255,7 +256,7 @@ START_TEST(old_objects_hold_young_ones) {
 }
 END_TEST
 
-/* -------------------------------------------------------------------- old to old */
+/* --------------------------------------------------------------- old to old */
 
 #define CHAINS ((size_t)300)
 
@@ -315,7 +316,7 @@ START_TEST(young_objects_hold_old_ones) {
 }
 END_TEST
 
-/* -------------------------------------------------------------- what is dropped */
+/* ---------------------------------------------------------- what is dropped */
 
 /* MINOR_RUN_MAX of gc/minor.c: minor collections in a row, at most. */
 #define RUN_MOST 16
@@ -392,8 +393,8 @@ START_TEST(half_of_what_was_old_goes_too) {
 }
 END_TEST
 
-/* Of the policy: where most of what is new lives on, a minor collection would find as
-   much to mark as a full one, and leave no room. */
+/* Of the policy: where most of what is new lives on, a minor collection would
+   find as much to mark as a full one, and leave no room. */
 START_TEST(what_is_built_up_takes_full_ones) {
   grow_old(0, DEPTH);
   ck_assert_uint_ge(suite_stats().collections, 4);
@@ -403,8 +404,8 @@ END_TEST
 
 static void *volatile lives_for_a_while;
 
-/* Of the policy: what dies when it is old makes full ones more frequent, but many are
-   still minor, and the heap holds no more for it. */
+/* Of the policy: what dies when it is old makes full ones more frequent, but
+   many are still minor, and the heap holds no more for it. */
 START_TEST(what_dies_old_takes_full_ones_now_and_then) {
   size_t bytes = 0;
   grow_old(0, DEPTH);
@@ -441,13 +442,14 @@ static void grow_more(void) {
   watch();
 }
 
-/* After a minor one that found a good deal more alive there is no other.  Torture
-   builds make as many as they can. */
+/* After a minor one that found a good deal more alive there is no other.
+   Torture builds make as many as they can. */
 START_TEST(growth_is_looked_into) {
   unsigned grown = 0;
   grow_old(0, DEPTH - 1);
   flood_until_they_are_many();
-  uint64_t live_bytes = suite_stats().live_bytes, collections = seen.collections;
+  uint64_t live_bytes = suite_stats().live_bytes,
+           collections = seen.collections;
   while (seen.run > 0) {
     grow_more();
     if (seen.collections == collections || seen.run == 0) continue;
@@ -545,7 +547,7 @@ START_TEST(no_room_makes_a_full_one_whoever_collects) {
 }
 END_TEST
 
-/* ----------------------------------------------------------------- two threads */
+/* -------------------------------------------------------------- two threads */
 
 #define THREAD_MINORS 25
 
@@ -596,7 +598,7 @@ START_TEST(threads_store_into_each_others_objects) {
 }
 END_TEST
 
-/* ------------------------------------------------------------------------ fork */
+/* --------------------------------------------------------------------- fork */
 
 static void go_on(void) {
   flood(2);

@@ -41,7 +41,8 @@ START_TEST(stats_count_bytes) {
   ck_assert_uint_eq(after.freed_bytes, before.freed_bytes);
   for (int i = 0; i < 100; i++) gc_free(p[i]);
   gc_free(large);
-  ck_assert_uint_eq(suite_stats().freed_bytes - before.freed_bytes, 100 * 1008 + MIB);
+  ck_assert_uint_eq(suite_stats().freed_bytes - before.freed_bytes,
+                    100 * 1008 + MIB);
   ck_assert_uint_eq(suite_stats().allocated_bytes, after.allocated_bytes);
 }
 END_TEST
@@ -355,8 +356,8 @@ START_TEST(stress_collects_every_nth_time) {
 }
 END_TEST
 
-/* Old data, and then at every tenth allocation a collection that leaves it alone,
-   but for some. */
+/* Old data, and then at every tenth allocation a collection that leaves it
+   alone, but for some. */
 START_TEST(stress_collects_minor_ones) {
   setenv("GLEANER_STRESS", "minor:10", 1);
   setenv("GLEANER_CHECK", "1", 1);

@@ -224,8 +224,9 @@ END_TEST
 
 /* -------------------------------------------------------------------- chain */
 
-/* Linked both ways, each with a pointer into the middle of a block of another length,
-   whose last word leads to a leaf: a marker follows such a chain one by one. */
+/* Linked both ways, each with a pointer into the middle of a block of another
+   length, whose last word leads to a leaf: a marker follows such a chain one by
+   one. */
 struct bead {
   struct bead *next, *before;
   char *inside;
@@ -296,7 +297,7 @@ START_TEST(arrays_of_arrays) {
 }
 END_TEST
 
-/* ------------------------------------------------------------- too few packets */
+/* ---------------------------------------------------------- too few packets */
 
 #define CROWD 300000
 #define EDGES 6
@@ -321,8 +322,8 @@ static void collect_crowd(void) {
   ck_assert_uint_ge(suite_stats().marked_objects, CROWD - CROWD / 20);
 }
 
-/* A marker that finds the packets used up blackens what was sent to others, and may
-   have something to scan just when it thought that it had not. */
+/* A marker that finds the packets used up blackens what was sent to others, and
+   may have something to scan just when it thought that it had not. */
 START_TEST(more_candidates_than_packets) {
   setenv("GLEANER_MARKERS", "6", 1);
   setenv("GLEANER_MARK_STACK", "1000000", 1);
@@ -359,8 +360,8 @@ START_TEST(crowd_between_large_blocks) {
 }
 END_TEST
 
-/* And the same when roots are followed, in globals, some of them to much and most to
-   little. */
+/* And the same when roots are followed, in globals, some of them to much and
+   most to little. */
 #define CROWD_TREES 8
 #define CROWD_DEPTH 14
 #define CROWD_ROOTS 100000
@@ -396,7 +397,7 @@ START_TEST(more_roots_than_packets) {
 }
 END_TEST
 
-/* ------------------------------------------------------ the stack of a marker */
+/* ---------------------------------------------------- the stack of a marker */
 
 /* Pages that the process was given memory for. */
 static long faults(void) {
@@ -405,8 +406,8 @@ static long faults(void) {
   return usage.ru_minflt;
 }
 
-/* A mark stack that had to grow is there for the next marking; when markings need less
-   of it, it is given up bit by bit. */
+/* A mark stack that had to grow is there for the next marking; when markings
+   need less of it, it is given up bit by bit. */
 START_TEST(deep_stack_is_kept_while_it_is_needed) {
   setenv("GLEANER_MARKERS", "1", 1);
   uint64_t random = suite_random() | 1;

@@ -15,8 +15,8 @@
 
 #include "../api.h"
 
-/* 1 where the library is built with tiny arenas, and minor collections whenever one
-   may be. */
+/* 1 where the library is built with tiny arenas, and minor collections whenever
+   one may be. */
 #ifndef GL_TORTURE
 #define GL_TORTURE 0
 #endif

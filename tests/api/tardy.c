@@ -74,7 +74,7 @@ static bool take_way(int i) {
   return is_possible(ways[i](), "a way to refuse");
 }
 
-/* ---------------------------------------------------------------- the thread */
+/* --------------------------------------------------------------- the thread */
 
 enum { NOT_YET, HELD_BACK, COLLECTING, LET_THROUGH, FINISH }; /* in order */
 
@@ -196,7 +196,7 @@ static void expect_message(const char *before, const char *behind) {
   ck_assert_str_eq(text + digits, behind);
 }
 
-/* ------------------------------------------------------------ blocked signals */
+/* ---------------------------------------------------------- blocked signals */
 
 START_TEST(named_after_a_second_and_waited_for) {
   pthread_t thread = start(await_message);
@@ -257,7 +257,7 @@ START_TEST(debugged) {
 }
 END_TEST
 
-/* ------------------------------------------------------------ for moments only */
+/* --------------------------------------------------------- for moments only */
 
 #define BLINKS 5
 
@@ -285,7 +285,7 @@ START_TEST(a_moment_is_enough) {
 }
 END_TEST
 
-/* -------------------------------------------------------------- cannot be told */
+/* ----------------------------------------------------------- cannot be told */
 
 static int caught_by_wait;
 
@@ -369,7 +369,7 @@ START_TEST(in_vfork) {
 }
 END_TEST
 
-/* ------------------------------------------------- what the kernel makes hard */
+/* ----------------------------------------------- what the kernel makes hard */
 
 #define MANY_GROUPS 5000
 #define BIG_STACK_BYTES ((size_t)256 << 20)

@@ -27,10 +27,10 @@ struct link {
 
 static struct link *volatile list;
 
-/* Until there is no more; nothing that was given is lost.  The list is taken apart:
-   half of a pointer that is left beside an int of 0, in somebody's frame, leads into
-   the heap where that lies across a multiple of 4 GiB, and would keep all that is left
-   of the list from there on. */
+/* Until there is no more; nothing that was given is lost.  The list is taken
+   apart: half of a pointer that is left beside an int of 0, in somebody's
+   frame, leads into the heap where that lies across a multiple of 4 GiB, and
+   would keep all that is left of the list from there on. */
 static size_t exhaust(size_t size) {
   size_t count = 0, seen = 0;
   struct link *l, *next;

@@ -7,8 +7,8 @@
  * realloc waits at the worst moment: the old vector is freed, and the new one,
  * which alone leads to an object, not yet in its place.  The first argument
  * says what has become of the old one, the second how the thread waits: as any
- * does, in a coroutine, or with all signals held back.  The others are the paths
- * of copies of the liveness test's plugin.
+ * does, in a coroutine, or with all signals held back.  The others are the
+ * paths of copies of the liveness test's plugin.
  */
 #include "../api.h"
 
@@ -46,7 +46,8 @@ static void await(enum step wanted) {
 static __thread size_t replaced_bytes; /* of the vector that was made here */
 static __thread bool makes_vector;     /* in the call of a library */
 
-/* What freed memory may be: gone, in a list, cleared, written over, or whole. */
+/* What freed memory may be: gone, in a list, cleared, written over, or
+   whole. */
 static void spoil(uintptr_t *old) {
   size_t words = VECTOR_BYTES / sizeof *old;
   if (strcmp(fate, "unmapped") == 0)
@@ -84,7 +85,7 @@ void *realloc(void *p, size_t bytes) {
                                    : __libc_realloc(p, bytes);
 }
 
-/* ------------------------------------------------------------------- threads */
+/* ------------------------------------------------------------------ threads */
 
 static uintptr_t *place(void *from) {
   void *(*find)(const char *);

@@ -102,9 +102,10 @@ static unsigned run_rounds(const struct live_case *test, bool erase) {
   static uint64_t serial;
   unsigned survivors = 0;
   for (unsigned i = 0; i < ROUNDS; i++) {
-    struct live_trial trial = {.size = sizes[i % (sizeof sizes / sizeof *sizes)],
-                               .serial = ++serial,
-                               .erase = erase};
+    struct live_trial trial = {
+        .size = sizes[i % (sizeof sizes / sizeof *sizes)],
+        .serial = ++serial,
+        .erase = erase};
     api_deep(make_object, &trial);
     /* Without passing through the address: ~(p + n) is ~p - n. */
     trial.hidden = trial.object - offset_bytes(test->offset, trial.size);
@@ -122,8 +123,8 @@ static unsigned run_case(const struct live_case *test) {
   unsigned control = run_rounds(test, true);
   bool lost = held < ROUNDS;
   bool lucky = control > LOST_WITNESS_LIMIT;
-  printf("held %2u of %u, erased %2u of %u%s%s\n", held, ROUNDS, control, ROUNDS,
-         lost ? "  LOST" : "", lucky ? "  NOT COLLECTED" : "");
+  printf("held %2u of %u, erased %2u of %u%s%s\n", held, ROUNDS, control,
+         ROUNDS, lost ? "  LOST" : "", lucky ? "  NOT COLLECTED" : "");
   fflush(stdout);
   return lost || lucky;
 }

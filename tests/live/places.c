@@ -115,7 +115,7 @@ static void hold_key(struct live_trial *t, size_t which) {
 static void hold_first_key(struct live_trial *t) { hold_key(t, 0); }
 static void hold_late_key(struct live_trial *t) { hold_key(t, KEY_COUNT - 1); }
 
-/* ------------------------------------------------- added roots, other blocks */
+/* ------------------------------------------------ added roots, other blocks */
 
 static void hold_added_roots(struct live_trial *t) {
   static volatile uintptr_t *range;

@@ -48,7 +48,7 @@ API_NOINLINE static void sleep_until_done(struct holder *holder) {
   API_CHECK(read(holder->pipe[0], &byte, 1) == 1);
 }
 
-/* ------------------------------------------------------------ kinds of thread */
+/* ---------------------------------------------------------- kinds of thread */
 
 static void *pthread_main(void *data) {
   run_holder(data);
@@ -155,7 +155,7 @@ static void hold_main(struct live_trial *t) {
   close_holder(&holder);
 }
 
-/* ------------------------------------------------- thread-local storage, keys */
+/* ----------------------------------------------- thread-local storage, keys */
 
 static _Thread_local volatile uintptr_t in_tls[300];
 static pthread_key_t keys[70];
@@ -208,7 +208,7 @@ static void hold_late_key(struct live_trial *t) {
   hold_by(t, keep_in_late_key, pthread_main);
 }
 
-/* --------------------------------------------------- alternate signal stacks */
+/* -------------------------------------------------- alternate signal stacks */
 
 static _Thread_local struct holder *signalled;
 

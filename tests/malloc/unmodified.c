@@ -55,7 +55,7 @@ __attribute__((destructor)) static void destruct(void) {
   call_free(filled(1 << 20));
 }
 
-/* ----------------------------------------------------------------- each name */
+/* ---------------------------------------------------------------- each name */
 
 static void check_zeroed(void) {
   for (size_t size = 1; size < 400000; size += 1 + size / 3) {
@@ -128,7 +128,7 @@ static void check_figures(void) {
   CHECK(malloc_usable_size(NULL) == 0);
 }
 
-/* ------------------------------------------------------------------- threads */
+/* ------------------------------------------------------------------ threads */
 
 static void at_thread_end(void *p) {
   call_free(p);
@@ -169,7 +169,7 @@ static void run_threads(void) {
   }
 }
 
-/* ---------------------------------------------------------------------- fork */
+/* --------------------------------------------------------------------- fork */
 
 static volatile int stop_working;
 
@@ -200,7 +200,7 @@ static void check_fork(void) {
   for (int i = 0; i < 3; i++) pthread_join(threads[i], NULL);
 }
 
-/* ----------------------------------------------------------------- libraries */
+/* ---------------------------------------------------------------- libraries */
 
 static void check_dlopen(void) {
   static const char *const names[] = {"libm.so.6", "libstdc++.so.6",

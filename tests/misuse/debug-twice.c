@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A block is freed twice, long after, with a collection in between; both places are
-   told. */
+/* A block is freed twice, long after, with a collection in between; both places
+   are told. */
 #include "misuse.h"
 
 int main(void) {

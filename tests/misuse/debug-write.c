@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* A block is written to after it was freed; nothing else is wrong.  No collection sees
-   it before the block has left the queue of those that were freed. */
+/* A block is written to after it was freed; nothing else is wrong.  No
+   collection sees it before the block has left the queue of those that were
+   freed. */
 #include "misuse.h"
 
 int main(void) {

@@ -73,7 +73,8 @@ static void *allocate(struct program *program, size_t size) {
     case 2: return gc_calloc(1 + size / 8, 8);
     case 3: return gc_aligned_alloc((size_t)1 << below(program, 15), size);
     case 4: return gc_realloc(NULL, size);
-    case 5: return size < sizeof text ? gc_strndup(text, size) : gc_malloc(size);
+    case 5:
+      return size < sizeof text ? gc_strndup(text, size) : gc_malloc(size);
     default: return gc_malloc(size);
   }
 }

@@ -290,8 +290,8 @@ static void *sleep_often(void *data) {
 }
 
 /* Until it has run the handler, and has returned from the call if that was
-   interrupted.  From pause it need not, if a stop came with the end of the handler:
-   taken after a second for one that has not. */
+   interrupted.  From pause it need not, if a stop came with the end of the
+   handler: taken after a second for one that has not. */
 static void wake(struct sleeper *one) {
   uint64_t taken = one->taken;
   uint64_t woken = __atomic_load_n(&one->woken, __ATOMIC_ACQUIRE);

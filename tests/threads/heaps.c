@@ -17,7 +17,7 @@ static void run_private(void) {
   stress_join();
 }
 
-/* ------------------------------------------------------------- shared tables */
+/* ------------------------------------------------------------ shared tables */
 
 /* The serial number is that of the root. */
 static struct stress_tree *table[TABLE];
@@ -84,7 +84,7 @@ static void run_mixed(void) {
   stress_join();
 }
 
-/* ------------------------------------------------------------- short threads */
+/* ------------------------------------------------------------ short threads */
 
 static void *short_life(void *data) {
   struct stress_tree **slot = data;
@@ -124,7 +124,7 @@ static void run_ending(void) {
   stress_join();
 }
 
-/* ------------------------------------------- short threads leave nothing behind */
+/* --------------------------------------- short threads leave nothing behind */
 
 #define MANY_THREADS 100000
 #define FEW_THREADS 3000

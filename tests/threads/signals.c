@@ -17,7 +17,7 @@
 #define SIGNAL_STACK_BYTES 65536
 #define KEEPERS 500
 
-/* ----------------------------------------------------------- signals at 1 kHz */
+/* --------------------------------------------------------- signals at 1 kHz */
 
 static uint64_t ticks;
 
@@ -57,7 +57,7 @@ static void run_profile(void) {
   printf("%llu signals\n", (unsigned long long)ticks);
 }
 
-/* ------------------------------------------------------ all signals held back */
+/* ---------------------------------------------------- all signals held back */
 
 static void hold_signals(void) {
   sigset_t all;
@@ -155,7 +155,7 @@ static void run_waiting(void) {
   stress_join();
 }
 
-/* ---------------------------------------------------------- our signal is taken */
+/* ------------------------------------------------------ our signal is taken */
 
 static void on_any(int number) { (void)number; }
 

@@ -170,8 +170,9 @@ START_TEST(destroy_knows_what_was_written) {
 }
 END_TEST
 
-/* Pages that are about to be written have their memory in one go, those below them first;
-   they are clean, but to be given back like any that were written. */
+/* Pages that are about to be written have their memory in one go, those below
+   them first; they are clean, but to be given back like any that were
+   written. */
 START_TEST(pages_about_to_be_written_have_memory) {
   unsigned char resident[GL_ARENA_PAGES];
   const size_t some = 4, last = GL_ARENA_PAGES - 1;
@@ -192,8 +193,8 @@ START_TEST(pages_about_to_be_written_have_memory) {
 }
 END_TEST
 
-/* How many is a part of the heap and of the lane, and none in a lane for medium blocks: a
-   thread that allocates little has little. */
+/* How many is a part of the heap and of the lane, and none in a lane for medium
+   blocks: a thread that allocates little has little. */
 START_TEST(memory_comes_ahead_where_a_lane_has_much) {
   arena_begin();
   ck_assert_uint_eq(arena->populate_pages, 0);
@@ -208,8 +209,8 @@ START_TEST(memory_comes_ahead_where_a_lane_has_much) {
 }
 END_TEST
 
-/* Arenas of which little is written get no huge pages, where each thread has one of its
-   own; those that are written do, and what was left out before. */
+/* Arenas of which little is written get no huge pages, where each thread has
+   one of its own; those that are written do, and what was left out before. */
 START_TEST(huge_pages_where_much_is_written) {
   enum { ARENAS = 80 };
   arena_begin();

@@ -47,8 +47,8 @@ static bool try_resize(struct gl_cache *by, void *p, size_t size) {
   return gl_heap_try_resize(by, &found, size);
 }
 
-/* Fill `arenas` arenas, which lie side by side, with blocks; holes are used from
-   their upper ends down. */
+/* Fill `arenas` arenas, which lie side by side, with blocks; holes are used
+   from their upper ends down. */
 static void fill(size_t arenas) {
   for (size_t arena = 0; arena < arenas; arena++)
     for (size_t i = BLOCKS; i-- > 0;)
@@ -162,8 +162,8 @@ START_TEST(scribbling_behind_the_link_is_found_out) {
 }
 END_TEST
 
-/* A medium block among the small ones, when medium blocks have arenas of their own
-   by now. */
+/* A medium block among the small ones, when medium blocks have arenas of their
+   own by now. */
 START_TEST(scribbling_over_a_medium_block_is_found_out) {
   cache_begin();
   char *a = allocate(GL_MEDIUM_MAX_BYTES / 2);
@@ -206,7 +206,8 @@ START_TEST(free_the_block_where_the_hole_ended_ahead) {
 }
 END_TEST
 
-/* All free runs of the first arena are passed over, since they are too small. */
+/* All free runs of the first arena are passed over, since they are too
+   small. */
 static void pass_all(doomed *dies) {
   fill(1);
   kill_blocks(dies);
@@ -366,8 +367,8 @@ START_TEST(runs_asked_for_serve_after_a_collection) {
 }
 END_TEST
 
-/* What was asked for before the last collection but one is forgotten, and shorter runs are
-   not even written to. */
+/* What was asked for before the last collection but one is forgotten, and
+   shorter runs are not even written to. */
 START_TEST(runs_not_asked_for_are_left_alone) {
   cache_begin();
   fill(1);
@@ -380,7 +381,8 @@ START_TEST(runs_not_asked_for_are_left_alone) {
 }
 END_TEST
 
-/* Longer ones are cut into blocks of the size that is asked for, and the rest. */
+/* Longer ones are cut into blocks of the size that is asked for, and the
+   rest. */
 START_TEST(longer_runs_are_cut) {
   cache_begin();
   fill(1);
@@ -402,8 +404,8 @@ START_TEST(longer_runs_are_cut) {
 }
 END_TEST
 
-/* Holes of the size that is asked for are had several at a time, in order; those of other
-   sizes are for later. */
+/* Holes of the size that is asked for are had several at a time, in order;
+   those of other sizes are for later. */
 START_TEST(holes_alike_are_taken_together) {
   cache_begin();
   fill(1);
@@ -423,8 +425,8 @@ START_TEST(holes_alike_are_taken_together) {
 }
 END_TEST
 
-/* In a collected heap no block begins where a long hole does, but for one that takes it
-   whole. */
+/* In a collected heap no block begins where a long hole does, but for one that
+   takes it whole. */
 START_TEST(long_holes_leave_a_gap) {
   cache_begin();
   fill(1);
@@ -445,8 +447,8 @@ START_TEST(long_holes_leave_a_gap) {
 }
 END_TEST
 
-/* A collection that comes while a thread waits for an arena starts the search for
-   pending ones anew: what it gets is ahead of that then, but in use. */
+/* A collection that comes while a thread waits for an arena starts the search
+   for pending ones anew: what it gets is ahead of that then, but in use. */
 START_TEST(current_arena_is_not_pending) {
   cache_begin();
   fill(1);
@@ -469,8 +471,8 @@ END_TEST
 
 static bool most(size_t i) { return i % 16 != 5; }
 
-/* Medium blocks have arenas of their own where there are many; but rather than take one
-   they go where the small ones have left much. */
+/* Medium blocks have arenas of their own where there are many; but rather than
+   take one they go where the small ones have left much. */
 START_TEST(medium_blocks_use_half_free_arenas) {
   cache_begin();
   fill(1);
@@ -490,7 +492,7 @@ START_TEST(medium_blocks_use_half_free_arenas) {
 }
 END_TEST
 
-/* -------------------------------------------------------------- aligned blocks */
+/* ----------------------------------------------------------- aligned blocks */
 
 static char *allocate_aligned(size_t size, size_t align) {
   enum gl_want want;
@@ -502,8 +504,8 @@ static char *allocate_aligned(size_t size, size_t align) {
   return p;
 }
 
-/* Aligned blocks of a size that is a multiple of the alignment lie side by side; the
-   gap above the first is free. */
+/* Aligned blocks of a size that is a multiple of the alignment lie side by
+   side; the gap above the first is free. */
 START_TEST(aligned_blocks_are_cut_off_the_hole) {
   cache_begin();
   allocate(48);
@@ -800,8 +802,8 @@ START_TEST(cache_survives_its_thread) {
 }
 END_TEST
 
-/* A new thread takes the cache that the block which it frees came from, where that
-   has no thread. */
+/* A new thread takes the cache that the block which it frees came from, where
+   that has no thread. */
 START_TEST(cache_goes_where_its_blocks_are_freed) {
   cache_begin();
   struct gl_cache *third = test_cache();
@@ -816,7 +818,7 @@ START_TEST(cache_goes_where_its_blocks_are_freed) {
 }
 END_TEST
 
-/* ----------------------------------------------------------- growth in place */
+/* ---------------------------------------------------------- growth in place */
 
 /* The run behind may be the next arena's: no block reaches over. */
 START_TEST(growth_stops_at_the_arenas_end) {
@@ -854,8 +856,8 @@ START_TEST(block_grows_over_a_binned_run) {
 }
 END_TEST
 
-/* One of a quick list it can have too, where it is among the first: here those that
-   the cursor passed last, in order. */
+/* One of a quick list it can have too, where it is among the first: here those
+   that the cursor passed last, in order. */
 START_TEST(block_grows_over_a_listed_run) {
   cache_begin();
   pass_all(even_from_20);
@@ -908,8 +910,8 @@ START_TEST(budget_is_spent_and_refilled) {
 }
 END_TEST
 
-/* Beside free memory in pieces that are too short the heap grows for a large block while
-   most of the budget is left, and no more after that. */
+/* Beside free memory in pieces that are too short the heap grows for a large
+   block while most of the budget is left, and no more after that. */
 START_TEST(large_blocks_rather_collect_than_grow) {
   const size_t large = 1 << 20;
   char *blocks[8];

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * common.c: arenas in which nobody works go to the common cache, and from there to
- * whoever needs room.
+ * common.c: arenas in which nobody works go to the common cache, and from there
+ * to whoever needs room.
  */
 #include "harness.h"
 
@@ -54,10 +54,12 @@ static void collect(void) {
 }
 
 static void expect_owner(size_t from, size_t to, const struct gl_cache *owner) {
-  for (size_t i = from; i < to; i++) ck_assert_ptr_eq(arena_of(i)->owner, owner);
+  for (size_t i = from; i < to; i++)
+    ck_assert_ptr_eq(arena_of(i)->owner, owner);
 }
 
-/* Blocks for all the holes that keep_half leaves, in the arenas that are there. */
+/* Blocks for all the holes that keep_half leaves, in the arenas that are
+   there. */
 static void allocate_into_holes(struct gl_cache *by) {
   size_t arenas = gl_heap.arena_count;
   for (size_t i = 0; i < (ARENAS - 1) * BLOCKS / 2; i++) {
@@ -69,8 +71,8 @@ static void allocate_into_holes(struct gl_cache *by) {
   ck_assert_uint_eq(gl_heap.arena_count, arenas);
 }
 
-/* Those that were opened since the last collection stay for one more; the full one
-   stays for good. */
+/* Those that were opened since the last collection stay for one more; the full
+   one stays for good. */
 START_TEST(idle_arenas_become_common) {
   fill();
   collect();
@@ -133,7 +135,8 @@ START_TEST(a_crowd_shares_all) {
 }
 END_TEST
 
-/* What the dead leave is there for all; what the last of the living has stays. */
+/* What the dead leave is there for all; what the last of the living has
+   stays. */
 START_TEST(arenas_of_the_dead_become_common) {
   fill();
   gl_cache_release(cache);
@@ -260,8 +263,8 @@ static size_t count_clean(size_t i) {
   return clean;
 }
 
-/* Pages of those that nobody wants go back after the grace period, as arenas are
-   opened. */
+/* Pages of those that nobody wants go back after the grace period, as arenas
+   are opened. */
 START_TEST(pages_of_common_arenas_go_back) {
   fill();
   for (size_t i = 0; i < 2 * BLOCKS; i++)

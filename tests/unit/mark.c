@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * mark.c: tests of a marker's stack: a long entry that is cut in half for another
- * marker is there to the last granule, once.
+ * mark.c: tests of a marker's stack: a long entry that is cut in half for
+ * another marker is there to the last granule, once.
  */
 #include "../../gc/mark.h"
 #include "harness.h"
@@ -22,8 +22,8 @@ static gl_mark_entry entry_of(uintptr_t block, size_t granules) {
       block, granules < GL_MARK_COUNT_MAX ? granules : GL_MARK_COUNT_MAX);
 }
 
-/* Granules of an entry of a block, counted into what was seen; the largest count is all
-   that is left. */
+/* Granules of an entry of a block, counted into what was seen; the largest
+   count is all that is left. */
 static size_t see(gl_mark_entry entry, uintptr_t block, size_t granules) {
   size_t from = (gl_mark_entry_address(entry) - block) / GL_GRANULE_BYTES;
   size_t count = gl_mark_entry_granules(entry);

@@ -104,7 +104,7 @@ static void verify(void) {
   }
 }
 
-/* -------------------------------------------------------- what stays as it is */
+/* ------------------------------------------------------ what stays as it is */
 
 START_TEST(what_is_full_stays_black) {
   size_t tenured;
@@ -185,7 +185,7 @@ START_TEST(uncollectable_is_never_tenured) {
 }
 END_TEST
 
-/* ---------------------------------------------------- what makes it young again */
+/* ------------------------------------------------ what makes it young again */
 
 /* There is room in the second arena, which is opened for one block. */
 static void allocate_there(void) {
@@ -279,7 +279,7 @@ START_TEST(what_was_touched_is_tenured_next_time) {
 }
 END_TEST
 
-/* ------------------------------------------------------------- one after another */
+/* -------------------------------------------------------- one after another */
 
 START_TEST(a_full_one_frees_what_died_meanwhile) {
   fill(GL_SCANNED);
@@ -334,7 +334,8 @@ START_TEST(what_is_young_dies) {
 }
 END_TEST
 
-/* The arenas of a thread that has ended are tenured where they are, and stay its. */
+/* The arenas of a thread that has ended are tenured where they are, and stay
+   its. */
 START_TEST(tenured_arenas_outlive_their_thread) {
   fill(GL_SCANNED);
   test_cache();

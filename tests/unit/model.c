@@ -5,9 +5,9 @@
  * random operations by three caches in turn; every block is filled with what
  * no other block has and verified when it goes.
  *
- * A minor collection leaves alone what is in tenured arenas: for the model it is
- * all alive.  No arena is tenured in which the model knows of anything that was
- * done since the last marking.
+ * A minor collection leaves alone what is in tenured arenas: for the model it
+ * is all alive.  No arena is tenured in which the model knows of anything that
+ * was done since the last marking.
  *
  * A block that one cache frees and another owns is on its way for a time that
  * nobody can foretell: the model calls it sent, and lets its granules be

@@ -70,8 +70,8 @@ START_TEST(discard_of_locked_pages_is_refused) {
 }
 END_TEST
 
-/* Pages that are populated have memory where the system can do that, and keep what is in
-   them in any case. */
+/* Pages that are populated have memory where the system can do that, and keep
+   what is in them in any case. */
 START_TEST(populate_changes_no_page) {
   unsigned char resident[4];
   char *p = gl_os_map(4 * GL_PAGE_BYTES);

@@ -145,7 +145,7 @@ START_TEST(group_of_the_machine) {
 }
 END_TEST
 
-/* -------------------------------------------------------- the list of groups */
+/* ------------------------------------------------------- the list of groups */
 
 START_TEST(no_list_no_limit) {
   begin();
@@ -263,7 +263,7 @@ START_TEST(groups_may_be_deep) {
 }
 END_TEST
 
-/* ------------------------------------------------------------------ version 1 */
+/* ---------------------------------------------------------------- version 1 */
 
 START_TEST(version_1_in_two_files) {
   begin();

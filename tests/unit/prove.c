@@ -51,7 +51,7 @@ static void flip_mark(const void *p) {
   gl_tags_line(gl_heap.tags, granule)->mark ^= gl_tags_bit(granule);
 }
 
-/* ---------------------------------------------------------- one mark is missing */
+/* ------------------------------------------------------ one mark is missing */
 
 static const size_t sizes[] = {16,
                                48,
@@ -61,8 +61,8 @@ static const size_t sizes[] = {16,
                                3 * GL_ARENA_BYTES};
 #define SIZES ((int)(sizeof sizes / sizeof *sizes))
 
-/* The only pointer to a block is some word of another, and it leads to any byte.
-   Uncollectable ones need no root. */
+/* The only pointer to a block is some word of another, and it leads to any
+   byte. Uncollectable ones need no root. */
 static void lose_one(size_t from_size, enum gl_kind from_kind, size_t to_size,
                      enum gl_kind to_kind) {
   uintptr_t *from = allocate(from_size, from_kind);
@@ -112,7 +112,7 @@ START_TEST(one_of_many_is_seen) {
 }
 END_TEST
 
-/* ------------------------------------------------------------- nothing is missing */
+/* ------------------------------------------------------- nothing is missing */
 
 START_TEST(dead_blocks_may_point_to_dead_ones) {
   begin();
@@ -147,7 +147,7 @@ START_TEST(stray_words_are_none) {
 }
 END_TEST
 
-/* ------------------------------------------------------------ minor collections */
+/* -------------------------------------------------------- minor collections */
 
 #define OLD ((size_t)64)
 #define OLDS (4 * GL_ARENA_BYTES / OLD)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * roots.c: tests of what a root keeps (gl_mark_roots): the block it points into,
- * and the one that ends where it points, if that is not padded; and nothing else.
- * The oracle is the heap's own walk from block to block.
+ * roots.c: tests of what a root keeps (gl_mark_roots): the block it points
+ * into, and the one that ends where it points, if that is not padded; and
+ * nothing else. The oracle is the heap's own walk from block to block.
  */
 #include "../../gc/mark.h"
 #include "harness.h"
@@ -16,7 +16,8 @@ static size_t sizes[BLOCKS]; /* 0 for one that was freed */
 static uintptr_t roots[ROOTS_MAX];
 static size_t root_count;
 
-/* Blocks of all kinds and sizes, side by side, a quarter of them freed again. */
+/* Blocks of all kinds and sizes, side by side, a quarter of them freed
+   again. */
 static void populate(void) {
   for (size_t i = 0; i < BLOCKS; i++) {
     enum gl_kind kind = (enum gl_kind)test_below(GL_KIND_COUNT);
@@ -68,7 +69,8 @@ static bool is_kept(const struct gl_block *block) {
   return false;
 }
 
-static bool check_mark(const struct gl_block *item, bool allocated, void *data) {
+static bool check_mark(const struct gl_block *item, bool allocated,
+                       void *data) {
   if (!allocated) return true;
   bool marked = gl_tags_is_marked(gl_heap.tags, gl_granule_of(item->start));
   expect(marked == is_kept(item));
@@ -76,7 +78,8 @@ static bool check_mark(const struct gl_block *item, bool allocated, void *data) 
   return true;
 }
 
-/* The collection frees what is not kept, but for the table of what was there. */
+/* The collection frees what is not kept, but for the table of what was
+   there. */
 static void mark_and_check(void) {
   size_t marked = 0, tenured, atomic;
   gl_heap_lock(NULL);

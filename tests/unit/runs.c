@@ -254,7 +254,7 @@ START_TEST(random_steps) {
 }
 END_TEST
 
-/* ---------------------------------------------------------------- one by one */
+/* --------------------------------------------------------------- one by one */
 
 START_TEST(take_refuses_nonsense) {
   runs_begin();

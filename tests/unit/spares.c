@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * spares.c: tests of alloc/spares: freed large blocks that a cache keeps, what may be
- * seen of them, and who gives them back.
+ * spares.c: tests of alloc/spares: freed large blocks that a cache keeps, what
+ * may be seen of them, and who gives them back.
  */
 #include <pthread.h>
 
@@ -12,7 +12,8 @@
 
 static struct gl_cache *cache;
 
-/* The look after so much was freed, which gives them back too, does not come. */
+/* The look after so much was freed, which gives them back too, does not
+   come. */
 static void spares_begin(void) {
   enum { MANY = 1 << 30 };
   cache = test_heap();
@@ -84,7 +85,8 @@ START_TEST(block_a_little_longer_will_do) {
 }
 END_TEST
 
-/* As many as there are places for, and no more bytes than that; the oldest go. */
+/* As many as there are places for, and no more bytes than that; the oldest
+   go. */
 START_TEST(oldest_go_first) {
   spares_begin();
   char *p[3 * GL_SPARES];
@@ -157,7 +159,8 @@ START_TEST(limit_leaves_them_to_others) {
   spares_begin();
   struct gl_cache *taker = _i < 2 ? cache : test_cache();
   char *p[5];
-  for (size_t i = 0; i < 5; i++) p[i] = allocate(_i % 2 == 0 ? SIZE : 150 * KIB);
+  for (size_t i = 0; i < 5; i++)
+    p[i] = allocate(_i % 2 == 0 ? SIZE : 150 * KIB);
   for (size_t i = 0; i < 5; i++) release(p[i]);
   ck_assert_uint_gt(gl_spares_pages(cache), 100);
   gl_heap.runs.limit_pages = ((size_t)2 << 20) >> GL_PAGE_SHIFT;

@@ -123,8 +123,8 @@ START_TEST(find_head) {
 }
 END_TEST
 
-/* A run reaches to the next block, over the heads that follow its own, and those are
-   gone when it was asked for. */
+/* A run reaches to the next block, over the heads that follow its own, and
+   those are gone when it was asked for. */
 START_TEST(next_run) {
   for (int round = 0; round < 20 * ROUNDS; round++) {
     if (round % 20 == 0) scatter();

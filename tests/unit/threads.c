@@ -319,7 +319,7 @@ START_TEST(sizes_hold_for_others) {
 }
 END_TEST
 
-/* ---------------------------------------------------- the two ways to lose it */
+/* -------------------------------------------------- the two ways to lose it */
 
 static uint64_t asked, answered;
 

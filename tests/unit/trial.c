@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * trial.c: of two ways the one that costs less is taken, and the other tried now
- * and then.
+ * trial.c: of two ways the one that costs less is taken, and the other tried
+ * now and then.
  */
 #include "../../gc/mark.h"
 #include "harness.h"
