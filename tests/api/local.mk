@@ -71,7 +71,7 @@ tests_api_ulimit_CFLAGS = $(api_cflags)
 tests_api_ulimit_LDADD = $(api_ldadd)
 
 # These two fail the library's calls, and fill its tables.
-api_core_ldadd = tests/api/libsuite.a libgleaner_core.la $(CHECK_LIBS) \
+api_core_ldadd = tests/api/libsuite.a libgleaner_asserting.la $(CHECK_LIBS) \
   $(UNWIND_LIBS)
 
 tests_api_bare_SOURCES = tests/api/bare.c

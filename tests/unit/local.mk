@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 #
 # tests/unit/local.mk: the Check suites, one program per suite.  They link with
-# the convenience library, where the internal names can be seen.
+# a convenience library, where the internal names can be seen: the library again,
+# with its assertions turned on.
 
 if HAVE_CHECK
 unit_tests = \
@@ -33,7 +34,17 @@ check_LIBRARIES += tests/unit/libharness.a
 tests_unit_libharness_a_SOURCES = tests/unit/harness.c tests/unit/harness.h
 tests_unit_libharness_a_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 
-unit_ldadd = tests/unit/libharness.a libgleaner_core.la $(CHECK_LIBS) \
+asserting_cppflags = $(AM_CPPFLAGS) -UGL_DEBUG -DGL_DEBUG=1
+
+check_LTLIBRARIES += libgleaner_asserting.la libgleaner_asserting_avx2.la
+libgleaner_asserting_la_SOURCES = $(libgleaner_core_la_SOURCES)
+libgleaner_asserting_la_CPPFLAGS = $(asserting_cppflags)
+libgleaner_asserting_la_LIBADD = libgleaner_asserting_avx2.la $(UNWIND_LIBS)
+libgleaner_asserting_avx2_la_SOURCES = $(libgleaner_avx2_la_SOURCES)
+libgleaner_asserting_avx2_la_CPPFLAGS = $(asserting_cppflags)
+libgleaner_asserting_avx2_la_CFLAGS = $(libgleaner_avx2_la_CFLAGS)
+
+unit_ldadd = tests/unit/libharness.a libgleaner_asserting.la $(CHECK_LIBS) \
   $(UNWIND_LIBS)
 
 tests_unit_arena_SOURCES = tests/unit/arena.c
