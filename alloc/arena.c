@@ -24,9 +24,35 @@
 #define ARENA_POPULATE_PAGES ((size_t)16)
 #define ARENA_POPULATE_PART ((size_t)64)
 
+_Static_assert(ARENA_POPULATE_PAGES <= UINT8_MAX, "a byte has the number");
+
+static bool arena_clean_is_sound(const struct gl_arena *arena) {
+  return arena->clean_from <= arena->clean_to &&
+         arena->clean_to <= GL_ARENA_BYTES;
+}
+
+/* Whether no part of what is clean lies in [first, last). */
+static bool arena_is_clean_outside(const struct gl_arena *arena, uint32_t first,
+                                   uint32_t last) {
+  return arena->clean_from == arena->clean_to || last <= arena->clean_from ||
+         first >= arena->clean_to;
+}
+
+/* Whether it is the one that a lane takes its holes from. */
+static bool arena_is_current(const struct gl_arena *arena) {
+  return gl_lane_of(arena->owner, arena)->arena == arena;
+}
+
+/* What no arena is any more, or none yet, has no tags either. */
+static bool arena_has_no_tags(const struct gl_arena *arena) {
+  size_t end = gl_arena_end(arena);
+  return gl_tags_next(gl_heap.tags, gl_arena_first_granule(arena), end) == end;
+}
+
 /* The longest stretch of pages that were never written since they came from the
    system. */
 static void arena_find_clean(struct gl_arena *arena, size_t page) {
+  gl_assert(page + GL_ARENA_PAGES <= gl_heap.runs.top_pages);
   size_t from = 0, to = 0;
   for (size_t i = 0; i < GL_ARENA_PAGES; i++) {
     size_t start = i;
@@ -37,6 +63,7 @@ static void arena_find_clean(struct gl_arena *arena, size_t page) {
   }
   arena->clean_from = (uint32_t)(from << GL_PAGE_SHIFT);
   arena->clean_to = (uint32_t)(to << GL_PAGE_SHIFT);
+  gl_assert(arena_clean_is_sound(arena));
 }
 
 /* A page is written for the first time: give memory to some below it too, since
@@ -48,6 +75,7 @@ static void arena_populate(const struct gl_arena *arena, size_t last) {
          first % GL_ARENA_PAGES != 0 && gl_heap.dirty[first - 1] == 0)
     first--;
   size_t pages = last + 1 - first;
+  gl_assert(first / GL_ARENA_PAGES == gl_arena_index(arena));
   if (pages > 1) gl_os_populate(gl_page_address(first), pages << GL_PAGE_SHIFT);
   memset(&gl_heap.dirty[first], 1, pages);
 }
@@ -55,6 +83,7 @@ static void arena_populate(const struct gl_arena *arena, size_t last) {
 /* Pages are written, or about to be. */
 static void arena_dirty(const struct gl_arena *arena, const char *from,
                         const char *to) {
+  gl_assert(from < to && gl_arena_has(arena, from, to));
   size_t first = gl_page_of(from), last = gl_page_of(to - 1), clean = last;
   while (clean > first && gl_heap.dirty[clean] != 0) clean--;
   if (gl_heap.dirty[clean] == 0) arena_populate(arena, clean);
@@ -73,6 +102,8 @@ static void arena_split_clean(struct gl_arena *arena, const char *from,
     arena->clean_to = arena->clean_from + below;
   else
     arena->clean_from = arena->clean_to - above;
+  gl_assert(arena_clean_is_sound(arena));
+  gl_assert(arena_is_clean_outside(arena, first, last));
 }
 
 void gl_arena_soil_slow(struct gl_arena *arena, const char *from,
@@ -103,6 +134,7 @@ void gl_arena_zero_slow(struct gl_arena *arena, char *from, char *to) {
 }
 
 void gl_arena_append(struct gl_lane *lane, struct gl_arena *arena) {
+  gl_assert(gl_lane_is_list(lane) && arena->kind == lane->kind);
   arena->next = NULL;
   if (lane->last != NULL)
     lane->last->next = arena;
@@ -116,6 +148,7 @@ void gl_arena_append(struct gl_lane *lane, struct gl_arena *arena) {
    heap is locked. */
 static uint8_t arena_populate_pages(const struct gl_cache *owner,
                                     const struct gl_lane *lane) {
+  gl_assert(gl_cache_has_lane(owner, lane));
   if (lane >= &owner->lane[GL_KIND_COUNT]) return 0;
   size_t part = gl_heap.runs.used_pages / ARENA_POPULATE_PART;
   size_t own = 2 * lane->arena_count * GL_ARENA_PAGES / ARENA_POPULATE_PART;
@@ -128,6 +161,10 @@ struct gl_arena *gl_arena_create(struct gl_cache *owner, struct gl_lane *lane) {
   if (page == 0) return NULL;
   gl_runs_set_arena(page);
   struct gl_arena *arena = gl_arena_of(gl_page_address(page));
+  gl_assert(gl_arena_start(arena) == gl_page_address(page));
+  gl_assert(!gl_arena_is_in_use(arena));
+  gl_assert(gl_heap.slots[gl_arena_index(arena)] == GL_SLOT_RUNS);
+  gl_assert(arena_has_no_tags(arena));
   arena->bound = 0;
   arena->free_granules = (uint32_t)GL_ARENA_GRANULES;
   arena_find_clean(arena, page);
@@ -152,11 +189,15 @@ struct gl_arena *gl_arena_create(struct gl_cache *owner, struct gl_lane *lane) {
 }
 
 void gl_arena_destroy(struct gl_arena *arena) {
+  gl_assert(gl_arena_is_in_use(arena) && !arena_is_current(arena));
+  gl_assert(gl_heap.slots[gl_arena_index(arena)] == 1 + arena->kind);
+  gl_assert(arena_clean_is_sound(arena));
   size_t index = gl_arena_index(arena);
   __atomic_store_n(&gl_heap.slots[index], GL_SLOT_RUNS, __ATOMIC_RELAXED);
   gl_tags_clear_lines(gl_heap.tags, index * GL_ARENA_LINES, GL_ARENA_LINES);
   arena->owner = NULL;
   arena->bound = 0;
+  gl_assert(gl_heap.arena_count > 0);
   gl_heap.arena_count--;
   size_t page = index * GL_ARENA_PAGES;
   size_t clean_from =
@@ -182,6 +223,7 @@ void gl_arena_sweep(struct gl_arena *arena) {
   if (gl_arena_is_swept(arena)) return;
   arena_latch(arena);
   if (!arena->swept) {
+    gl_assert(arena->bound == 0);
     gl_tags_sweep_lines(gl_heap.tags, gl_arena_index(arena) * GL_ARENA_LINES,
                         GL_ARENA_LINES);
     /* Release: for gl_arena_is_swept. */
@@ -191,6 +233,7 @@ void gl_arena_sweep(struct gl_arena *arena) {
 }
 
 void gl_arena_sweep_white(struct gl_arena *arena) {
+  gl_assert(arena->tenured && !arena->swept);
   gl_tags_sweep_white_lines(gl_heap.tags,
                             gl_arena_index(arena) * GL_ARENA_LINES,
                             GL_ARENA_LINES);
@@ -205,6 +248,7 @@ bool gl_arena_is_idle(const struct gl_arena *arena) {
 
 /* Discard those of the pages that are not discarded yet, in stretches. */
 static size_t arena_discard_pages(size_t page, size_t end) {
+  gl_assert(end <= gl_heap.runs.top_pages);
   size_t discarded = 0;
   while (page < end) {
     size_t from = page;
@@ -220,6 +264,7 @@ static size_t arena_discard_pages(size_t page, size_t end) {
 }
 
 size_t gl_arena_discard(struct gl_arena *arena) {
+  gl_assert(gl_arena_is_swept(arena) && !arena_is_current(arena));
   struct gl_tags *tags = gl_heap.tags;
   size_t last = gl_arena_end(arena), pages = 0;
   size_t at = gl_tags_next_free(tags, gl_arena_first_granule(arena), last);
@@ -232,12 +277,14 @@ size_t gl_arena_discard(struct gl_arena *arena) {
           arena_discard_pages(gl_page_of((void *)from), gl_page_of((void *)to));
     at = gl_tags_next_free(tags, end, last);
   }
+  gl_assert(pages <= GL_ARENA_PAGES);
   gl_heap.runs.returned_pages += pages;
   arena->hollow_granules = arena->free_granules;
   return pages;
 }
 
 bool gl_arena_is_empty(const struct gl_arena *arena) {
+  gl_assert(gl_arena_is_swept(arena));
   size_t end = gl_arena_end(arena);
   return gl_tags_next_block(gl_heap.tags, gl_arena_first_granule(arena), end) ==
          end;

@@ -43,10 +43,18 @@ void gl_arena_sweep(struct gl_arena *arena);
    black. */
 void gl_arena_sweep_white(struct gl_arena *arena);
 
+/* Whether [from, to) is a part of it, which may be empty. */
+GL_INLINE bool gl_arena_has(const struct gl_arena *arena, const char *from,
+                            const char *to) {
+  const char *start = gl_arena_start(arena);
+  return from >= start && from <= to && to <= start + GL_ARENA_BYTES;
+}
+
 /* Whether all of [from, to) is known to be written to, as far as that can be
    told at once. */
 GL_INLINE bool gl_arena_is_soiled(const struct gl_arena *arena,
                                   const char *from, const char *to) {
+  gl_assert(gl_arena_has(arena, from, to));
   size_t first = gl_page_of(from), last = gl_page_of(to - 1);
   return arena->clean_from == arena->clean_to && last - first <= 1 &&
          (gl_heap.dirty[first] != 0) & (gl_heap.dirty[last] != 0);
@@ -86,6 +94,7 @@ GL_INLINE size_t gl_arena_end(const struct gl_arena *arena) {
  * at this block when a collection is due.
  */
 GL_INLINE size_t gl_arena_first_cursor(const struct gl_arena *arena) {
+  gl_assert(gl_arena_is_swept(arena));
   size_t first = gl_arena_first_granule(arena);
   if (gl_heap.pad_bytes == 0 || !gl_tags_is_free(gl_heap.tags, first))
     return first;

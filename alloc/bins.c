@@ -22,14 +22,21 @@ _Static_assert(sizeof(struct gl_free_run) <=
                    GL_BIN_MIN_GRANULES * GL_GRANULE_BYTES,
                "a run in a bin holds its links");
 
+_Static_assert(GL_BINS <= 64, "a lane has a bit for each bin");
+
 /* The bin of runs of this length: four for each power of two from 8 up. */
 static unsigned bins_index(size_t granules) {
+  gl_assert(granules >= GL_BIN_MIN_GRANULES && granules <= GL_ARENA_GRANULES);
   unsigned top = gl_log2(granules);
   return (top - 3) * 4 + (unsigned)(granules >> (top - 2) & 3);
 }
 
 _Static_assert(GL_ARENA_GRANULES < (size_t)1 << (3 + GL_BINS / 4),
                "the largest run has a bin");
+
+static bool bins_bit_is_true(const struct gl_lane *lane, unsigned bin) {
+  return (lane->bins[bin] != NULL) == (lane->nonempty >> bin & 1);
+}
 
 static uint64_t bins_encode(const void *p) {
   return (uintptr_t)p ^ gl_heap.secret;
@@ -58,6 +65,7 @@ static struct gl_free_run *bins_decode(uint64_t word, const void *from) {
    tags: not in a bin, or scribbled over. */
 static size_t bins_length(const struct gl_lane *lane,
                           const struct gl_free_run *run) {
+  gl_assert((uintptr_t)run % GL_GRANULE_BYTES == 0);
   size_t size = bins_encode_size(lane, run, run->size);
   size_t granule = gl_granule_of(run);
   size_t end = (granule & ~(GL_ARENA_GRANULES - 1)) + GL_ARENA_GRANULES;
@@ -80,6 +88,7 @@ void gl_bins_insert(struct gl_lane *lane, size_t granule, size_t granules) {
   gl_assert(granules >= GL_BIN_MIN_GRANULES);
   gl_assert(gl_tags_is_free(gl_heap.tags, granule));
   unsigned bin = bins_index(granules);
+  gl_assert(bins_bit_is_true(lane, bin));
   struct gl_free_run *run = gl_granule_address(granule);
   struct gl_free_run *next = lane->bins[bin];
   run->next = bins_encode(next);
@@ -88,10 +97,13 @@ void gl_bins_insert(struct gl_lane *lane, size_t granule, size_t granules) {
   if (next != NULL) next->prev = bins_encode(run);
   lane->bins[bin] = run;
   lane->nonempty |= (uint64_t)1 << bin;
+  /* Within its arena, and up to the next tag. */
+  gl_assert(bins_length(lane, run) == granules);
 }
 
 static void bins_unlink(struct gl_lane *lane, struct gl_free_run *run,
                         unsigned bin) {
+  gl_assert(bins_bit_is_true(lane, bin));
   struct gl_free_run *next = bins_decode(run->next, run);
   struct gl_free_run *prev = bins_decode(run->prev, run);
   /* What both ends of a link do not agree on is a lie. */
@@ -109,11 +121,13 @@ static void bins_unlink(struct gl_lane *lane, struct gl_free_run *run,
     lane->bins[bin] = next;
   if (lane->bins[bin] == NULL) lane->nonempty &= ~((uint64_t)1 << bin);
   run->size = 0; /* no longer in a bin */
+  gl_assert(bins_bit_is_true(lane, bin));
 }
 
 /* The best fit among the first runs of a bin whose runs need not all fit. */
 static struct gl_free_run *bins_search(struct gl_lane *lane, unsigned bin,
                                        size_t granules) {
+  gl_assert(lane->bins[bin] != NULL);
   struct gl_free_run *best = NULL, *run = lane->bins[bin];
   size_t best_size = SIZE_MAX;
   for (int probes = 0; run != NULL && probes < BINS_PROBES; probes++) {
@@ -139,6 +153,7 @@ size_t gl_bins_take(struct gl_lane *lane, size_t granules, size_t *length) {
     bin += 1 + gl_lowest(above);
     run = lane->bins[bin];
   }
+  gl_assert(bins_bit_is_true(lane, bin));
   *length = bins_checked_length(lane, run);
   if (*length < granules) {
     /* Scribbled over, and the error handler came back: leave the bin. */
@@ -150,6 +165,7 @@ size_t gl_bins_take(struct gl_lane *lane, size_t granules, size_t *length) {
 }
 
 size_t gl_bins_remove(struct gl_lane *lane, size_t granule) {
+  gl_assert(gl_tags_is_free(gl_heap.tags, granule));
   struct gl_free_run *run = gl_granule_address(granule);
   /* A run of one granule has no room for a size: its second granule is somebody
      else's, so the tags are asked first; of the heap's last granule there is

@@ -34,6 +34,7 @@
 static struct gl_cache common_cache GL_DATA;
 
 void gl_common_open(void) {
+  gl_assert(gl_heap.caches != NULL);
   if (gl_heap.common != NULL) return;
   memset(&common_cache, 0, sizeof common_cache);
   gl_heap.common = &common_cache;
@@ -41,11 +42,13 @@ void gl_common_open(void) {
 }
 
 static bool common_is_crowd(size_t living) {
+  gl_assert(living <= gl_heap.cache_count);
   return gl_heap.processors != 0 && living > COMMON_CROWD * gl_heap.processors;
 }
 
 bool gl_common_takes(const struct gl_arena *arena, size_t living) {
   const struct gl_cache *owner = arena->owner;
+  gl_assert(gl_lane_is_closed(gl_lane_of(arena->owner, arena)));
   if (gl_heap.common == NULL || owner == gl_heap.common) return false;
   if (arena->free_granules < GL_ARENA_GRANULES / COMMON_FREE_PART) return false;
   if (!owner->in_use) return true;
@@ -60,11 +63,13 @@ GL_RACES bool gl_common_is_idle(void) {
 }
 
 GL_RACES bool gl_common_has(size_t lane) {
+  gl_assert(lane < GL_LANES);
   return common_cache.lane[lane].arena_count != 0;
 }
 
 /* The lane's first arena is not in it any more. */
 static struct gl_arena *common_unlink(struct gl_lane *lane) {
+  gl_assert(gl_lane_is_closed(lane));
   struct gl_arena *arena = lane->first;
   if (arena == NULL) return NULL;
   lane->first = arena->next;
@@ -73,15 +78,19 @@ static struct gl_arena *common_unlink(struct gl_lane *lane) {
   if (lane->pending == arena) lane->pending = arena->next;
   if (lane->half_free == arena) lane->half_free = arena->next;
   lane->arena_count--;
+  gl_assert(gl_lane_is_list(lane));
   return arena;
 }
 
 struct gl_arena *gl_common_adopt(struct gl_cache *cache, size_t lane) {
+  gl_assert(cache != &common_cache && cache->in_use);
   gl_cache_drain_inbox(&common_cache);
   gl_cache_flush_outbox(&common_cache);
   gl_cache_settle(&common_cache);
   struct gl_arena *arena = common_unlink(&common_cache.lane[lane]);
   if (arena == NULL) return NULL;
+  gl_assert(arena->owner == &common_cache && arena->bound == 0);
+  gl_assert(arena->free_granules <= GL_ARENA_GRANULES);
   int64_t live = (int64_t)(GL_ARENA_GRANULES - arena->free_granules)
                  << GL_GRANULE_SHIFT;
   common_cache.lost_bytes += live;

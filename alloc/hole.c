@@ -21,6 +21,26 @@
 #define HOLE_ZERO_STEP_BYTES ((size_t)2048)
 #define HOLE_CHARGE_STEP_BYTES ((size_t)32768)
 
+/* Whether the pointers of a lane's hole are in order, and in one arena. */
+static bool hole_is_sound(const struct gl_lane *lane) {
+  const struct gl_hole *hole = &lane->hole;
+  if (hole->cur == NULL) return hole->start == NULL && hole->limit == NULL;
+  return hole->start <= hole->limit && hole->limit <= hole->cur &&
+         gl_arena_has(gl_arena_of(hole->start), hole->start, hole->cur);
+}
+
+static bool hole_has_head(const struct gl_hole *hole) {
+  return gl_tags_is_free(gl_heap.tags, gl_granule_of(hole->start));
+}
+
+/* Whether a free run begins at start and may end at end. */
+static bool hole_is_run(size_t start, size_t end) {
+  size_t room = GL_ARENA_GRANULES - start % GL_ARENA_GRANULES;
+  return start < end && end - start <= room &&
+         gl_tags_is_free(gl_heap.tags, start) &&
+         (end - start == room || gl_tags_is_head(gl_heap.tags, end));
+}
+
 static void hole_account(struct gl_cache *cache, struct gl_lane *lane) {
   cache->allocated_bytes += (uint64_t)(lane->accounted - lane->hole.cur);
   lane->accounted = lane->hole.cur;
@@ -40,6 +60,7 @@ GL_INLINE void hole_fetch_next(const struct gl_lane *lane,
 
 void gl_lane_prepare(const struct gl_lane *lane, struct gl_arena *arena,
                      char *from, char *to) {
+  gl_assert(arena->kind == lane->kind);
   if (gl_kind_is_zeroed(lane->kind))
     gl_arena_zero(arena, from, to);
   else
@@ -49,6 +70,7 @@ void gl_lane_prepare(const struct gl_lane *lane, struct gl_arena *arena,
 /* Make [to, limit) ready for allocation. */
 static void hole_ready(struct gl_cache *cache, struct gl_lane *lane, char *to) {
   char *from = lane->hole.limit;
+  gl_assert(lane->hole.start <= to && to <= from);
   struct gl_arena *arena = gl_arena_of(to);
   gl_lane_prepare(lane, arena, to, from);
   cache->charged_bytes += (size_t)(from - to);
@@ -61,6 +83,7 @@ static void hole_ready(struct gl_cache *cache, struct gl_lane *lane, char *to) {
 static void hole_extend(struct gl_cache *cache, struct gl_lane *lane,
                         size_t bytes) {
   struct gl_hole *hole = &lane->hole;
+  gl_assert(gl_lane_has_room(lane, bytes >> GL_GRANULE_SHIFT));
   char *need = hole->cur - bytes;
   char *least = need == hole->start ? need : hole->start + GL_GRANULE_BYTES;
   size_t step = gl_kind_is_zeroed(lane->kind) ? HOLE_ZERO_STEP_BYTES
@@ -68,9 +91,11 @@ static void hole_extend(struct gl_cache *cache, struct gl_lane *lane,
   if (gl_heap.slow_only) step = 0;
   char *to = (size_t)(need - least) > step ? need - step : least;
   hole_ready(cache, lane, gl_heap.slow_only ? need : to);
+  gl_assert(gl_hole_is_ready(hole, bytes));
 }
 
 void gl_lane_raise_bound(struct gl_arena *arena, const char *to) {
+  gl_assert(gl_arena_has(arena, to, to) && gl_arena_is_swept(arena));
   if (gl_heap.slow_only || gl_heap.slow_free) return;
   if ((uintptr_t)to <= arena->bound) return;
   arena->bound = (uintptr_t)to;
@@ -78,6 +103,7 @@ void gl_lane_raise_bound(struct gl_arena *arena, const char *to) {
 
 void gl_lane_set_lists(const struct gl_cache *cache, struct gl_lane *lane,
                        enum gl_lists lists) {
+  gl_assert(gl_cache_has_lane(cache, lane));
   bool small = lane < &cache->lane[GL_KIND_COUNT];
   bool fast = !gl_heap.slow_only && !gl_heap.slow_free;
   lane->lists = small && fast ? lists : GL_LISTS_NONE;
@@ -89,6 +115,7 @@ void gl_lane_forget_asked(struct gl_lane *lane) {
 }
 
 bool gl_lane_lists(const struct gl_lane *lane, size_t granules) {
+  gl_assert(granules != 0 && granules <= GL_EXACT_CLASSES);
   if (lane->lists != GL_LISTS_ASKED) return lane->lists == GL_LISTS_ALL;
   return (lane->asked[0] | lane->asked[1]) >> (granules - 1) & 1;
 }
@@ -96,6 +123,8 @@ bool gl_lane_lists(const struct gl_lane *lane, size_t granules) {
 void gl_lane_insert(struct gl_lane *lane, size_t start, size_t granules) {
   char *p = gl_granule_address(start);
   struct gl_arena *arena = gl_arena_of(p);
+  gl_assert(hole_is_run(start, start + granules));
+  gl_assert(gl_lane_of(gl_arena_owner(arena), arena) == lane);
   if (granules <= GL_EXACT_CLASSES && gl_lane_lists(lane, granules)) {
     gl_arena_soil(arena, p, p + (granules << GL_GRANULE_SHIFT));
     gl_lane_push(lane, p, granules);
@@ -107,6 +136,7 @@ void gl_lane_insert(struct gl_lane *lane, size_t start, size_t granules) {
 
 void gl_lane_open(struct gl_lane *lane, size_t start, size_t end) {
   struct gl_hole *hole = &lane->hole;
+  gl_assert(hole->cur == NULL && hole_is_run(start, end));
   hole->start = gl_granule_address(start);
   hole->cur = hole->limit = lane->accounted = gl_granule_address(end);
   gl_lane_raise_bound(gl_arena_of(hole->start), hole->cur);
@@ -114,16 +144,19 @@ void gl_lane_open(struct gl_lane *lane, size_t start, size_t end) {
 
 void gl_lane_open_counted(struct gl_lane *lane, size_t start, size_t end) {
   gl_lane_open(lane, start, end);
+  gl_assert(gl_arena_of(lane->hole.start)->free_granules >= end - start);
   gl_arena_of(lane->hole.start)->free_granules -= (uint32_t)(end - start);
 }
 
 void gl_lane_close(struct gl_cache *cache, struct gl_lane *lane,
                    bool into_bin) {
   struct gl_hole *hole = &lane->hole;
+  gl_assert(hole_is_sound(lane) && gl_cache_has_lane(cache, lane));
   if (hole->cur == NULL) return;
   hole_account(cache, lane);
   size_t granules = (size_t)(hole->cur - hole->start) >> GL_GRANULE_SHIFT;
   if (granules > 0) {
+    gl_assert(hole_has_head(hole));
     gl_arena_of(hole->start)->free_granules += (uint32_t)granules;
     cache->charged_bytes -= (size_t)(hole->cur - hole->limit);
     if (into_bin) gl_lane_insert(lane, gl_granule_of(hole->start), granules);
@@ -136,6 +169,8 @@ void *gl_lane_cut(struct gl_cache *cache, struct gl_lane *lane,
                   size_t granules) {
   struct gl_hole *hole = &lane->hole;
   size_t bytes = granules << GL_GRANULE_SHIFT;
+  gl_assert(granules != 0 && gl_lane_has_room(lane, granules));
+  gl_assert(hole_is_sound(lane) && hole_has_head(hole));
   if (!gl_hole_is_ready(hole, bytes)) hole_extend(cache, lane, bytes);
   char *p = hole->cur - bytes;
   gl_tags_set_block(gl_heap.tags, gl_granule_of(p));
@@ -150,6 +185,7 @@ void *gl_lane_bump_aligned(struct gl_cache *cache, struct gl_lane *lane,
                            size_t granules, size_t align) {
   struct gl_hole *hole = &lane->hole;
   size_t bytes = granules << GL_GRANULE_SHIFT;
+  gl_assert((align & (align - 1)) == 0 && hole_is_sound(lane));
   if (!gl_hole_is_ready(hole, bytes)) return NULL;
   char *p = (char *)(((uintptr_t)hole->cur - bytes) & ~(align - 1));
   size_t gap = ((size_t)(hole->cur - p) - bytes) >> GL_GRANULE_SHIFT;
@@ -168,6 +204,8 @@ void *gl_lane_bump_aligned(struct gl_cache *cache, struct gl_lane *lane,
 size_t gl_lane_carve(struct gl_lane *lane, size_t granules, void **blocks,
                      size_t count) {
   struct gl_hole *hole = &lane->hole;
+  gl_assert(granules != 0 && granules <= GL_EXACT_CLASSES);
+  gl_assert(hole_is_sound(lane));
   size_t bytes = granules << GL_GRANULE_SHIFT;
   size_t ready = (size_t)(hole->cur - hole->limit) / bytes;
   if (count > ready) count = ready;

@@ -35,6 +35,7 @@ void gl_os_fail_at(uint64_t n, bool sticky) {
 uint64_t gl_os_calls(void) { return os_fault.calls; }
 
 void *gl_os_map(size_t bytes) {
+  gl_assert(bytes != 0);
   if (os_fault_hits()) return NULL;
   void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
                  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -42,10 +43,13 @@ void *gl_os_map(size_t bytes) {
 }
 
 void gl_os_unmap(void *start, size_t bytes) {
+  gl_assert((uintptr_t)start % GL_PAGE_BYTES == 0);
   gl_require(munmap(start, bytes) == 0);
 }
 
 void *gl_os_remap(void *start, size_t bytes, size_t new_bytes) {
+  gl_assert((uintptr_t)start % GL_PAGE_BYTES == 0);
+  gl_assert(bytes != 0 && new_bytes != 0);
   if (os_fault_hits()) return NULL;
   void *p = mremap(start, bytes, new_bytes, MREMAP_MAYMOVE);
   return p == MAP_FAILED ? NULL : p;
@@ -53,6 +57,7 @@ void *gl_os_remap(void *start, size_t bytes, size_t new_bytes) {
 
 void *gl_os_reserve(size_t bytes, size_t alignment) {
   gl_assert(bytes % GL_PAGE_BYTES == 0);
+  gl_assert(alignment >= GL_PAGE_BYTES && (alignment & (alignment - 1)) == 0);
   size_t padded = bytes + alignment;
   if (padded < bytes || os_fault_hits()) return NULL;
   char *p = mmap(NULL, padded, PROT_NONE,
@@ -61,6 +66,7 @@ void *gl_os_reserve(size_t bytes, size_t alignment) {
   char *start = (char *)gl_round_up((uintptr_t)p, alignment);
   if (start > p) gl_os_unmap(p, (size_t)(start - p));
   char *end = start + bytes;
+  gl_assert(end <= p + padded);
   if (p + padded > end) gl_os_unmap(end, (size_t)(p + padded - end));
   return start;
 }
@@ -80,6 +86,7 @@ bool gl_os_discard(void *start, size_t bytes) {
 }
 
 void gl_os_advise_huge(void *start, size_t bytes) {
+  gl_assert(bytes <= UINTPTR_MAX - (uintptr_t)start);
   char *from = (char *)gl_round_up((uintptr_t)start, GL_HUGE_BYTES);
   char *to = (char *)(((uintptr_t)start + bytes) & ~(GL_HUGE_BYTES - 1));
   if (from < to) madvise(from, (size_t)(to - from), MADV_HUGEPAGE);
@@ -91,6 +98,8 @@ void gl_os_advise_huge(void *start, size_t bytes) {
 #endif
 
 bool gl_os_populate(void *start, size_t bytes) {
+  gl_assert((uintptr_t)start % GL_PAGE_BYTES == 0);
+  gl_assert(bytes % GL_PAGE_BYTES == 0);
   static bool refused GL_DATA = false;
   int saved = errno;
   if (__atomic_load_n(&refused, __ATOMIC_RELAXED)) return false;

@@ -30,13 +30,30 @@ static size_t spare_page(uint64_t spare) { return (uint32_t)spare; }
 
 static size_t spare_pages(uint64_t spare) { return (size_t)(spare >> 32); }
 
+static bool spare_is_sound(uint64_t spare) {
+  return spare == 0 ||
+         (spare_page(spare) >= GL_RUNS_FIRST_PAGE && spare_pages(spare) != 0 &&
+          spare_pages(spare) <= SPARES_MOST_PAGES);
+}
+
+/* Whether the large block at a page is one that nobody sees. */
+static bool spares_is_hidden(size_t page) {
+  return gl_heap.pages[page].state == GL_PAGE_LARGE &&
+         gl_heap.pages[page].head == page &&
+         !gl_tags_is_head(gl_heap.tags, gl_page_granule(page));
+}
+
 /* Acquire: what its thread did to the block comes first. */
 static uint64_t spares_look(const struct gl_cache *cache, unsigned i) {
-  return __atomic_load_n(&cache->spare[i % GL_SPARES], __ATOMIC_ACQUIRE);
+  uint64_t spare =
+      __atomic_load_n(&cache->spare[i % GL_SPARES], __ATOMIC_ACQUIRE);
+  gl_assert(spare_is_sound(spare));
+  return spare;
 }
 
 /* True where nobody else took it meanwhile. */
 static bool spares_remove(struct gl_cache *cache, unsigned i, uint64_t spare) {
+  gl_assert(spare != 0);
   return __atomic_compare_exchange_n(&cache->spare[i % GL_SPARES], &spare, 0,
                                      false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
 }
@@ -51,6 +68,7 @@ size_t gl_spares_pages(const struct gl_cache *cache) {
 static bool spares_give(struct gl_cache *cache, unsigned i) {
   uint64_t spare = spares_look(cache, i);
   if (spare == 0 || !spares_remove(cache, i, spare)) return false;
+  gl_assert(spares_is_hidden(spare_page(spare)));
   gl_runs_free_large(spare_page(spare));
   return true;
 }
@@ -69,6 +87,7 @@ bool gl_spares_give_back_all(void) {
 }
 
 size_t gl_spares_take_run(size_t pages, size_t align) {
+  gl_assert(pages != 0 && align != 0 && (align & (align - 1)) == 0);
   size_t page = gl_runs_take(pages, align);
   return page == 0 && gl_spares_give_back_all() ? gl_runs_take(pages, align)
                                                 : page;
@@ -77,6 +96,7 @@ size_t gl_spares_take_run(size_t pages, size_t align) {
 /* Room for so many pages more, in a certain place: the oldest go. */
 static void spares_make_room(struct gl_cache *cache, unsigned at,
                              size_t pages) {
+  gl_assert(at < GL_SPARES && pages <= SPARES_MOST_PAGES);
   if (spares_look(cache, at) == 0 &&
       gl_spares_pages(cache) + pages <= SPARES_MOST_PAGES)
     return;
@@ -90,6 +110,7 @@ static void spares_make_room(struct gl_cache *cache, unsigned at,
 /* Another thread may free the block at the same moment: one of them finds the
    tag. */
 static bool spares_claim(size_t page) {
+  gl_assert(page >= GL_RUNS_FIRST_PAGE);
   size_t granule = gl_page_granule(page);
   struct gl_tags *line = gl_tags_line(gl_heap.tags, granule);
   uint64_t bit = gl_tags_bit(granule);
@@ -111,19 +132,23 @@ size_t gl_spares_put(struct gl_cache *cache, size_t page) {
   unsigned at = cache->next_spare++ % GL_SPARES;
   spares_make_room(cache, at, pages);
   if (!spares_claim(page)) return 0;
+  gl_assert(spares_look(cache, at) == 0 && spares_is_hidden(page));
   /* Release: for whoever takes it. */
   __atomic_store_n(&cache->spare[at], page | (uint64_t)pages << 32,
                    __ATOMIC_RELEASE);
+  gl_assert(gl_spares_pages(cache) <= SPARES_MOST_PAGES);
   return pages;
 }
 
 size_t gl_spares_take(struct gl_cache *cache, size_t *pages) {
+  gl_assert(*pages != 0); /* an empty place would do */
   size_t most = *pages + *pages / SPARES_SLACK;
   for (unsigned i = 0; i < GL_SPARES; i++) {
     uint64_t spare = spares_look(cache, i);
     size_t has = spare_pages(spare);
     if (has < *pages || has > most || !spares_remove(cache, i, spare)) continue;
     *pages = has;
+    gl_assert(spares_is_hidden(spare_page(spare)));
     gl_tags_set_block(gl_heap.tags, gl_page_granule(spare_page(spare)));
     return spare_page(spare);
   }
@@ -131,6 +156,7 @@ size_t gl_spares_take(struct gl_cache *cache, size_t *pages) {
 }
 
 bool gl_spares_have(const struct gl_cache *cache, size_t page) {
+  gl_assert(page != 0); /* an empty place has that */
   for (unsigned i = 0; i < GL_SPARES; i++)
     if (spare_page(spares_look(cache, i)) == page) return true;
   return false;

@@ -38,11 +38,13 @@ static void sweep_free_sent(struct gl_cache *cache) {
 
 /* What is alive in an arena that is not swept, by the last marking. */
 static size_t sweep_live_granules(const struct gl_arena *arena) {
+  gl_assert(arena->free_granules <= GL_ARENA_GRANULES);
   return GL_ARENA_GRANULES - arena->free_granules;
 }
 
 static bool sweep_may_tenure(const struct gl_arena *arena,
                              size_t free_granules) {
+  gl_assert(gl_arena_is_in_use(arena) && (arena->swept || arena->bound == 0));
   return !arena->swept && arena->kind != GL_UNCOLLECTABLE &&
          arena->free_granules <= free_granules;
 }
@@ -62,6 +64,7 @@ static void sweep_rest(bool minor) {
   for (size_t i = 0; i < gl_heap_arena_slots(); i++) {
     struct gl_arena *arena = &gl_heap.arenas[i];
     if (gl_heap.slots[i] == GL_SLOT_RUNS) continue;
+    gl_assert(gl_heap.slots[i] == 1 + arena->kind);
     if (minor && arena->tenured)
       gl_arena_sweep_white(arena);
     else
@@ -79,12 +82,14 @@ static void sweep_close_lanes(struct gl_cache *cache) {
     gl_lane_forget_asked(lane);
     gl_lane_set_lists(cache, lane, GL_LISTS_ASKED);
     lane->rescanned_at = gl_cache_net_freed_bytes(cache);
+    gl_assert(gl_lane_is_closed(lane));
   }
   gl_spares_give_back(cache);
   gl_cache_settle(cache);
 }
 
 static void sweep_set_pending(struct gl_arena *arena, bool swept) {
+  gl_assert(gl_lane_is_closed(gl_lane_of(arena->owner, arena)));
   arena->opened = false;
   arena->bound = 0;
   arena->swept = swept;
@@ -92,6 +97,7 @@ static void sweep_set_pending(struct gl_arena *arena, bool swept) {
 
 /* An arena with room that nobody opened since the last collection. */
 static void sweep_note_idle(struct gl_arena *arena) {
+  gl_assert(gl_heap.runs.tick != 0); /* 0 is: not idle */
   bool used = arena->used || arena->free_granules < GL_ARENA_MIN_FREE_GRANULES;
   arena->used = false;
   if (used || arena->idle_since != 0) return;
@@ -119,6 +125,7 @@ static void sweep_unlink_arenas(void) {
   for (struct gl_cache *c = gl_heap.caches; c != NULL; c = c->next)
     for (int i = 0; i < GL_LANES; i++) {
       struct gl_lane *lane = &c->lane[i];
+      gl_assert(gl_lane_is_closed(lane) && gl_lane_is_list(lane));
       lane->first = lane->last = lane->pending = NULL;
       lane->half_free = lane->idle = NULL;
       lane->arena_count = 0;
@@ -129,11 +136,13 @@ static size_t sweep_count_living(void) {
   size_t living = 0;
   for (struct gl_cache *c = gl_heap.caches; c != NULL; c = c->next)
     living += c->in_use;
+  gl_assert(living <= gl_heap.cache_count);
   return living;
 }
 
 static void sweep_relink(struct gl_arena *arena) {
   struct gl_lane *lane = gl_lane_of(arena->owner, arena);
+  gl_assert(arena->bound == 0 && !arena->opened);
   if (lane->last == NULL) lane->pending = lane->half_free = arena;
   if (lane->idle == NULL && gl_arena_is_idle(arena)) lane->idle = arena;
   gl_arena_append(lane, arena);
@@ -144,6 +153,7 @@ static size_t sweep_found_granules(size_t slot, const uint32_t *live) {
   const struct gl_arena *arena = &gl_heap.arenas[slot];
   bool kept = gl_heap.minor && arena->tenured;
   gl_assert(!kept || live[slot] == 0);
+  gl_assert(live[slot] <= GL_ARENA_GRANULES);
   return kept ? sweep_live_granules(arena) : live[slot];
 }
 
@@ -172,6 +182,7 @@ size_t gl_heap_begin_sweep(const uint32_t *live, size_t *tenured_bytes) {
     sweep_set_pending(arena, false);
     sweep_relink(arena);
   }
+  gl_assert(tenured_granules <= live_granules);
   *tenured_bytes = tenured_granules << GL_GRANULE_SHIFT;
   return live_granules << GL_GRANULE_SHIFT;
 }
@@ -183,6 +194,8 @@ size_t gl_heap_sweep_large(size_t *atomic_bytes) {
     const struct gl_page *large = &gl_heap.pages[page];
     uint32_t next = large->next;
     size_t granule = gl_page_granule(page);
+    gl_assert(large->state == GL_PAGE_LARGE && large->head == page);
+    gl_assert(gl_tags_is_block(gl_heap.tags, granule)); /* none is spare */
     if (gl_tags_is_marked(gl_heap.tags, granule)) {
       gl_tags_set_block(gl_heap.tags, granule);
       live_pages += large->pages;
@@ -227,6 +240,7 @@ void gl_heap_quiesce(void) { sweep_take_apart(false); }
 void gl_heap_release_empty(void) { sweep_take_apart(true); }
 
 void gl_heap_shut_gate(void) {
+  gl_assert(__atomic_load_n(&gl_heap.gate, __ATOMIC_RELAXED) == 0);
   gl_heap_quiesce();
   __atomic_store_n(&gl_heap.gate, 1, __ATOMIC_RELAXED);
 }

@@ -40,6 +40,7 @@ GL_INLINE size_t tags_search(struct gl_tags *tags, size_t from, size_t to,
     bits = tags_wanted(&tags[line], want);
   }
   size_t found = line * 64 + gl_lowest(bits);
+  gl_assert(found >= from);
   return found < to ? found : to;
 }
 
@@ -64,6 +65,7 @@ size_t gl_tags_next_free(struct gl_tags *tags, size_t from, size_t to) {
 /* The same. */
 GL_RACES size_t gl_tags_find_head(struct gl_tags *tags, size_t from,
                                   size_t at) {
+  gl_assert(from <= at);
   size_t line = at >> 6, first = from >> 6;
   uint64_t bits = (tags[line].block | tags[line].mark) &
                   (~(uint64_t)0 >> (63 - (at & 63)));
@@ -76,11 +78,14 @@ GL_RACES size_t gl_tags_find_head(struct gl_tags *tags, size_t from,
   return found >= from ? found : SIZE_MAX;
 }
 
+/* All functions of lines are given those of an arena, or a part of it. */
 void gl_tags_clear_lines(struct gl_tags *tags, size_t line, size_t count) {
+  gl_assert(count <= GL_ARENA_LINES);
   memset(&tags[line], 0, count * sizeof tags[0]);
 }
 
 void gl_tags_sweep_lines(struct gl_tags *tags, size_t line, size_t count) {
+  gl_assert(count <= GL_ARENA_LINES);
   for (struct gl_tags *t = &tags[line], *end = t + count; t < end; t++) {
     uint64_t block = t->block, mark = t->mark;
     t->block = block & mark;
@@ -90,6 +95,7 @@ void gl_tags_sweep_lines(struct gl_tags *tags, size_t line, size_t count) {
 
 void gl_tags_sweep_white_lines(struct gl_tags *tags, size_t line,
                                size_t count) {
+  gl_assert(count <= GL_ARENA_LINES);
   for (struct gl_tags *t = &tags[line], *end = t + count; t < end; t++) {
     uint64_t block = t->block, mark = t->mark;
     if ((block & ~mark) == 0) continue;
@@ -99,6 +105,7 @@ void gl_tags_sweep_white_lines(struct gl_tags *tags, size_t line,
 }
 
 void gl_tags_whiten_lines(struct gl_tags *tags, size_t line, size_t count) {
+  gl_assert(count <= GL_ARENA_LINES);
   for (struct gl_tags *t = &tags[line], *end = t + count; t < end; t++)
     if ((t->block & t->mark) != 0) t->mark &= ~t->block;
 }
@@ -111,11 +118,13 @@ size_t gl_tags_count_allocated(struct gl_tags *tags, size_t from, size_t to) {
     granules += end - at;
     at = gl_tags_next_block(tags, end, to);
   }
+  gl_assert(granules == 0 || granules <= to - from);
   return granules;
 }
 
 void gl_tags_set_blocks(struct gl_tags *tags, size_t at, size_t granules,
                         size_t count) {
+  gl_assert(granules != 0);
   size_t end = at + granules * count;
   uint64_t every = 1; /* one bit in so many */
   for (size_t have = granules; have < 64; have *= 2) every |= every << have;
@@ -123,6 +132,7 @@ void gl_tags_set_blocks(struct gl_tags *tags, size_t at, size_t granules,
     size_t line_end = (at | 63) + 1;
     uint64_t bits = every << (at & 63);
     if (line_end > end) bits &= ((uint64_t)1 << (end & 63)) - 1;
+    gl_assert((tags_wanted(gl_tags_line(tags, at), TAGS_ANY) & bits) == 0);
     gl_tags_line(tags, at)->block |= bits;
     at += granules * (size_t)__builtin_popcountll(bits);
   }

@@ -62,6 +62,11 @@ GL_INLINE bool gl_tags_is_marked(struct gl_tags *tags, size_t granule) {
   return gl_tags_line(tags, granule)->mark & gl_tags_bit(granule);
 }
 
+/* Whether a block or a free run begins there. */
+GL_INLINE bool gl_tags_is_head(struct gl_tags *tags, size_t granule) {
+  return gl_tags_is_block(tags, granule) || gl_tags_is_marked(tags, granule);
+}
+
 /* Whether four lines have any tag. */
 GL_INLINE bool gl_tags_any_of_four(const struct gl_tags *line) {
   return (line[0].block | line[0].mark | line[1].block | line[1].mark |
@@ -97,6 +102,7 @@ GL_INLINE void gl_tags_set_free(struct gl_tags *tags, size_t granule) {
 
 /* Write 01 within a free run, which ends there then. */
 GL_INLINE void gl_tags_cut(struct gl_tags *tags, size_t granule) {
+  gl_assert(!gl_tags_is_block(tags, granule));
   gl_tags_line(tags, granule)->mark |= gl_tags_bit(granule);
 }
 
@@ -129,6 +135,7 @@ size_t gl_tags_next_free(struct gl_tags *tags, size_t from, size_t to);
  */
 GL_INLINE size_t gl_tags_next_run(struct gl_tags *tags, size_t from, size_t to,
                                   size_t *end) {
+  gl_assert(from <= to && to % 64 == 0);
   size_t number = from >> 6, stop = to >> 6;
   uint64_t wanted = ~(uint64_t)0 << (from & 63), heads = 0;
   for (;; wanted = ~(uint64_t)0, number++) {

@@ -68,6 +68,7 @@ static bool trim_has_empty(const struct gl_lane *lane) {
 
 /* Give up the empty arenas of a lane that was just rescanned. */
 static void trim_release(struct gl_lane *lane) {
+  gl_assert(gl_lane_is_closed(lane));
   struct gl_arena **link = &lane->first, *before = NULL;
   while (*link != NULL) {
     struct gl_arena *arena = *link;
@@ -81,6 +82,7 @@ static void trim_release(struct gl_lane *lane) {
     gl_arena_destroy(arena);
   }
   lane->last = before;
+  gl_assert(gl_lane_is_list(lane));
   lane->pending = lane->half_free = lane->first;
   lane->idle = NULL;
 }
@@ -97,6 +99,7 @@ static size_t trim_discard(struct gl_lane *lane) {
 
 size_t gl_cache_trim(struct gl_cache *cache, bool discard) {
   size_t pages = 0;
+  gl_assert(cache != &gl_cache_none);
   gl_cache_drain_inbox(cache);
   gl_cache_flush_outbox(
       cache); /* after it: some of that may have been sent on */
@@ -119,6 +122,7 @@ size_t gl_cache_trim_orphans(bool discard) {
   for (struct gl_cache *c = gl_heap.caches; c != NULL; c = c->next) {
     if (c->in_use || (!discard && !gl_cache_has_mail(c))) continue;
     gl_cache_mend(c);
+    gl_assert(!c->torn && c->busy == 0);
     pages += gl_cache_trim(c, discard);
     gl_cache_settle(c);
   }
@@ -131,12 +135,14 @@ size_t gl_cache_trim_orphans(bool discard) {
 static bool trim_has_grown(int64_t *least, int64_t idle, int64_t whole) {
   if (idle < *least) *least = idle;
   int64_t growth = idle - *least;
+  gl_assert(growth >= 0);
   return growth >= TRIM_MIN_BYTES && growth >= whole / TRIM_SHARE;
 }
 
 /* Spare blocks, those of idle threads too; once a tick, however many threads
    look. */
 static void trim_spares(void) {
+  gl_assert(gl_heap.runs.tick != 0); /* it never was 0 */
   if (gl_heap.runs.spares_tick == gl_heap.runs.tick) return;
   gl_heap.runs.spares_tick = gl_heap.runs.tick;
   gl_spares_give_back_all();
@@ -168,9 +174,11 @@ static void trim_choose_width(struct gl_cache *cache) {
   else if (cache->straddlers >= TRIM_STRADDLERS)
     cache->wide = TRIM_WIDE_LOOKS;
   cache->straddlers = 0;
+  gl_assert(cache->wide <= TRIM_WIDE_LOOKS);
 }
 
 void gl_cache_look(struct gl_cache *cache) {
+  gl_assert(cache != &gl_cache_none && cache->in_use);
   gl_cache_enter_slow(cache);
   cache->look_at += (uint64_t)(TRIM_LOOK_GRANULES - cache->look_in_granules);
   cache->look_in_granules = TRIM_LOOK_GRANULES;

@@ -384,7 +384,14 @@ extern __thread struct gl_cache *gl_lean_self
 
 /* ------------------------------------------------- addresses and numbers */
 
+/* Whether an address is one of the heap, or its end. */
+GL_INLINE bool gl_in_heap_or_end(uintptr_t address) {
+  return address - gl_heap.base <=
+         __atomic_load_n(&gl_heap.extent_bytes, __ATOMIC_RELAXED);
+}
+
 GL_INLINE size_t gl_granule_of(const void *p) {
+  gl_assert(gl_in_heap_or_end((uintptr_t)p));
   return ((uintptr_t)p - gl_heap.base) >> GL_GRANULE_SHIFT;
 }
 
@@ -396,6 +403,7 @@ GL_INLINE struct gl_tags *gl_tags_at(uintptr_t address) {
 }
 
 GL_INLINE void *gl_granule_address(size_t granule) {
+  gl_assert(gl_in_heap_or_end(gl_heap.base + (granule << GL_GRANULE_SHIFT)));
   return (void *)(gl_heap.base + (granule << GL_GRANULE_SHIFT));
 }
 
@@ -405,6 +413,7 @@ GL_INLINE bool gl_in_heap(const void *p) {
 }
 
 GL_INLINE struct gl_arena *gl_arena_of(const void *p) {
+  gl_assert(gl_in_heap_or_end((uintptr_t)p));
   return &gl_heap.arenas[((uintptr_t)p - gl_heap.base) >> GL_ARENA_SHIFT];
 }
 
@@ -419,6 +428,8 @@ GL_INLINE size_t gl_heap_arena_slots(void) {
 }
 
 GL_INLINE size_t gl_arena_index(const struct gl_arena *arena) {
+  gl_assert((size_t)(arena - gl_heap.arenas) <
+            gl_heap.size_bytes >> GL_ARENA_SHIFT);
   return (size_t)(arena - gl_heap.arenas);
 }
 
@@ -431,6 +442,7 @@ GL_INLINE size_t gl_arena_first_granule(const struct gl_arena *arena) {
 }
 
 GL_INLINE size_t gl_page_of(const void *p) {
+  gl_assert(gl_in_heap_or_end((uintptr_t)p));
   return ((uintptr_t)p - gl_heap.base) >> GL_PAGE_SHIFT;
 }
 
@@ -440,7 +452,25 @@ GL_INLINE size_t gl_page_granule(size_t page) {
 }
 
 GL_INLINE char *gl_page_address(size_t page) {
+  gl_assert(gl_in_heap_or_end(gl_heap.base + (page << GL_PAGE_SHIFT)));
   return (char *)gl_heap.base + (page << GL_PAGE_SHIFT);
+}
+
+/* Whether a lane's list of arenas is one, as far as its ends tell. */
+GL_INLINE bool gl_lane_is_list(const struct gl_lane *lane) {
+  if (lane->first == NULL) return lane->last == NULL && lane->arena_count == 0;
+  return lane->last != NULL && lane->last->next == NULL &&
+         lane->arena_count > 0;
+}
+
+/* Whether nothing is open in a lane, and no bin has a run. */
+GL_INLINE bool gl_lane_is_closed(const struct gl_lane *lane) {
+  return lane->hole.cur == NULL && lane->arena == NULL && lane->nonempty == 0;
+}
+
+GL_INLINE bool gl_cache_has_lane(const struct gl_cache *cache,
+                                 const struct gl_lane *lane) {
+  return lane >= cache->lane && lane < cache->lane + GL_LANES;
 }
 
 /* Bytes freed, but for those of blocks that a hole took back. */
@@ -467,6 +497,7 @@ struct gl_class {
 
 /* The class for a medium block of granules. */
 GL_INLINE struct gl_class gl_medium_class(size_t granules) {
+  gl_assert(granules > GL_EXACT_CLASSES && granules <= GL_MEDIUM_MAX_GRANULES);
   unsigned top = gl_log2(granules - 1); /* 6 for 65..128 */
   size_t eighth = (granules - 1) >> (top - 3); /* 8 to 15 */
   return (struct gl_class){
@@ -477,6 +508,7 @@ GL_INLINE struct gl_class gl_medium_class(size_t granules) {
 /* The class for any block of granules. */
 GL_INLINE struct gl_class gl_class_for(size_t granules) {
   if (granules > GL_EXACT_CLASSES) return gl_medium_class(granules);
+  gl_assert(granules != 0);
   return (struct gl_class){(unsigned)granules, granules};
 }
 
