@@ -21,6 +21,12 @@
 /* Frees gathered for another cache before they are sent. */
 #define CACHE_OUTBOX_BLOCKS 64
 
+_Static_assert(CACHE_OUTBOX_BLOCKS >= GL_CHAINS, "no chain is left empty");
+_Static_assert(offsetof(struct gl_cache, lane) +
+                       sizeof((struct gl_cache *)NULL)->lane <=
+                   UINT16_MAX,
+               "an arena holds the offset of its lane");
+
 __thread struct gl_cache *gl_self
     __attribute__((tls_model("initial-exec"))) = &gl_cache_none;
 __thread struct gl_cache *gl_lean_self
@@ -33,6 +39,7 @@ struct gl_cache gl_cache_none GL_DATA = {.look_in_granules = INT64_MAX};
 void gl_cache_settle(struct gl_cache *cache) {
   uint64_t now = cache->charged_bytes - gl_cache_net_freed_bytes(cache);
   int64_t debt = (int64_t)(now - cache->settled_bytes);
+  gl_assert(cache != &gl_cache_none);
   cache->settled_bytes = now;
   __atomic_fetch_sub(&gl_heap.budget_bytes, debt, __ATOMIC_RELAXED);
 }
@@ -50,6 +57,7 @@ static GL_COLD void lane_report_written(struct gl_lane *lane, unsigned index) {
 GL_INLINE void *lane_try_pop(struct gl_cache *cache, struct gl_lane *lane,
                              struct gl_class class) {
   struct gl_quick *block = lane->quick[class.index];
+  gl_assert(gl_class_for(class.granules).index == class.index);
   if (block == NULL) return NULL;
   if (!gl_quick_is_sealed(block)) {
     lane_report_written(lane, class.index);
@@ -63,6 +71,7 @@ GL_INLINE void *lane_try_pop(struct gl_cache *cache, struct gl_lane *lane,
 
 void *gl_lane_try_pop_small(struct gl_cache *cache, struct gl_lane *lane,
                             size_t granules) {
+  gl_assert(granules != 0 && granules <= GL_EXACT_CLASSES);
   return lane_try_pop(cache, lane, gl_class_for(granules));
 }
 
@@ -73,6 +82,8 @@ GL_INLINE void *cache_allocate(struct gl_cache *cache, size_t granules,
   if (!small && lane->arena_count >= LANE_APART_ARENAS)
     lane = &cache->lane[kind + GL_KIND_COUNT];
   struct gl_class class = gl_class_for(granules);
+  gl_assert(granules != 0 && granules <= GL_MEDIUM_MAX_GRANULES);
+  gl_assert(gl_cache_is_entered(cache) && lane->kind == kind);
   cache->slow_allocations++;
   void *p = lane_try_pop(cache, lane, class);
   if (p != NULL) return p;
@@ -87,6 +98,7 @@ void *gl_cache_allocate_slow(struct gl_cache *cache, size_t granules,
 
 void *gl_cache_pop_medium(struct gl_cache *cache, size_t size,
                           enum gl_kind kind) {
+  gl_assert(size > gl_heap.small_most && kind < GL_KIND_COUNT);
   if (gl_cache_is_large(size)) return NULL;
   struct gl_class class = gl_cache_medium_class(size);
   gl_cache_enter(cache);
@@ -101,6 +113,8 @@ void *gl_cache_try_take_aligned(struct gl_cache *cache, size_t granules,
   struct gl_class class = gl_class_for(granules);
   bool small = granules <= GL_EXACT_CLASSES;
   struct gl_lane *lane = &cache->lane[kind + (small ? 0 : GL_KIND_COUNT)];
+  gl_assert(gl_cache_is_entered(cache));
+  gl_assert(align != 0 && (align & (align - 1)) == 0);
   if ((uintptr_t)lane->quick[class.index] % align == 0) {
     void *p = lane_try_pop(cache, lane, class);
     if (p != NULL) return p;
@@ -117,6 +131,7 @@ static bool cache_is_fast(const struct gl_cache *cache) {
 void *gl_cache_finish_allocate(struct gl_cache *cache, size_t size,
                                enum gl_kind kind, void *taken) {
   enum gl_want want;
+  gl_assert(taken == NULL || gl_in_heap(taken));
   if (size > gl_heap.small_most) return gl_cache_pop_medium(cache, size, kind);
   if (taken == NULL && cache_is_fast(cache))
     taken = cache_allocate(cache, gl_heap.small_granules[size], kind, &want);
@@ -130,6 +145,8 @@ void *gl_cache_finish_allocate(struct gl_cache *cache, size_t size,
 /* Free the newest block of the open hole: the bump pointer moves back. */
 static void lane_unbump(struct gl_cache *cache, struct gl_lane *lane, char *p,
                         size_t bytes) {
+  gl_assert(p == lane->hole.cur && p >= lane->hole.limit);
+  gl_assert(gl_arena_of(p) == gl_arena_of(lane->hole.start));
   if (gl_kind_is_zeroed(lane->kind)) memset(p, 0, bytes);
   lane->hole.cur = p + bytes;
   cache->withdrawn_bytes += bytes;
@@ -140,6 +157,7 @@ static void lane_unbump(struct gl_cache *cache, struct gl_lane *lane, char *p,
 static void cache_free_ahead(struct gl_cache *cache, struct gl_arena *arena,
                              char *p) {
   size_t granule = gl_granule_of(p);
+  gl_assert(gl_arena_is_swept(arena));
   gl_cache_free_tag(cache, arena, granule, gl_cache_tagged_size(granule));
 }
 
@@ -147,6 +165,7 @@ static void cache_free_behind(struct gl_cache *cache, struct gl_arena *arena,
                               char *p) {
   size_t granule = gl_granule_of(p), granules = gl_cache_tagged_size(granule);
   struct gl_lane *lane = gl_lane_of(cache, arena);
+  gl_assert(gl_arena_owner(arena) == cache && (uintptr_t)p < arena->bound);
   if (p == lane->hole.cur && granule % GL_ARENA_GRANULES != 0) {
     gl_tags_clear(gl_heap.tags, granule);
     lane_unbump(cache, lane, p, granules << GL_GRANULE_SHIFT);
@@ -188,6 +207,7 @@ static void cache_link(struct gl_quick *sent, const struct gl_quick *next) {
    word meanwhile; this one changes only if the program frees the block twice at
    the same time. */
 GL_RACES static bool cache_is_block(const char *p) {
+  gl_assert(gl_in_heap(p) && (uintptr_t)p % GL_GRANULE_BYTES == 0);
   return gl_tags_is_block(gl_heap.tags, gl_granule_of(p));
 }
 
@@ -212,6 +232,7 @@ bool gl_cache_take_off(struct gl_quick *block, struct gl_quick **next) {
 }
 
 static void cache_flush_chain(struct gl_cache *cache, unsigned i) {
+  gl_assert(cache->outbox.last[i] != NULL && cache->outbox.owner != cache);
   struct gl_quick **inbox = &cache->outbox.owner->inbox[i];
   struct gl_quick *head = __atomic_load_n(inbox, __ATOMIC_RELAXED);
   do {
@@ -224,6 +245,7 @@ static void cache_flush_chain(struct gl_cache *cache, unsigned i) {
 }
 
 void gl_cache_flush_outbox(struct gl_cache *cache) {
+  gl_assert(cache->outbox.count != 0 || cache->outbox.first[0] == NULL);
   for (unsigned i = GL_CHAINS; i-- > 0;)
     if (cache->outbox.first[i] != NULL) cache_flush_chain(cache, i);
   cache->outbox.count = 0;
@@ -231,6 +253,7 @@ void gl_cache_flush_outbox(struct gl_cache *cache) {
 
 GL_INLINE void cache_gather(struct gl_cache *cache, struct gl_quick *sent) {
   size_t count = cache->outbox.count++, i = count % GL_CHAINS;
+  gl_assert(count < CACHE_OUTBOX_BLOCKS);
   cache_link(sent, cache->outbox.first[i]);
   if (count < GL_CHAINS) cache->outbox.last[i] = sent;
   cache->outbox.first[i] = sent;
@@ -239,6 +262,7 @@ GL_INLINE void cache_gather(struct gl_cache *cache, struct gl_quick *sent) {
 
 static enum gl_fault cache_send(struct gl_cache *cache, struct gl_cache *owner,
                                 char *p) {
+  gl_assert(owner != cache);
   if (gl_cache_is_sent(p)) return GL_FAULT_TWICE;
   if (cache->outbox.owner != owner) gl_cache_flush_outbox(cache);
   cache->outbox.owner = owner;
@@ -298,6 +322,7 @@ bool gl_cache_finish_free(struct gl_cache *cache, char *p,
     gl_heap.on_leave(cache);
     return true;
   }
+  gl_assert(freed == GL_FREED_LOOK || freed == GL_FREED_NOTHING);
   gl_cache_leave(cache);
   if (freed != GL_FREED_LOOK) return false;
   gl_cache_look(cache);
@@ -306,6 +331,7 @@ bool gl_cache_finish_free(struct gl_cache *cache, char *p,
 
 enum gl_fault gl_cache_free_slow(struct gl_cache *cache, struct gl_arena *arena,
                                  char *p) {
+  gl_assert(gl_arena_of(p) == arena);
   gl_arena_sweep(arena);
   if (!cache_is_block(p)) return GL_FAULT_FREE;
   struct gl_cache *owner = gl_arena_owner(arena);
@@ -323,6 +349,7 @@ static GL_NOINLINE void cache_take_in_slow(struct gl_cache *cache, char *p) {
 }
 
 static void cache_take_in(struct gl_cache *cache, char *p) {
+  gl_assert(gl_cache_granule(p) < gl_heap.extent_granules);
   enum gl_freed freed =
       gl_cache_try_take_back(cache, p, gl_granule_of(p), true);
   if (freed == GL_FREED_LONG)
@@ -352,6 +379,7 @@ static size_t cache_open_inbox(struct gl_cache *cache,
 }
 
 void gl_cache_drain_inbox(struct gl_cache *cache) {
+  gl_assert(cache != &gl_cache_none);
   struct gl_quick *chain[GL_CHAINS];
   size_t count = cache_open_inbox(cache, chain);
   for (size_t i = 0; count > 0; i = i + 1 < count ? i + 1 : 0) {
@@ -367,6 +395,8 @@ void gl_cache_drain_inbox(struct gl_cache *cache) {
 /* ---------------------------------------------------------- cache lifetimes */
 
 void gl_cache_init(struct gl_cache *cache) {
+  gl_assert(!cache->in_use && (uintptr_t)cache % 64 == 0);
+  gl_assert((gl_heap.caches == NULL) == (gl_heap.cache_count == 0));
   for (int i = 0; i < GL_LANES; i++)
     cache->lane[i].kind = (enum gl_kind)(i % GL_KIND_COUNT);
   cache->next = gl_heap.caches;
@@ -403,6 +433,7 @@ static struct gl_cache *cache_find_orphan(const void *freed) {
   if (cache != NULL && cache_is_orphan(cache)) return cache;
   cache = gl_heap.caches;
   while (cache != NULL && !cache_is_orphan(cache)) cache = cache->next;
+  gl_assert(cache == NULL || cache->thread == NULL);
   return cache;
 }
 
@@ -415,12 +446,14 @@ struct gl_cache *gl_cache_acquire(const void *freed) {
     gl_cache_init(cache);
   }
   gl_cache_mend(cache);
+  gl_assert(!cache->in_use && cache->busy == 0 && !cache->torn);
   cache->in_use = true;
   gl_self = cache;
   return cache;
 }
 
 void gl_cache_wait_at_gate(struct gl_cache *cache) {
+  gl_assert(cache == &gl_cache_none || gl_cache_is_entered(cache));
   while (__atomic_load_n(&gl_heap.gate, __ATOMIC_RELAXED) != 0) {
     gl_cache_leave(cache);
     gl_heap_lock(NULL); /* whoever shut the gate holds it */
@@ -430,6 +463,7 @@ void gl_cache_wait_at_gate(struct gl_cache *cache) {
 }
 
 void gl_cache_abandon(struct gl_cache *cache) {
+  gl_assert(cache->in_use && cache != gl_heap.common && cache != gl_self);
   cache->pin = NULL;
   cache->thread = NULL;
   cache->busy = 0;
@@ -438,6 +472,7 @@ void gl_cache_abandon(struct gl_cache *cache) {
 }
 
 void gl_cache_release(struct gl_cache *cache) {
+  gl_assert(cache->in_use && cache != gl_heap.common);
   gl_cache_enter_slow(cache);
   gl_cache_flush_outbox(cache);
   gl_cache_drain_inbox(cache);
@@ -446,6 +481,7 @@ void gl_cache_release(struct gl_cache *cache) {
   gl_cache_settle(cache);
   gl_heap_lock(cache);
   gl_cache_trim(cache, false);
+  gl_assert(cache->outbox.count == 0);
   gl_self = gl_lean_self = &gl_cache_none;
   cache->pin = NULL;
   cache->thread = NULL;

@@ -24,6 +24,11 @@ GL_INLINE void gl_cache_enter(struct gl_cache *cache) {
   GL_SIGNAL_FENCE();
 }
 
+/* Whether a thread has the cache and is inside the allocator with it. */
+GL_INLINE bool gl_cache_is_entered(const struct gl_cache *cache) {
+  return cache->busy != 0 && cache->in_use;
+}
+
 /* Leave the allocator; true where a stop was asked for meanwhile. */
 GL_INLINE bool gl_cache_is_asked_on_leaving(struct gl_cache *cache) {
   GL_SIGNAL_FENCE();
@@ -44,6 +49,7 @@ void gl_cache_look(struct gl_cache *cache);
 /* Enter for a slow path, which waits at a gate that is shut.  Fast paths
    need not: they find nothing while it is. */
 GL_INLINE void gl_cache_enter_slow(struct gl_cache *cache) {
+  gl_assert(cache->in_use || cache == &gl_cache_none);
   gl_cache_enter(cache);
   if (GL_UNLIKELY(__atomic_load_n(&gl_heap.gate, __ATOMIC_RELAXED) != 0))
     gl_cache_wait_at_gate(cache);
@@ -60,13 +66,31 @@ GL_INLINE bool gl_cache_count_freed(struct gl_cache *cache, size_t granules) {
 /* The block at a granule becomes free memory, in no list so far. */
 GL_INLINE void gl_cache_free_tag(struct gl_cache *owner, struct gl_arena *arena,
                                  size_t granule, size_t granules) {
+  gl_assert(granules != 0 && (granule + granules - 1) / GL_ARENA_GRANULES ==
+                                 gl_arena_index(arena));
   gl_tags_set_free(gl_heap.tags, granule);
   arena->free_granules += (uint32_t)granules;
   gl_cache_count_freed(owner, granules);
 }
 
+/* Whether a lane is one of a cache. */
+GL_INLINE bool gl_lane_is_of(const struct gl_cache *cache,
+                             const struct gl_lane *lane) {
+  size_t offset = (uintptr_t)lane - (uintptr_t)cache->lane;
+  return offset < sizeof cache->lane && offset % sizeof *lane == 0;
+}
+
+/* Whether what an arena says of its lane is true of one of a cache. */
+GL_INLINE bool gl_lane_suits(const struct gl_cache *cache,
+                             const struct gl_arena *arena) {
+  const struct gl_lane *lane =
+      (const struct gl_lane *)((const char *)cache + arena->lane_offset);
+  return gl_lane_is_of(cache, lane) && (unsigned)lane->kind == arena->kind;
+}
+
 GL_INLINE struct gl_lane *gl_lane_of(struct gl_cache *cache,
                                      const struct gl_arena *arena) {
+  gl_assert(gl_lane_suits(cache, arena));
   return (struct gl_lane *)((char *)cache + arena->lane_offset);
 }
 
@@ -96,6 +120,7 @@ GL_INLINE void gl_zero_granule_until(char *p, char *last) {
    where sizes are random. */
 GL_INLINE void gl_zero_granules(void *p, size_t granules) {
   char *at = p, *last = at + ((granules - 1) << GL_GRANULE_SHIFT);
+  gl_assert(granules != 0 && granules <= GL_EXACT_CLASSES);
   gl_zero_granule(at);
   gl_zero_granule_until(at + 16, last);
   gl_zero_granule_until(at + 32, last);
@@ -138,6 +163,8 @@ GL_INLINE void gl_quick_link(struct gl_quick *block,
 GL_INLINE void gl_lane_pop(struct gl_cache *cache, struct gl_lane *lane,
                            struct gl_quick *block, size_t size_class,
                            size_t granules) {
+  gl_assert(size_class < GL_CLASSES && lane->quick[size_class] == block);
+  gl_assert(gl_lane_is_of(cache, lane));
   lane->quick[size_class] = gl_quick_next(block);
   struct gl_tags *line = gl_tags_at((uintptr_t)block);
   uint64_t bit = gl_tags_bit((uintptr_t)block >> GL_GRANULE_SHIFT);
@@ -157,6 +184,8 @@ GL_INLINE bool gl_hole_is_ready(const struct gl_hole *hole, size_t bytes) {
 /* Cut a block off the open hole, which is ready for it. */
 GL_INLINE void *gl_lane_bump(struct gl_lane *lane, size_t bytes) {
   uintptr_t p = (uintptr_t)lane->hole.cur - bytes;
+  gl_assert(p >= (uintptr_t)lane->hole.limit &&
+            !gl_tags_is_block(gl_heap.tags, gl_granule_of((void *)p)));
   gl_tags_at(p)->block |= (uint64_t)1 << (p >> GL_GRANULE_SHIFT & 63);
   lane->hole.cur = (char *)p;
   return (void *)p;
@@ -218,6 +247,7 @@ GL_INLINE bool gl_cache_is_large(size_t size) {
 /* The class for a size that is neither small nor large. */
 GL_INLINE struct gl_class gl_cache_medium_class(size_t size) {
   size_t padded = size + gl_heap.pad_bytes + GL_GRANULE_BYTES - 1;
+  gl_assert(size > gl_heap.small_most && !gl_cache_is_large(size));
   return gl_medium_class(padded >> GL_GRANULE_SHIFT);
 }
 
@@ -250,6 +280,8 @@ GL_INLINE void *gl_cache_allocate(struct gl_cache *cache, size_t size,
 GL_INLINE void gl_lane_push(struct gl_lane *lane, char *p, size_t size_class) {
   struct gl_quick *block = (struct gl_quick *)p;
   struct gl_quick **list = &lane->quick[size_class];
+  gl_assert(size_class < GL_CLASSES &&
+            gl_tags_is_free(gl_heap.tags, gl_granule_of(p)));
   gl_quick_link(block, *list);
   *list = block;
 }
@@ -311,6 +343,7 @@ GL_INLINE bool gl_cache_is_last_line(size_t granule) {
 GL_INLINE size_t gl_cache_size_in_two(const struct gl_tags *line,
                                       size_t granule) {
   uint64_t here = line[0].block | line[0].mark, next = ~(uint64_t)0;
+  gl_assert(line == gl_tags_line(gl_heap.tags, granule));
   if (GL_LIKELY(!gl_cache_is_last_line(granule)))
     next = line[1].block | line[1].mark;
   size_t shift = granule, unshift = ~granule;
@@ -360,6 +393,7 @@ GL_INLINE enum gl_freed gl_cache_try_take_back(struct gl_cache *cache, char *p,
   if (GL_UNLIKELY(granules == 0)) return GL_FREED_LONG;
   struct gl_lane *lane = gl_lane_of(cache, arena);
   size_t bytes = granules << GL_GRANULE_SHIFT;
+  gl_assert(granule % GL_ARENA_GRANULES + granules <= GL_ARENA_GRANULES);
   GL_SIGNAL_FENCE(); /* or the tags are kept, in two more registers */
   /* The first block of an arena is not the newest: the hole it seems to be cut
      from is the arena's before. */
@@ -393,6 +427,8 @@ GL_INLINE enum gl_freed gl_cache_try_free_entered(struct gl_cache *cache,
 GL_INLINE size_t gl_cache_tagged_size(size_t granule) {
   const struct gl_tags *line = gl_tags_line(gl_heap.tags, granule);
   size_t at = granule | 63, last = granule | (GL_ARENA_GRANULES - 1);
+  gl_assert(gl_tags_is_block(gl_heap.tags, granule) ||
+            gl_tags_is_marked(gl_heap.tags, granule));
   uint64_t tags = (line->block | line->mark) >> (granule & 63) >> 1;
   if (tags != 0) return gl_lowest(tags) + 1;
   for (; last - at >= 256 && !gl_tags_any_of_four(line + 1); at += 256)
@@ -410,6 +446,7 @@ GL_INLINE size_t gl_cache_tagged_size(size_t granule) {
 GL_INLINE enum gl_freed gl_cache_take_back_long(struct gl_cache *cache,
                                                 char *p) {
   struct gl_arena *arena = gl_arena_of(p);
+  gl_assert(gl_arena_owner(arena) == cache && (uintptr_t)p < arena->bound);
   struct gl_lane *lane = gl_lane_of(cache, arena);
   size_t granule = gl_granule_of(p), granules = gl_cache_tagged_size(granule);
   if (granules <= GL_EXACT_CLASSES || p == lane->hole.cur) return GL_FREED_LONG;

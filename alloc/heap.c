@@ -19,6 +19,9 @@
 #define HEAP_RESERVE_BYTES ((size_t)1 << 40)
 #define HEAP_MIN_BYTES (4 * GL_ARENA_BYTES)
 
+_Static_assert(HEAP_RESERVE_BYTES >> GL_PAGE_SHIFT <= (size_t)1 << 28,
+               "the number of a page goes into each field that holds one");
+
 /* Tags at the beginning for which huge pages are not asked for. */
 #define HEAP_SMALL_TAGS_BYTES ((size_t)1 << 20)
 
@@ -95,6 +98,7 @@ static const size_t heap_bytes_per_arena[GL_SECTION_COUNT] = {
 };
 
 static size_t heap_section_bytes(int section, size_t arenas) {
+  gl_assert(arenas <= HEAP_RESERVE_BYTES >> GL_ARENA_SHIFT);
   return gl_round_up(arenas * heap_bytes_per_arena[section], GL_ARENA_BYTES);
 }
 
@@ -112,6 +116,7 @@ static bool heap_try_reserve(size_t arenas) {
     section->bytes_per_arena = heap_bytes_per_arena[i];
     at += heap_section_bytes(i, arenas);
   }
+  gl_assert(at == gl_heap.sections[GL_SECTION_HEAP].start + total);
   gl_heap.size_bytes = arenas << GL_ARENA_SHIFT;
   return true;
 }
@@ -132,6 +137,7 @@ static bool heap_reserve(void) {
 static void heap_advise_huge_tags(void) {
   const struct gl_section *tags = &gl_heap.sections[GL_SECTION_TAGS];
   size_t bytes = (gl_heap.size_bytes >> GL_ARENA_SHIFT) * tags->bytes_per_arena;
+  gl_assert(tags->start + bytes <= gl_heap.sections[GL_SECTION_PAGES].start);
   if (bytes > HEAP_SMALL_TAGS_BYTES)
     gl_os_advise_huge(tags->start + HEAP_SMALL_TAGS_BYTES,
                       bytes - HEAP_SMALL_TAGS_BYTES);
@@ -151,6 +157,8 @@ bool gl_heap_init(void) {
   /* An encoded link must never look like an address. */
   gl_heap.secret = gl_os_random() | (uint64_t)3 << 62;
   gl_runs_init();
+  gl_assert(gl_heap.base % GL_ARENA_BYTES == 0);
+  gl_assert(gl_tags_at(gl_heap.base) == gl_heap.tags);
   gl_heap.ready = true;
   return true;
 }
@@ -166,20 +174,24 @@ static bool heap_is_large(size_t size) {
 }
 
 static size_t heap_granules(size_t padded) {
+  gl_assert(padded <= gl_heap.size_bytes + gl_heap.pad_bytes);
   return padded == 0 ? 1 : (padded + GL_GRANULE_BYTES - 1) >> GL_GRANULE_SHIFT;
 }
 
 /* Large blocks without pointers are padded too: a root that points to one would
    keep its dead neighbour, and half as many again of them were held as live. */
 static size_t heap_pages(size_t size) {
+  gl_assert(size != 0 && size <= gl_heap.size_bytes);
   return gl_round_up(heap_padded(size), GL_PAGE_BYTES) >> GL_PAGE_SHIFT;
 }
 
 void gl_heap_pad_blocks(void) {
+  gl_assert(gl_heap.ready);
   gl_heap.pad_bytes = 1;
   gl_heap.small_most = GL_SMALL_SIZES - 1 - gl_heap.pad_bytes;
   for (size_t size = 0; size <= gl_heap.small_most; size++)
     gl_heap.small_granules[size] = (uint8_t)heap_granules(heap_padded(size));
+  gl_assert(gl_heap.small_granules[gl_heap.small_most] == GL_EXACT_CLASSES);
 }
 
 /* --------------------------------------------------------------------- lock */
@@ -193,6 +205,7 @@ static void heap_await_lock(void) {
 }
 
 void gl_heap_lock(struct gl_cache *cache) {
+  gl_assert(cache == NULL || cache->in_use);
   if (pthread_mutex_trylock(&gl_heap.lock) == 0) return;
   bool entered = cache != NULL && cache->busy != 0;
   if (entered) gl_cache_leave(cache);
@@ -210,12 +223,14 @@ bool gl_heap_budget_is_spent(void) {
 }
 
 static void heap_count_large(struct gl_cache *cache, size_t pages) {
+  gl_assert(pages != 0 && gl_cache_is_entered(cache));
   cache->allocated_bytes += pages << GL_PAGE_SHIFT;
   cache->charged_bytes += pages << GL_PAGE_SHIFT;
   cache->large_bytes += (int64_t)(pages << GL_PAGE_SHIFT);
 }
 
 static void heap_count_large_freed(struct gl_cache *cache, size_t pages) {
+  gl_assert(gl_cache_is_entered(cache));
   gl_cache_count_freed(cache, gl_page_granule(pages));
   cache->large_bytes -= (int64_t)(pages << GL_PAGE_SHIFT);
 }
@@ -225,10 +240,17 @@ static void heap_count_large_freed(struct gl_cache *cache, size_t pages) {
    piece. */
 static bool heap_is_thrifty(size_t pages, size_t align_pages) {
   int64_t left = __atomic_load_n(&gl_heap.budget_bytes, __ATOMIC_RELAXED);
+  gl_assert(pages != 0 && align_pages != 0);
   return gl_heap.runs.dirty_pages >= pages &&
          left <= __atomic_load_n(&gl_heap.large_thrift_bytes,
                                  __ATOMIC_RELAXED) &&
          !gl_runs_has(pages, align_pages);
+}
+
+/* Whether a granule has no tag, as all have that lie inside of something. */
+static bool heap_is_untagged(size_t granule) {
+  return !gl_tags_is_block(gl_heap.tags, granule) &&
+         !gl_tags_is_marked(gl_heap.tags, granule);
 }
 
 /* A large block, not zeroed; the cache is entered. */
@@ -243,6 +265,7 @@ static size_t heap_take_large(struct gl_cache *cache, size_t pages,
   else
     page = gl_spares_take_run(pages, align_pages);
   if (page != 0) {
+    gl_assert(heap_is_untagged(gl_page_granule(page)));
     gl_tags_set_block(gl_heap.tags, gl_page_granule(page));
     gl_runs_set_large(page, pages, kind);
     heap_count_large(cache, pages);
@@ -255,6 +278,7 @@ static size_t heap_take_large(struct gl_cache *cache, size_t pages,
 static void *heap_take_spare(struct gl_cache *cache, size_t pages) {
   size_t page = gl_spares_take(cache, &pages);
   if (page == 0) return NULL;
+  gl_assert(gl_runs_find_large(page) == page);
   heap_count_large(cache, pages);
   return gl_page_address(page);
 }
@@ -264,6 +288,7 @@ static void *heap_allocate_large(struct gl_cache *cache, size_t size,
                                  enum gl_want *want) {
   size_t pages = heap_pages(size);
   size_t align_pages = align > GL_PAGE_BYTES ? align >> GL_PAGE_SHIFT : 1;
+  gl_assert(gl_cache_is_entered(cache));
   if (kind == GL_ATOMIC && align_pages == 1) {
     void *spare = heap_take_spare(cache, pages);
     if (spare != NULL) return spare;
@@ -278,6 +303,7 @@ static void *heap_allocate_large(struct gl_cache *cache, size_t size,
   if (page == 0) return NULL;
   /* Zeroing may take long, so the world may stop meanwhile. */
   void *p = gl_page_address(page);
+  gl_assert(align == 0 || (uintptr_t)p % align == 0);
   const void *pinned = cache->pin;
   if (gl_kind_is_zeroed(kind)) {
     cache->pin = pinned == NULL ? p : pinned;
@@ -300,6 +326,7 @@ static struct gl_cache *heap_cache(struct gl_cache *cache) {
 
 void *gl_heap_allocate(struct gl_cache *cache, size_t size, enum gl_kind kind,
                        enum gl_want *want) {
+  gl_assert(kind < GL_KIND_COUNT);
   *want = GL_WANT_ROOM;
   cache = heap_cache(cache);
   if (cache == NULL || size > gl_heap.size_bytes) return NULL;
@@ -316,7 +343,10 @@ void *gl_heap_allocate(struct gl_cache *cache, size_t size, enum gl_kind kind,
 /* Cut the front off a block so that it starts at an aligned address. */
 static void *heap_trim_front(struct gl_cache *cache, char *p, size_t align) {
   char *aligned = (char *)gl_round_up((uintptr_t)p, align);
+  gl_assert(gl_arena_owner(gl_arena_of(p)) == cache);
   if (aligned == p) return p;
+  gl_assert(gl_tags_is_block(gl_heap.tags, gl_granule_of(p)));
+  gl_assert(heap_is_untagged(gl_granule_of(aligned)));
   gl_tags_set_block(gl_heap.tags, gl_granule_of(aligned));
   gl_tags_set_free(gl_heap.tags, gl_granule_of(p));
   gl_arena_of(p)->free_granules +=
@@ -330,6 +360,7 @@ static void *heap_trim_front(struct gl_cache *cache, char *p, size_t align) {
 static void *heap_allocate_aligned(struct gl_cache *cache, size_t granules,
                                    size_t whole, size_t align,
                                    enum gl_kind kind, enum gl_want *want) {
+  gl_assert(whole >= granules << GL_GRANULE_SHIFT);
   void *p = gl_cache_try_take_aligned(cache, granules, align, kind);
   if (p != NULL) return p;
   p = gl_cache_allocate_slow(cache, heap_granules(whole), kind, want);
@@ -343,6 +374,7 @@ void *gl_heap_allocate_aligned(struct gl_cache *cache, size_t size,
   cache = heap_cache(cache);
   if (cache == NULL || size > gl_heap.size_bytes || align > gl_heap.size_bytes)
     return NULL;
+  gl_assert(align >= GL_GRANULE_BYTES && (align & (align - 1)) == 0);
   size_t granules = heap_granules(heap_padded(size));
   size_t whole = (granules << GL_GRANULE_SHIFT) + align - GL_GRANULE_BYTES;
   gl_cache_enter_slow(cache);
@@ -350,6 +382,7 @@ void *gl_heap_allocate_aligned(struct gl_cache *cache, size_t size,
       whole > GL_MEDIUM_MAX_BYTES
           ? heap_allocate_large(cache, size + (size == 0), align, kind, want)
           : heap_allocate_aligned(cache, granules, whole, align, kind, want);
+  gl_assert((uintptr_t)p % align == 0); /* NULL too */
   gl_cache_leave(cache);
   return p;
 }
@@ -364,16 +397,20 @@ void *gl_heap_allocate_aligned(struct gl_cache *cache, size_t size,
 /* A tag is there at any time, since the owner writes each before it takes away
    the one it stands for. */
 size_t gl_heap_block_end(const struct gl_arena *arena, size_t start) {
+  gl_assert(start / GL_ARENA_GRANULES == gl_arena_index(arena));
   return gl_tags_next_shared(gl_heap.tags, start + 1, gl_arena_end(arena));
 }
 
 GL_RACES static bool heap_find_in_arena(struct gl_arena *arena, const void *p,
                                         struct gl_block *block) {
+  gl_assert(gl_arena_of(p) == arena);
   gl_arena_sweep(arena);
   size_t granule = gl_granule_of(p);
   size_t head =
       gl_tags_find_head(gl_heap.tags, gl_arena_first_granule(arena), granule);
   if (head == SIZE_MAX || !gl_tags_is_block(gl_heap.tags, head)) return false;
+  gl_assert(head <= granule && head / GL_ARENA_GRANULES ==
+                                   gl_arena_index(arena));
   size_t end = gl_heap_block_end(arena, head);
   if (granule >= end) return false;
   block->start = gl_granule_address(head);
@@ -384,6 +421,7 @@ GL_RACES static bool heap_find_in_arena(struct gl_arena *arena, const void *p,
 }
 
 GL_RACES static bool heap_find_large(const void *p, struct gl_block *block) {
+  gl_assert(gl_in_heap(p));
   size_t page = gl_runs_find_large(gl_page_of(p));
   if (page == 0 || !gl_tags_is_block(gl_heap.tags, gl_page_granule(page)))
     return false;
@@ -427,6 +465,7 @@ bool gl_heap_find_own(const struct gl_cache *cache, const void *p,
 }
 
 bool gl_heap_was_block(const void *p) {
+  gl_assert(gl_in_heap(p));
   size_t page = gl_page_of(p);
   if (gl_heap.slots[gl_arena_index(gl_arena_of(p))] == GL_SLOT_RUNS)
     return (uintptr_t)p % GL_PAGE_BYTES == 0 && page >= GL_RUNS_FIRST_PAGE &&
@@ -442,10 +481,12 @@ bool gl_heap_was_block(const void *p) {
 
 size_t gl_heap_usable(const struct gl_block *block) {
   bool padded = block->size >= GL_PAD_GRANULES << GL_GRANULE_SHIFT;
+  gl_assert(block->size % GL_GRANULE_BYTES == 0);
   return block->size - (padded ? gl_heap.pad_bytes : 0);
 }
 
 void *gl_heap_find_ending(const void *address) {
+  gl_assert((uintptr_t)address % GL_GRANULE_BYTES == 0);
   struct gl_block block;
   const char *last = (const char *)address - 1;
   if (!gl_in_heap(last) || !gl_heap_find(last, &block)) return NULL;
@@ -457,6 +498,7 @@ void *gl_heap_find_ending(const void *address) {
 
 /* The large block at p becomes a spare one, where it can. */
 static bool heap_keep_large(struct gl_cache *cache, const char *p) {
+  gl_assert(gl_cache_is_entered(cache));
   size_t page = gl_page_of(p);
   if (gl_heap.slow_only || (uintptr_t)p % GL_PAGE_BYTES != 0 ||
       gl_runs_find_large(page) != page)
@@ -472,6 +514,7 @@ static enum gl_fault heap_free_large(struct gl_cache *cache, char *p) {
   gl_heap_lock(cache);
   enum gl_fault fault = gl_heap_find_exact(p, &block);
   if (fault == GL_FAULT_NONE && block.large) {
+    gl_assert(!gl_tags_is_marked(gl_heap.tags, gl_granule_of(p)));
     gl_tags_clear(gl_heap.tags, gl_granule_of(p));
     gl_runs_free_large(gl_page_of(p));
     gl_runs_tick(gl_os_coarse_ns());
@@ -496,6 +539,7 @@ enum gl_fault gl_heap_free(struct gl_cache *cache, void *p) {
   else
     fault = gl_cache_free_slow(cache, arena, p);
   if (fault == GL_FAULT_FREE) fault = gl_heap_find_exact(p, &block);
+  gl_assert(fault != GL_FAULT_OUTSIDE);
   gl_cache_leave(cache);
   if (cache->look_in_granules < 0) gl_cache_look(cache);
   return fault;
@@ -505,6 +549,8 @@ enum gl_fault gl_heap_free(struct gl_cache *cache, void *p) {
 
 static bool heap_resize_large(struct gl_cache *cache,
                               const struct gl_block *block, size_t size) {
+  gl_assert((uintptr_t)block->start % GL_PAGE_BYTES == 0);
+  gl_assert(gl_cache_is_entered(cache));
   if (!heap_is_large(size) || size > gl_heap.size_bytes) return false;
   size_t pages = heap_pages(size);
   size_t old = block->size >> GL_PAGE_SHIFT, page = gl_page_of(block->start);
@@ -526,6 +572,7 @@ static bool heap_resize_large(struct gl_cache *cache,
 }
 
 static size_t heap_wanted_granules(size_t size) {
+  gl_assert(!heap_is_large(size));
   return gl_class_for(heap_granules(heap_padded(size))).granules;
 }
 
@@ -536,11 +583,13 @@ static bool heap_fits(size_t have, size_t want) {
 
 bool gl_heap_may_stay(const struct gl_block *block, size_t size) {
   size_t have = block->size >> GL_GRANULE_SHIFT;
+  gl_assert(!block->large);
   return !heap_is_large(size) && heap_fits(have, heap_wanted_granules(size));
 }
 
 static bool heap_resize_small(struct gl_cache *cache,
                               const struct gl_block *block, size_t size) {
+  gl_assert(gl_cache_is_entered(cache));
   if (heap_is_large(size)) return false;
   size_t have = block->size >> GL_GRANULE_SHIFT;
   size_t want = heap_wanted_granules(size);
@@ -586,6 +635,7 @@ static bool heap_visit_arena(struct gl_arena *arena, gl_visit *visit,
                              void *data) {
   struct gl_tags *tags = gl_heap.tags;
   size_t end = gl_arena_end(arena), next = end;
+  gl_assert(!heap_is_untagged(gl_arena_first_granule(arena)));
   for (size_t at = gl_arena_first_granule(arena); at < end; at = next) {
     next = gl_tags_next(tags, at + 1, end);
     struct gl_block item = {.start = gl_granule_address(at),
@@ -601,6 +651,7 @@ void gl_heap_visit(gl_visit *visit, void *data) {
   size_t page = GL_RUNS_FIRST_PAGE;
   while (page < gl_heap.runs.top_pages) {
     const struct gl_page *first = &gl_heap.pages[page];
+    gl_assert(first->head == page && first->pages != 0);
     if (first->state == GL_PAGE_ARENA) {
       if (!heap_visit_arena(gl_arena_of(gl_page_address(page)), visit, data))
         return;
@@ -615,6 +666,7 @@ void gl_heap_visit(gl_visit *visit, void *data) {
     }
     page += first->pages;
   }
+  gl_assert(page == gl_heap.runs.top_pages);
 }
 
 static bool heap_is_spare(size_t page) {

@@ -52,12 +52,43 @@
    microsecond. */
 #define LANE_RESCAN_MIN_BYTES ((size_t)65536)
 
+_Static_assert(LANE_LIST_GRANULES <= GL_EXACT_CLASSES,
+               "what is listed has a quick list");
+
 /* ------------------------------------------------------------ next holes */
+
+/* Whether [start, end) is a free run of an arena, as its tags have it. */
+static bool lane_is_run(size_t start, size_t end) {
+  bool ends = end % GL_ARENA_GRANULES == 0 ||
+              gl_tags_next(gl_heap.tags, end, end + 1) == end;
+  return start < end &&
+         start / GL_ARENA_GRANULES == (end - 1) / GL_ARENA_GRANULES &&
+         gl_tags_is_free(gl_heap.tags, start) && ends;
+}
+
+static bool lane_is_small(const struct gl_cache *cache,
+                          const struct gl_lane *lane) {
+  return gl_lane_is_of(cache, lane) && lane < &cache->lane[GL_KIND_COUNT];
+}
+
+/* Whether an arena is the lane's. */
+static bool lane_has(struct gl_lane *lane, const struct gl_arena *arena) {
+  return gl_lane_of(gl_arena_owner(arena), arena) == lane;
+}
+
+/* Whether the lane has a current arena, in which its cursor is. */
+static bool lane_has_current(struct gl_lane *lane) {
+  const struct gl_arena *arena = lane->arena;
+  return arena != NULL && lane_has(lane, arena) && arena->opened &&
+         gl_arena_is_swept(arena) &&
+         lane->cursor - gl_arena_first_granule(arena) <= GL_ARENA_GRANULES;
+}
 
 /* A free run that the cursor passes: into a list or its bin, or left as a
    sliver. */
 static void lane_pass(struct gl_lane *lane, size_t start, size_t end) {
   struct gl_arena *arena = gl_arena_of(gl_granule_address(start));
+  gl_assert(lane_is_run(start, end) && lane_has(lane, arena));
   arena->free_granules += (uint32_t)(end - start);
   gl_lane_insert(lane, start, end - start);
 }
@@ -69,6 +100,8 @@ static void lane_end_visit(struct gl_arena *arena) {
 /* Memory of a free run that is in no list becomes a block's. */
 static void lane_claim(struct gl_cache *cache, struct gl_lane *lane, char *p,
                        size_t bytes) {
+  gl_assert(gl_cache_is_entered(cache) && gl_lane_is_of(cache, lane));
+  gl_assert(lane_has(lane, gl_arena_of(p)));
   gl_lane_prepare(lane, gl_arena_of(p), p, p + bytes);
   cache->allocated_bytes += bytes;
   cache->charged_bytes += bytes;
@@ -86,6 +119,7 @@ static void lane_list_cut(struct gl_lane *lane, size_t start, size_t length,
                           size_t granules) {
   size_t left = (uint32_t)length % (uint32_t)granules;
   size_t at = start + length - left;
+  gl_assert(length > granules && lane_is_run(start, start + length));
   if (left != 0) {
     gl_tags_cut(gl_heap.tags, at);
     gl_lane_push(lane, gl_granule_address(at), left);
@@ -105,6 +139,7 @@ static void lane_list_all(struct gl_lane *lane, const struct lane_runs *runs,
   size_t free = 0;
   for (size_t i = runs->count; i-- > 0;) {
     size_t start = runs->start[i], length = runs->length[i];
+    gl_assert(length <= GL_EXACT_CLASSES);
     free += length;
     if (gl_lane_lists(lane, length))
       gl_lane_push(lane, gl_granule_address(start), length);
@@ -120,6 +155,7 @@ static void lane_list_all(struct gl_lane *lane, const struct lane_runs *runs,
 static size_t lane_gather(struct gl_lane *lane, size_t granules,
                           struct lane_runs *runs, size_t *end) {
   size_t last = gl_arena_end(lane->arena), at = lane->cursor;
+  gl_assert(lane_has_current(lane));
   for (runs->count = 0; runs->count < LANE_LIST_RUNS; runs->count++) {
     size_t start = gl_tags_next_run(gl_heap.tags, at, last, end);
     at = start == last ? last : *end;
@@ -142,6 +178,7 @@ static size_t lane_list_next(struct gl_lane *lane, size_t granules,
   size_t from = lane->cursor, last = gl_arena_end(arena);
   struct lane_runs runs;
   size_t start = lane_gather(lane, granules, &runs, end);
+  gl_assert(start == last || lane_is_run(start, *end));
   char *to = gl_granule_address(start != last ? start : lane->cursor);
   gl_arena_soil(arena, gl_granule_address(from), to);
   gl_lane_raise_bound(arena, to);
@@ -154,6 +191,7 @@ static size_t lane_list_next(struct gl_lane *lane, size_t granules,
 static size_t lane_list_until(struct gl_lane *lane, size_t granules,
                               size_t *end) {
   size_t last = gl_arena_end(lane->arena), start = last;
+  gl_assert(granules != 0 && granules <= GL_EXACT_CLASSES);
   while (start == last && lane->quick[granules] == NULL && lane->cursor != last)
     start = lane_list_next(lane, granules, end);
   return start;
@@ -164,6 +202,7 @@ static size_t lane_list_until(struct gl_lane *lane, size_t granules,
 static size_t lane_pass_next(struct gl_lane *lane, size_t granules,
                              size_t *end) {
   size_t last = gl_arena_end(lane->arena), start;
+  gl_assert(lane_has_current(lane));
   while ((start = gl_tags_next_run(gl_heap.tags, lane->cursor, last, end)) !=
          last) {
     lane->cursor = *end;
@@ -182,6 +221,7 @@ static size_t lane_pass_next(struct gl_lane *lane, size_t granules,
 static size_t lane_leave_gap(const struct gl_lane *lane, size_t start,
                              size_t end, size_t granules) {
   size_t length = end - start;
+  gl_assert(lane_is_run(start, end) && length >= granules);
   if (gl_heap.pad_bytes == 0 || lane->lists != GL_LISTS_ASKED ||
       length <= LANE_LIST_GRANULES || length == granules)
     return start;
@@ -194,6 +234,7 @@ static size_t lane_leave_gap(const struct gl_lane *lane, size_t start,
 static void lane_list_alike(struct gl_lane *lane, size_t granules) {
   size_t found[LANE_LIST_RUNS], count = 0;
   size_t last = gl_arena_end(lane->arena), end = last;
+  gl_assert(lane->lists == GL_LISTS_ALL && lane_has_current(lane));
   for (; count < LANE_LIST_RUNS; lane->cursor = end) {
     size_t start = gl_tags_next_run(gl_heap.tags, lane->cursor, last, &end);
     if (start == last || end - start != granules) break;
@@ -214,6 +255,7 @@ static void lane_list_alike(struct gl_lane *lane, size_t granules) {
 static void *lane_take_next(struct gl_cache *cache, struct gl_lane *lane,
                             size_t granules) {
   struct gl_arena *arena = lane->arena;
+  gl_assert(gl_lane_is_of(cache, lane) && lane->hole.cur == NULL);
   if (arena == NULL) return NULL;
   size_t last = gl_arena_end(arena), end = last;
   bool listed = lane->lists == GL_LISTS_ASKED;
@@ -236,6 +278,7 @@ static void *lane_take_next(struct gl_cache *cache, struct gl_lane *lane,
 /* An arena comes into use.  It may still be ahead of where pending ones are
    looked for, if a collection came while the thread waited to be given it. */
 static void lane_sweep(struct gl_arena *arena) {
+  gl_assert(!arena->opened && arena->bound == 0);
   gl_arena_sweep(arena);
   arena->opened = arena->used = true;
   arena->idle_since = 0;
@@ -243,11 +286,13 @@ static void lane_sweep(struct gl_arena *arena) {
 }
 
 static void lane_make_current(struct gl_lane *lane, struct gl_arena *arena) {
+  gl_assert(lane_has(lane, arena));
   lane_sweep(arena);
   /* Counted anew as the cursor meets the free runs. */
   arena->free_granules = 0;
   lane->arena = arena;
   lane->cursor = gl_arena_first_cursor(arena);
+  gl_assert(lane_has_current(lane));
 }
 
 /*
@@ -257,6 +302,7 @@ static void lane_make_current(struct gl_lane *lane, struct gl_arena *arena) {
  * heap's start serve it, and the others' pages go back.
  */
 static bool lane_is_overdrawn(struct gl_cache *cache) {
+  gl_assert(gl_cache_is_entered(cache));
   gl_cache_settle(cache);
   return __atomic_load_n(&gl_heap.budget_bytes, __ATOMIC_RELAXED) <
          -__atomic_load_n(&gl_heap.slack_bytes, __ATOMIC_RELAXED);
@@ -267,6 +313,7 @@ static void lane_discard_some(struct gl_cache *cache) {
     struct gl_lane *lane = &cache->lane[i];
     for (int n = 0; n < LANE_IDLE_LOOKS && lane->idle != NULL; n++) {
       struct gl_arena *arena = lane->idle;
+      gl_assert(gl_arena_owner(arena) == cache && lane_has(lane, arena));
       lane->idle = arena->next;
       if (!gl_arena_is_idle(arena)) continue;
       gl_arena_sweep(arena);
@@ -279,6 +326,7 @@ static void lane_discard_some(struct gl_cache *cache) {
    period.  A collection may come while the lock is waited for. */
 static void lane_discard_idle(struct gl_cache *cache) {
   bool any = gl_common_is_idle();
+  gl_assert(gl_cache_is_entered(cache) && cache != gl_heap.common);
   for (int i = 0; i < GL_LANES; i++) any |= cache->lane[i].idle != NULL;
   if (!any) return;
   gl_heap_lock(cache);
@@ -302,6 +350,7 @@ static void lane_note_least(struct gl_cache *cache) {
 static struct gl_arena *lane_find_pending(struct gl_cache *cache,
                                           struct gl_lane *lane,
                                           size_t granules) {
+  gl_assert(gl_lane_is_of(cache, lane) && granules <= GL_ARENA_GRANULES);
   lane_note_least(cache);
   lane_discard_idle(cache);
   if (lane->pending == NULL || lane_is_overdrawn(cache)) return NULL;
@@ -309,6 +358,7 @@ static struct gl_arena *lane_find_pending(struct gl_cache *cache,
   while (arena != NULL && (arena->opened || arena->free_granules < granules))
     arena = arena->next;
   lane->pending = arena != NULL ? arena->next : NULL;
+  gl_assert(arena == NULL || lane_has(lane, arena));
   return arena;
 }
 
@@ -323,6 +373,7 @@ static bool lane_next_pending(struct gl_cache *cache, struct gl_lane *lane) {
 
 /* A run from the bins becomes the hole. */
 static bool lane_open_binned(struct gl_lane *lane, size_t granules) {
+  gl_assert(lane->hole.cur == NULL);
   if (lane->nonempty == 0) return false;
   size_t length = 0, start = 0;
   if (granules < LANE_BIN_HOLE_GRANULES)
@@ -348,6 +399,7 @@ static bool lane_rescan_is_due(const struct gl_cache *cache,
 /* The shortest block of the quick lists that holds granules and more becomes
    the hole. */
 static bool lane_open_quick(struct gl_lane *lane, size_t granules) {
+  gl_assert(granules != 0 && lane->hole.cur == NULL);
   for (size_t size = granules; size <= GL_EXACT_CLASSES; size++) {
     struct gl_quick *block = lane->quick[size];
     if (block == NULL || !gl_quick_is_sealed(block)) continue; /* told by pop */
@@ -361,6 +413,7 @@ static bool lane_open_quick(struct gl_lane *lane, size_t granules) {
 }
 
 void gl_lane_rescan(struct gl_cache *cache, struct gl_lane *lane) {
+  gl_assert(gl_lane_is_of(cache, lane));
   gl_lane_set_lists(cache, lane, GL_LISTS_ALL);
   gl_lane_close(cache, lane, false);
   memset(lane->quick, 0, sizeof lane->quick);
@@ -369,6 +422,7 @@ void gl_lane_rescan(struct gl_cache *cache, struct gl_lane *lane) {
   lane->rescanned_at = gl_cache_net_freed_bytes(cache);
   for (struct gl_arena *arena = lane->first; arena != NULL;
        arena = arena->next) {
+    gl_assert(gl_arena_owner(arena) == cache && lane_has(lane, arena));
     if (arena->free_granules < GL_ARENA_MIN_FREE_GRANULES) {
       /* The one that was current may have blocks in quick lists from now on,
          so the cursor must not come back to it. */
@@ -389,9 +443,11 @@ void gl_lane_rescan(struct gl_cache *cache, struct gl_lane *lane) {
 static struct gl_arena *lane_adopt(struct gl_cache *cache,
                                    struct gl_lane *lane) {
   size_t number = (size_t)(lane - cache->lane);
+  gl_assert(gl_lane_is_of(cache, lane));
   if (!gl_common_has(number) || lane_is_overdrawn(cache)) return NULL;
   gl_heap_lock(cache);
   struct gl_arena *arena = gl_common_adopt(cache, number);
+  gl_assert(arena == NULL || (!arena->opened && lane->last == arena));
   gl_heap_unlock();
   return arena;
 }
@@ -410,6 +466,7 @@ static struct gl_arena *lane_grow(struct gl_cache *cache, struct gl_lane *lane,
   gl_heap_lock(cache);
   gl_runs_tick(gl_os_coarse_ns());
   struct gl_arena *arena = gl_arena_create(cache, lane);
+  gl_assert(arena == NULL || lane->last == arena);
   gl_heap_unlock();
   if (arena == NULL) *want = GL_WANT_ROOM;
   return arena;
@@ -422,6 +479,7 @@ static struct gl_arena *lane_grow(struct gl_cache *cache, struct gl_lane *lane,
 static void *lane_take_common(struct gl_cache *cache, struct gl_lane *lane,
                               size_t granules) {
   void *p = NULL;
+  gl_assert(lane_is_small(cache, lane));
   for (int tries = 0; p == NULL && tries < LANE_ADOPT_TRIES; tries++) {
     struct gl_arena *arena = lane_adopt(cache, lane);
     if (arena == NULL) break;
@@ -452,11 +510,15 @@ static void *lane_refill(struct gl_cache *cache, struct gl_lane *lane,
   struct gl_arena *fresh = lane_grow(cache, lane, want);
   if (fresh == NULL) return NULL;
   lane_make_current(lane, fresh);
-  return lane_take_next(cache, lane, granules);
+  p = lane_take_next(cache, lane, granules);
+  gl_assert(p != NULL);
+  return p;
 }
 
 void *gl_lane_allocate_small(struct gl_cache *cache, struct gl_lane *lane,
                              size_t granules, enum gl_want *want) {
+  gl_assert(granules != 0 && granules <= GL_EXACT_CLASSES);
+  gl_assert(gl_cache_is_entered(cache) && lane_is_small(cache, lane));
   lane->asked[0] |= (uint64_t)1 << (granules - 1);
   if (gl_lane_has_room(lane, granules))
     return gl_lane_cut(cache, lane, granules);
@@ -471,6 +533,8 @@ static void *lane_split(struct gl_cache *cache, struct gl_lane *lane,
                         size_t start, size_t length, size_t granules) {
   size_t granule = start + length - granules;
   char *p = gl_granule_address(granule);
+  gl_assert(lane_is_run(start, start + length) && length >= granules);
+  gl_assert(gl_arena_of(p)->free_granules >= length);
   gl_arena_of(p)->free_granules -= (uint32_t)length;
   lane_claim(cache, lane, p, granules << GL_GRANULE_SHIFT);
   gl_tags_set_block(gl_heap.tags, granule);
@@ -482,6 +546,7 @@ static void *lane_split(struct gl_cache *cache, struct gl_lane *lane,
    lane of medium blocks, since some of those fill an arena to the last
    granule. */
 static void lane_empty_into_bins(struct gl_lane *lane, struct gl_arena *arena) {
+  gl_assert(lane_has(lane, arena));
   lane_sweep(arena);
   arena->free_granules = 0;
   size_t last = gl_arena_end(arena), end = last;
@@ -505,6 +570,7 @@ static bool lane_next_pending_medium(struct gl_cache *cache,
 
 static size_t lane_find_medium(struct gl_cache *cache, struct gl_lane *lane,
                                size_t granules, size_t *length) {
+  gl_assert(gl_cache_is_entered(cache) && gl_lane_is_of(cache, lane));
   gl_cache_drain_inbox(cache);
   size_t start = gl_bins_take(lane, granules, length);
   if (start == 0 && lane->pending == NULL && lane_rescan_is_due(cache, lane))
@@ -519,6 +585,7 @@ static size_t lane_find_medium(struct gl_cache *cache, struct gl_lane *lane,
 static size_t lane_find_common(struct gl_cache *cache, struct gl_lane *lane,
                                size_t granules, size_t *length) {
   size_t start = 0;
+  gl_assert(granules > GL_EXACT_CLASSES);
   for (int tries = 0; start == 0 && tries < LANE_ADOPT_TRIES; tries++) {
     struct gl_arena *arena = lane_adopt(cache, lane);
     if (arena == NULL) break;
@@ -530,6 +597,7 @@ static size_t lane_find_common(struct gl_cache *cache, struct gl_lane *lane,
 
 static struct gl_lane *lane_small_of(struct gl_cache *cache,
                                      const struct gl_lane *lane) {
+  gl_assert(gl_lane_is_of(cache, lane) && lane->kind < GL_KIND_COUNT);
   return &cache->lane[lane->kind];
 }
 
@@ -540,6 +608,7 @@ static struct gl_arena *lane_find_half_free(struct gl_lane *lane) {
          (arena->opened || arena->free_granules < GL_ARENA_GRANULES / 2))
     arena = arena->next;
   lane->half_free = arena != NULL ? arena->next : NULL;
+  gl_assert(arena == NULL || lane_has(lane, arena));
   return arena;
 }
 
@@ -551,6 +620,7 @@ static struct gl_arena *lane_find_half_free(struct gl_lane *lane) {
 static size_t lane_find_among_small(struct gl_cache *cache,
                                     struct gl_lane *lane, size_t granules,
                                     size_t *length) {
+  gl_assert(lane_is_small(cache, lane));
   size_t start = gl_bins_take(lane, granules, length);
   if (lane->lists == GL_LISTS_ALL) return start;
   for (int tries = 0; start == 0 && tries < LANE_MEDIUM_TRIES; tries++) {
@@ -565,6 +635,8 @@ static size_t lane_find_among_small(struct gl_cache *cache,
 
 void *gl_lane_allocate_medium(struct gl_cache *cache, struct gl_lane *lane,
                               size_t granules, enum gl_want *want) {
+  gl_assert(granules > GL_EXACT_CLASSES &&
+            granules <= GL_MEDIUM_MAX_GRANULES);
   if (gl_lane_has_room(lane, granules))
     return gl_lane_cut(cache, lane, granules);
   size_t length = 0;
@@ -590,6 +662,7 @@ void *gl_lane_allocate_medium(struct gl_cache *cache, struct gl_lane *lane,
 static bool lane_unlist(struct gl_lane *lane, const void *run,
                         size_t granules) {
   struct gl_quick *before = NULL, *block = lane->quick[granules];
+  gl_assert(granules != 0 && granules <= GL_EXACT_CLASSES);
   for (int probes = 0; probes < LANE_LIST_PROBES && block != NULL; probes++) {
     if (!gl_quick_is_sealed(block)) return false; /* told by pop */
     struct gl_quick *next = gl_quick_next(block);
@@ -609,6 +682,7 @@ static bool lane_unlist(struct gl_lane *lane, const void *run,
 /* Take a free run out of its bin or quick list: false where it is in none or
    not easily had. */
 static bool lane_take_out(struct gl_lane *lane, size_t start, size_t granules) {
+  gl_assert(lane_is_run(start, start + granules));
   if (granules > GL_EXACT_CLASSES ||
       !lane_unlist(lane, gl_granule_address(start), granules))
     return gl_bins_remove(lane, start) != 0;
@@ -620,11 +694,14 @@ bool gl_lane_try_extend(struct gl_cache *cache, struct gl_lane *lane, char *p,
                         size_t granules, size_t wanted) {
   struct gl_arena *arena = gl_arena_of(p);
   size_t behind = gl_granule_of(p) + granules, more = wanted - granules;
+  gl_assert(gl_cache_is_entered(cache) && lane_has(lane, arena));
+  gl_assert(wanted > granules && wanted <= GL_MEDIUM_MAX_GRANULES);
   if (behind == gl_arena_end(arena)) return false;
   if ((uintptr_t)p >= arena->bound || !gl_tags_is_free(gl_heap.tags, behind))
     return false;
   size_t length = gl_cache_tagged_size(behind);
   if (length < more || !lane_take_out(lane, behind, length)) return false;
+  gl_assert(arena->free_granules >= length);
   arena->free_granules -= (uint32_t)length;
   lane_claim(cache, lane, gl_granule_address(behind), more << GL_GRANULE_SHIFT);
   if (length > more) {

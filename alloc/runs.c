@@ -39,20 +39,64 @@
    memory; 8 and 16 MiB lay between. */
 #define RUNS_SMALL_PAGES (((size_t)4 << 20) >> GL_PAGE_SHIFT)
 
-static struct gl_page *runs_entry(size_t page) { return &gl_heap.pages[page]; }
+_Static_assert(RUNS_SMALL_PAGES % RUNS_HUGE_PAGES == 0 &&
+                   RUNS_HUGE_TOP / 9 >= RUNS_HUGE_PAGES,
+               "the top ends a huge page, and is moved up all the same");
+
+static struct gl_page *runs_entry(size_t page) {
+  gl_assert(page >= GL_RUNS_FIRST_PAGE && page < gl_heap.runs.top_pages);
+  return &gl_heap.pages[page];
+}
 
 static unsigned runs_bin_of(size_t pages) {
+  gl_assert(pages != 0 && pages <= gl_heap.size_bytes >> GL_PAGE_SHIFT);
   if (pages <= GL_RUN_EXACT_BINS) return (unsigned)pages - 1;
   unsigned top = gl_log2(pages);
   return GL_RUN_EXACT_BINS + (top - 6) * 4 +
          (unsigned)(pages >> (top - 2) & 3);
 }
 
+_Static_assert(GL_RUN_EXACT_BINS == 64 &&
+                   GL_RUN_EXACT_BINS + (27 - 6) * 4 + 3 < GL_RUN_BINS,
+               "the longest run, of 28 bits, has a bin");
+
 /* ------------------------------------------------------------------- bins */
+
+/* Whether a bin's bit says if it is empty, and its first run has none before
+   it. */
+static bool runs_bin_is_sound(unsigned bin) {
+  const struct gl_runs *runs = &gl_heap.runs;
+  uint32_t first = runs->bins[bin];
+  bool nonempty = runs->nonempty[bin / 64] >> bin % 64 & 1;
+  return nonempty == (first != 0) &&
+         (first == 0 || runs_entry(first)->prev == 0);
+}
+
+/* Whether the run that begins at page, free or large, is where its list has
+   it; first is what that list begins with. */
+static bool runs_is_linked(size_t page, uint32_t first) {
+  const struct gl_page *run = runs_entry(page);
+  if (run->next != 0 && runs_entry(run->next)->prev != page) return false;
+  return (run->prev == 0 ? first : runs_entry(run->prev)->next) == page;
+}
+
+/* Whether a free run begins at page: both of its ends say so. */
+static bool runs_is_free(size_t page) {
+  const struct gl_page *first = runs_entry(page);
+  const struct gl_page *last = runs_entry(page + first->pages - 1);
+  return first->state == GL_PAGE_FREE && first->head == page &&
+         last->state == GL_PAGE_FREE && last->head == page;
+}
+
+/* Whether a large block begins at page, and is found from its other end. */
+static bool runs_is_large(size_t page) {
+  return gl_runs_find_large(page + runs_entry(page)->pages - 1) == page;
+}
 
 static void runs_insert(size_t page, size_t pages) {
   struct gl_runs *runs = &gl_heap.runs;
   unsigned bin = runs_bin_of(pages);
+  gl_assert(bin < GL_RUN_BINS && runs_bin_is_sound(bin));
   struct gl_page *first = runs_entry(page),
                  *last = runs_entry(page + pages - 1);
   last->head = (uint32_t)page;
@@ -66,12 +110,14 @@ static void runs_insert(size_t page, size_t pages) {
     runs_entry(first->next)->prev = (uint32_t)page & 0x3fffffff;
   runs->bins[bin] = (uint32_t)page;
   runs->nonempty[bin / 64] |= (uint64_t)1 << bin % 64;
+  gl_assert(runs_is_free(page) && runs_is_linked(page, runs->bins[bin]));
 }
 
 static void runs_unlink(size_t page) {
   struct gl_runs *runs = &gl_heap.runs;
   struct gl_page *first = runs_entry(page);
   unsigned bin = runs_bin_of(first->pages);
+  gl_assert(runs_is_free(page) && runs_is_linked(page, runs->bins[bin]));
   if (first->next != 0) runs_entry(first->next)->prev = first->prev;
   if (first->prev != 0)
     runs_entry(first->prev)->next = first->next;
@@ -79,6 +125,7 @@ static void runs_unlink(size_t page) {
     runs->bins[bin] = first->next;
   if (runs->bins[bin] == 0)
     runs->nonempty[bin / 64] &= ~((uint64_t)1 << bin % 64);
+  gl_assert(runs_bin_is_sound(bin));
 }
 
 /* The first bin at or above bin that holds a run, or GL_RUN_BINS. */
@@ -98,11 +145,13 @@ static unsigned runs_nonempty_from(unsigned bin) {
 /* The first page at or after page whose address is a multiple of align pages:
    the heap itself begins at a multiple of an arena only. */
 static size_t runs_align(size_t page, size_t align) {
+  gl_assert(align != 0 && (align & (align - 1)) == 0);
   size_t base = gl_heap.base >> GL_PAGE_SHIFT;
   return gl_round_up(base + page, align) - base;
 }
 
 static bool runs_fits(size_t page, size_t pages, size_t align) {
+  gl_assert(runs_is_free(page));
   size_t start = runs_align(page, align);
   return start + pages <= page + runs_entry(page)->pages;
 }
@@ -130,6 +179,7 @@ bool gl_runs_has(size_t pages, size_t align) {
 /* Owners of arenas stamp their pages without the lock: of those a near
    count. */
 GL_RACES static size_t runs_count_dirty(size_t page, size_t pages) {
+  gl_assert(page + pages <= gl_heap.runs.top_pages);
   const uint8_t *stamp = &gl_heap.dirty[page], *end = stamp + pages;
   size_t dirty = 0;
   for (; end - stamp >= 8; stamp += 8) {
@@ -144,13 +194,23 @@ GL_RACES static size_t runs_count_dirty(size_t page, size_t pages) {
   return dirty;
 }
 
+/* Whether what is used and what is dirty go into the heap: neither of them has
+   been counted down below 0. */
+static bool runs_counts_are_sound(void) {
+  size_t used = gl_heap.runs.used_pages, dirty = gl_heap.runs.dirty_pages;
+  size_t most = gl_heap.runs.top_pages - GL_RUNS_FIRST_PAGE;
+  return used <= most && dirty <= most - used;
+}
+
 static size_t runs_held_pages(void) {
+  gl_assert(runs_counts_are_sound());
   return gl_heap.runs.used_pages + gl_heap.runs.dirty_pages;
 }
 
 /* Discard one stretch of a free run.  Where the system refuses, the pages stay
    dirty, which is always correct. */
 static size_t runs_discard(size_t page, size_t pages) {
+  gl_assert(pages != 0 && pages <= gl_heap.runs.dirty_pages);
   if (!gl_os_discard(gl_page_address(page), pages << GL_PAGE_SHIFT)) return 0;
   memset(&gl_heap.dirty[page], 0, pages);
   gl_heap.runs.dirty_pages -= pages;
@@ -164,6 +224,7 @@ static bool runs_is_old(size_t page, unsigned min_age) {
 }
 
 static size_t runs_scavenge_run(size_t page, unsigned min_age) {
+  gl_assert(runs_is_free(page));
   size_t end = page + runs_entry(page)->pages, returned = 0;
   while (page < end) {
     size_t from = page;
@@ -185,6 +246,7 @@ size_t gl_runs_scavenge(unsigned min_age) {
       returned += runs_scavenge_run(page, min_age);
     }
   }
+  gl_assert(runs_counts_are_sound());
   return returned << GL_PAGE_SHIFT;
 }
 
@@ -194,6 +256,7 @@ void gl_runs_tick(uint64_t now_ns) {
   runs->tick_ns = now_ns;
   /* Every dirty page is given back long before the stamp wraps round. */
   runs->tick = runs->tick == 255 ? 1 : (uint8_t)(runs->tick + 1);
+  gl_assert(runs->tick != 0); /* which is the stamp of clean pages */
   if (runs->dirty_pages > 0) gl_runs_scavenge(GL_GRACE_TICKS);
 }
 
@@ -201,6 +264,7 @@ void gl_runs_tick(uint64_t now_ns) {
    than there are). */
 static size_t runs_held_with(size_t start, size_t pages) {
   size_t dirty = start == 0 ? 0 : runs_count_dirty(start, pages);
+  gl_assert(dirty <= gl_heap.runs.dirty_pages);
   return runs_held_pages() - dirty + pages;
 }
 
@@ -219,6 +283,7 @@ static bool runs_within_limit(size_t start, size_t pages) {
 
 static bool runs_commit(size_t pages) {
   size_t arenas = gl_round_up(pages, GL_ARENA_PAGES) / GL_ARENA_PAGES;
+  gl_assert(arenas <= gl_heap.size_bytes >> GL_ARENA_SHIFT);
   for (int i = 0; i < GL_SECTION_COUNT; i++) {
     struct gl_section *section = &gl_heap.sections[i];
     size_t bytes =
@@ -239,6 +304,7 @@ static bool runs_commit(size_t pages) {
 GL_RACES static bool runs_try_grow(size_t pages) {
   struct gl_runs *runs = &gl_heap.runs;
   size_t end = gl_heap.size_bytes >> GL_PAGE_SHIFT;
+  gl_assert(pages != 0 && runs->top_pages <= end);
   if (pages > end - runs->top_pages) return false;
   if (!runs_commit(runs->top_pages + pages)) return false;
   size_t page = runs->top_pages;
@@ -258,6 +324,7 @@ static size_t runs_tail_start(void) {
   size_t top = gl_heap.runs.top_pages;
   if (top == GL_RUNS_FIRST_PAGE) return top;
   const struct gl_page *last = runs_entry(top - 1);
+  gl_assert(last->state != GL_PAGE_NONE);
   return last->state == GL_PAGE_FREE ? last->head : top;
 }
 
@@ -266,6 +333,7 @@ static size_t runs_step(size_t top) {
   if (step < RUNS_GROW_MIN_PAGES) step = RUNS_GROW_MIN_PAGES;
   if (step > RUNS_GROW_MAX_PAGES) step = RUNS_GROW_MAX_PAGES;
   bool in_huge = top + step >= RUNS_HUGE_TOP;
+  gl_assert(!in_huge || step >= RUNS_HUGE_PAGES);
   return in_huge ? step - (top + step) % RUNS_HUGE_PAGES : step;
 }
 
@@ -275,6 +343,7 @@ static size_t runs_step(size_t top) {
    it. */
 static bool runs_is_dense(size_t wanted) {
   const struct gl_runs *runs = &gl_heap.runs;
+  gl_assert(gl_heap.arena_count * GL_ARENA_PAGES <= runs->used_pages);
   size_t large_pages = runs->used_pages - gl_heap.arena_count * GL_ARENA_PAGES;
   size_t used = runs->used_pages;
   size_t written = large_pages + runs_count_dirty(0, runs->top_pages);
@@ -291,6 +360,7 @@ static bool runs_is_dense(size_t wanted) {
 static void runs_advise_huge(size_t wanted) {
   struct gl_runs *runs = &gl_heap.runs;
   size_t from = runs->huge_pages, to = runs->top_pages;
+  gl_assert(from % RUNS_HUGE_PAGES == 0);
   if (to < from + RUNS_HUGE_PAGES || !runs_is_dense(wanted)) return;
   to -= to % RUNS_HUGE_PAGES;
   gl_os_advise_huge(gl_page_address(from), (to - from) << GL_PAGE_SHIFT);
@@ -304,6 +374,8 @@ static bool runs_grow(size_t pages, size_t align) {
   size_t need = end - top, step = runs_step(top);
   if (!(step > need && runs_try_grow(step)) && !runs_try_grow(need))
     return false;
+  gl_assert(runs_align(runs_tail_start(), align) + pages <=
+            gl_heap.runs.top_pages);
   runs_advise_huge(pages);
   return true;
 }
@@ -313,6 +385,7 @@ static bool runs_grow(size_t pages, size_t align) {
 /* Cut [start, start + pages) out of the free run that begins at page. */
 static void runs_carve(size_t page, size_t start, size_t pages) {
   size_t end = page + runs_entry(page)->pages;
+  gl_assert(page <= start && pages != 0 && start + pages <= end);
   runs_unlink(page);
   if (start > page) runs_insert(page, start - page);
   if (start + pages < end) runs_insert(start + pages, end - (start + pages));
@@ -328,6 +401,7 @@ size_t gl_runs_take(size_t pages, size_t align) {
     page = runs_tail_start();
   }
   size_t start = runs_align(page, align);
+  gl_assert(runs_fits(page, pages, align));
   if (!runs_within_limit(start, pages)) return 0;
   runs_carve(page, start, pages);
   runs->used_pages += pages;
@@ -338,9 +412,22 @@ size_t gl_runs_take(size_t pages, size_t align) {
   return start;
 }
 
+/* Whether no free run lies beside [page, page + pages). */
+static bool runs_is_apart(size_t page, size_t pages) {
+  size_t next = page + pages;
+  return (page == GL_RUNS_FIRST_PAGE ||
+          runs_entry(page - 1)->state != GL_PAGE_FREE) &&
+         (next == gl_heap.runs.top_pages ||
+          runs_entry(next)->state != GL_PAGE_FREE);
+}
+
 void gl_runs_give(size_t page, size_t pages, size_t clean_from,
                   size_t clean_to) {
   struct gl_runs *runs = &gl_heap.runs;
+  gl_assert(pages != 0 && pages <= runs->used_pages);
+  gl_assert(clean_from == clean_to ||
+            (page <= clean_from && clean_from < clean_to &&
+             clean_to <= page + pages));
   size_t dirty = pages - (clean_to - clean_from);
   memset(&gl_heap.dirty[page], runs->tick, pages);
   memset(&gl_heap.dirty[clean_from], 0, clean_to - clean_from);
@@ -358,11 +445,13 @@ void gl_runs_give(size_t page, size_t pages, size_t clean_from,
     pages += page - before;
     page = before;
   }
+  gl_assert(runs_is_apart(page, pages) && runs_counts_are_sound());
   runs_insert(page, pages);
 }
 
 void gl_runs_zero(size_t page, size_t pages) {
   size_t end = page + pages;
+  gl_assert(pages != 0 && gl_in_heap(gl_page_address(end) - 1));
   while (page < end) {
     size_t from = page;
     while (page < end && gl_heap.dirty[page] != 0) page++;
@@ -374,12 +463,14 @@ void gl_runs_zero(size_t page, size_t pages) {
 /* ------------------------------------------------- large blocks and arenas */
 
 static void runs_name_large(size_t page, size_t head) {
+  gl_assert(head <= page);
   runs_entry(page)->head = (uint32_t)head;
   runs_entry(page)->state = GL_PAGE_LARGE;
 }
 
 /* Pages [from, to), the last ones of the large block at head, become its. */
 static void runs_fill_large(size_t head, size_t from, size_t to) {
+  gl_assert(head <= from && from < to);
   size_t page = from, dense = (head | (GL_STRIDE_PAGES - 1)) + 1;
   for (; page < to && page < dense; page++) runs_name_large(page, head);
   page = gl_round_up(page, GL_STRIDE_PAGES);
@@ -390,6 +481,7 @@ static void runs_fill_large(size_t head, size_t from, size_t to) {
 void gl_runs_set_large(size_t page, size_t pages, enum gl_kind kind) {
   struct gl_runs *runs = &gl_heap.runs;
   struct gl_page *first = runs_entry(page);
+  gl_assert(runs->large == 0 || runs_entry(runs->large)->prev == 0);
   /* First: a look-up without the lock may come by an entry that is old, and is
      not to believe the length of what was here before. */
   first->pages = (uint32_t)pages & 0xfffffff;
@@ -401,10 +493,12 @@ void gl_runs_set_large(size_t page, size_t pages, enum gl_kind kind) {
   if (first->next != 0)
     runs_entry(first->next)->prev = (uint32_t)page & 0x3fffffff;
   runs->large = (uint32_t)page;
+  gl_assert(runs_is_large(page) && runs_is_linked(page, runs->large));
 }
 
 void gl_runs_set_arena(size_t page) {
   size_t last = page + GL_ARENA_PAGES - 1;
+  gl_assert(page % GL_ARENA_PAGES == 0);
   runs_entry(page)->head = runs_entry(last)->head = (uint32_t)page;
   runs_entry(page)->state = runs_entry(last)->state = GL_PAGE_ARENA;
   runs_entry(page)->pages = (uint32_t)GL_ARENA_PAGES & 0xfffffff;
@@ -414,6 +508,7 @@ void gl_runs_free_large(size_t page) {
   struct gl_page *first = runs_entry(page);
   size_t pages = first->pages;
   gl_assert(first->state == GL_PAGE_LARGE && first->head == page);
+  gl_assert(runs_is_linked(page, gl_heap.runs.large));
   if (first->next != 0) runs_entry(first->next)->prev = first->prev;
   if (first->prev != 0)
     runs_entry(first->prev)->next = first->next;
@@ -425,6 +520,7 @@ void gl_runs_free_large(size_t page) {
 
 static void runs_shrink_large(size_t page, size_t pages) {
   size_t tail = runs_entry(page)->pages - pages;
+  gl_assert(pages != 0 && pages < runs_entry(page)->pages);
   runs_entry(page)->pages = (uint32_t)pages & 0xfffffff;
   runs_name_large(page + pages - 1, page);
   gl_runs_give(page + pages, tail, page, page);
@@ -433,6 +529,7 @@ static void runs_shrink_large(size_t page, size_t pages) {
 static bool runs_try_grow_large(size_t page, size_t pages) {
   struct gl_runs *runs = &gl_heap.runs;
   size_t old = runs_entry(page)->pages, more = pages - old, next = page + old;
+  gl_assert(pages > old && next <= runs->top_pages);
   if (next >= runs->top_pages && !runs_grow(more, 1)) return false;
   if (next >= runs->top_pages) return false;
   struct gl_page *behind = runs_entry(next);

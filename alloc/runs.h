@@ -12,6 +12,9 @@
 /* Where the heap begins to hand out pages: page 0 is the end of all lists. */
 #define GL_RUNS_FIRST_PAGE GL_ARENA_PAGES
 
+_Static_assert((GL_STRIDE_PAGES & (GL_STRIDE_PAGES - 1)) == 0,
+               "the page before in a large block's stride is had by a mask");
+
 void gl_runs_init(void);
 
 /*
@@ -43,6 +46,7 @@ bool gl_runs_try_resize(size_t page, size_t pages);
 /* The large block that the entry of a page names, by its first page, if it
    reaches as far as another page; or 0. */
 GL_INLINE size_t gl_runs_named_large(size_t at, size_t reach) {
+  gl_assert(at <= reach);
   const struct gl_page *entry = &gl_heap.pages[at];
   if (entry->state != GL_PAGE_LARGE) return 0;
   const struct gl_page *head = &gl_heap.pages[entry->head];
@@ -71,6 +75,8 @@ void gl_runs_tick(uint64_t now_ns);
 /* Length of a grace period, and what it is counted in. */
 #define GL_TICK_NS 250000000u
 #define GL_GRACE_TICKS 2u
+
+_Static_assert(GL_GRACE_TICKS < 255, "a stamp tells an age up to there");
 
 /* Prove the invariants of the page table; false and a message otherwise. */
 bool gl_runs_check(void);
