@@ -101,10 +101,12 @@ static uint64_t collect_cpu_ns(const struct gl_cycle *cycle, uint64_t now_ns) {
 /* The kernel knows the time of a thread that runs on another processor by some
    milliseconds only, and all exactly when they have stopped. */
 static void collect_stop(struct gl_cycle *cycle) {
+  gl_assert(collect_is_mine && !gl_threads_are_stopped());
   cycle->before_bytes = gl_heap_held_bytes();
   cycle->stopped = gl_threads_stop();
   cycle->threads = gl_threads_count();
   cycle->stopped_ns = gl_os_now_ns();
+  gl_assert(!cycle->stopped || cycle->threads > 0);
   cycle->timed = gl_pace_is_guided();
   cycle->marking_cpu_ns = collect_cpu_ns(cycle, cycle->stopped_ns);
   if (cycle->timed)
@@ -115,10 +117,12 @@ static void collect_stop(struct gl_cycle *cycle) {
 /* Close the open holes, sweep what the last collection left, make all white but
    what stays. */
 static void collect_prepare(struct gl_cycle *cycle) {
+  gl_assert(gl_threads_are_stopped());
   cycle->minor = gl_minor_choose(cycle);
   __atomic_add_fetch(&collect_all, 1, __ATOMIC_RELAXED);
   if (!cycle->minor) __atomic_add_fetch(&collect_full, 1, __ATOMIC_RELAXED);
   gl_heap_prepare_mark(cycle->minor);
+  gl_assert(gl_heap.minor == cycle->minor);
   gl_mark_begin();
 }
 
@@ -132,6 +136,7 @@ static void collect_mark_rest(struct gl_cycle *cycle) {
   gl_mark_finish();
   if (gl_options.debug) gl_debug_note_dead();
   cycle->marked_ns = gl_os_now_ns();
+  gl_assert(collect_cpu_ns(cycle, cycle->marked_ns) >= cycle->marking_cpu_ns);
   cycle->mark_cpu_ns = collect_cpu_ns(cycle, cycle->marked_ns) -
                        cycle->marking_cpu_ns + gl_mark_helped_ns();
   collect_check(gl_mark_prove, "a marking missed a block");
@@ -142,16 +147,20 @@ static void collect_begin_sweep(struct gl_cycle *cycle) {
   cycle->marked_objects = gl_mark_objects();
   cycle->live_bytes =
       gl_heap_begin_sweep(gl_mark_live(), &cycle->tenured_bytes);
+  gl_assert(cycle->tenured_bytes <= cycle->live_bytes);
   cycle->live_bytes += gl_heap_sweep_large(&cycle->large_atomic_bytes);
+  gl_assert(cycle->live_bytes <= gl_heap_held_bytes());
 }
 
 static void collect_resume(struct gl_cycle *cycle) {
   gl_threads_resume();
   cycle->end_ns = gl_os_now_ns();
+  gl_assert(!gl_threads_are_stopped());
 }
 
 static void collect_settle(struct gl_cycle *cycle) {
   cycle->floating_bytes = gl_minor_floating_bytes(cycle);
+  gl_assert(cycle->floating_bytes <= cycle->live_bytes);
   gl_pace_note(cycle);
   gl_markers_note(cycle);
   cycle->next_bytes = gl_pace_set_budget();
@@ -170,6 +179,7 @@ static size_t collect_count(enum gl_cause cause) {
 
 /* Another thread may have collected while this one waited for the locks. */
 static bool collect_is_late(const struct collect_request *request) {
+  gl_assert(request->count <= collect_count(request->cause));
   return request->count != collect_count(request->cause);
 }
 
@@ -181,6 +191,7 @@ static bool collect_is_done(const struct collect_request *request) {
 /* The whole of it, with all locks held. */
 static bool collect_locked(const struct collect_request *request) {
   struct gl_cycle *cycle = request->cycle;
+  gl_assert(collect_is_mine && !cycle->stopped);
   if (collect_is_done(request)) return false;
   if (!gl_modules_list()) return false;
   cycle->start_ns = gl_os_now_ns();
@@ -217,12 +228,14 @@ static bool collect_held(void *data) {
 
 static void collect_note_helpers(bool makes) {
   gl_collect_lock();
+  gl_assert(collect_makes_helpers != makes);
   collect_makes_helpers = makes;
   gl_collect_unlock();
 }
 
 /* What can only be done before the other locks are taken. */
 static void collect_ready(struct collect_request *request, uintptr_t entry_sp) {
+  gl_assert(collect_is_mine && request->in_turn != gl_modules_are_held());
   if (!request->in_turn) {
     gl_stack_capture_here(&request->entry);
     return;
@@ -250,6 +263,7 @@ static GL_NOINLINE bool collect_cycle(enum gl_cause cause, uintptr_t entry_sp) {
     collect_ready(&request, entry_sp);
     done = gl_modules_hold(collect_held, &request) || collect_is_late(&request);
   }
+  gl_assert(collect_is_mine && (done || !cycle.stopped));
   collect_is_mine = false;
   gl_collect_end_turn(request.in_turn);
   gl_cancel_restore(state);
@@ -268,6 +282,7 @@ bool gl_collect_stopped(void (*body)(void *data), void *data) {
   bool in_turn = gl_collect_take_turn();
   gl_collect_lock();
   gl_heap_lock(NULL);
+  gl_assert(!gl_threads_are_stopped());
   bool stopped = collect_can_stop(in_turn) && gl_threads_stop();
   if (stopped) body(data);
   gl_threads_resume();

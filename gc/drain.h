@@ -68,6 +68,7 @@ _Static_assert(DRAIN_RING_START_MAX > DRAIN_TAGS_AHEAD, "the ring is long");
    processor sees where it goes.  Returns whether it is a longer one, 1 or 0. */
 GL_INLINE size_t hot_fetch(uintptr_t address, gl_mark_entry entry, bool mixed) {
   const char *p = (const char *)address;
+  gl_assert(gl_mark_entry_granules(entry) > 0);
   size_t is_longer = gl_mark_entry_granules(entry) > 4;
   __builtin_prefetch(p);
   if (!mixed && GL_LIKELY(is_longer == 0)) return 0;
@@ -80,6 +81,8 @@ GL_INLINE size_t hot_fetch(uintptr_t address, gl_mark_entry entry, bool mixed) {
    was taken off it, so there is room. */
 GL_INLINE void hot_scan(struct hot *h, const struct hot_filter *f,
                         gl_mark_entry entry) {
+  gl_assert(hot_is_candidate(h, gl_mark_entry_address(entry)));
+  gl_assert(hot_ring_has_room(h, 2 * DRAIN_PIECE_GRANULES));
   if (GL_LIKELY(gl_mark_entry_granules(entry) == 2)) { /* as most blocks have */
     hot_filter_four(h, f, (const uintptr_t *)gl_mark_entry_address(entry));
     return;
@@ -112,6 +115,7 @@ GL_MARK_UNCHECKED static GL_NOINLINE GL_HOT void hot_scan_some(
   size_t fetched = h.ring_end;
   size_t enough = h.ring_start + DRAIN_CANDIDATES;
   while (at < end && h.ring_end < enough) hot_scan(&h, &f, *at++);
+  gl_assert(h.top <= at && h.limit - h.top >= end - at);
   while (at < end) *h.top++ = *at++;
   hot_sift(&h, fetched);
   hot_fetch_all_tags(&h, fetched);
@@ -124,6 +128,7 @@ GL_INLINE gl_mark_entry *hot_warm(const struct hot *h, gl_mark_entry *warm) {
   if (h->top - warm > DRAIN_WARM_MAX) return h->top - DRAIN_WARM_MAX;
   if (h->top - warm >= DRAIN_OBJECTS) return warm;
   if (warm > h->top || warm < h->bottom) warm = h->top;
+  gl_assert(h->bottom <= warm && warm <= h->top);
   for (int i = 0; i < DRAIN_WARM_MORE && warm > h->bottom; i++) {
     gl_mark_entry entry = *--warm;
     hot_fetch(gl_mark_entry_address(entry), entry, false);
@@ -160,6 +165,7 @@ GL_INLINE void hot_blacken_turn(struct hot *hot, bool mixed) {
     gl_mark_entry entry;
     if (!hot_blacken(&h, &word, &entry)) continue;
     objects++;
+    gl_assert(h.top < h.limit);
     *h.top = entry;
     bool scanned = hot_slot_is_scanned(slot);
     uintptr_t fetched = scanned ? word : (uintptr_t)h.top;
@@ -167,6 +173,7 @@ GL_INLINE void hot_blacken_turn(struct hot *hot, bool mixed) {
     longer += hot_fetch(fetched, entry, mixed);
   }
   h.ring_start = end;
+  gl_assert(hot_candidates(&h) <= DRAIN_TAGS_AHEAD && longer <= objects);
   h.m->objects += objects;
   h.m->mixed = longer > objects / 8 && longer < objects - objects / 8;
   *hot = h;
@@ -192,6 +199,7 @@ GL_INLINE void hot_blacken_some(struct hot *hot) {
 /* The newest candidate from an index on, taken off the ring; 0 where there is
    none. */
 GL_INLINE uintptr_t hot_pop(struct hot *h, size_t from) {
+  gl_assert(h->ring_start <= from);
   return h->ring_end > from ? h->ring[--h->ring_end] : 0;
 }
 
@@ -203,6 +211,8 @@ GL_MARK_UNCHECKED GL_INLINE uintptr_t hot_scan_short(struct hot *h,
                                                      const uintptr_t *words,
                                                      size_t granules) {
   uintptr_t last = 0;
+  gl_assert(granules > 0 && granules <= FOLLOW_GRANULES);
+  gl_assert(hot_ring_has_room(h, 2 * granules));
   for (size_t i = 0; i < 2 * granules; i++) {
     uintptr_t word = words[i];
     __asm__("" : "+r"(word)); /* read once */
@@ -220,6 +230,7 @@ GL_MARK_UNCHECKED GL_INLINE uintptr_t hot_scan_short(struct hot *h,
 GL_INLINE uintptr_t hot_scan_next(struct hot *h, const struct hot_filter *f,
                                   uintptr_t word, gl_mark_entry entry) {
   size_t from = h->ring_end, granules = gl_mark_entry_granules(entry);
+  gl_assert(gl_mark_entry_address(entry) == word - word % GL_GRANULE_BYTES);
   if (GL_LIKELY(granules <= FOLLOW_GRANULES)) {
     word = hot_scan_short(
         h, (const uintptr_t *)(word & ~(GL_GRANULE_BYTES - 1)), granules);
@@ -239,6 +250,7 @@ GL_MARK_UNCHECKED static GL_NOINLINE GL_HOT void hot_follow(struct hot *hot) {
   struct hot h = *hot;
   const struct hot_filter f = hot_filter_begin(&h);
   hot_rewind(&h);
+  gl_assert(hot_candidates(&h) <= FOLLOW_FEW && !hot_has_entries(&h));
   uintptr_t word = hot_pop(&h, 0);
   while (word != 0) {
     gl_mark_entry entry;
@@ -266,5 +278,6 @@ GL_INLINE void hot_drain(struct gl_marker *m) {
     hot_blacken_some(&h);
     if (m->shared) hot_share(&h);
   }
+  gl_assert(m->coming == NULL && m->taken == 0);
   hot_save(&h);
 }

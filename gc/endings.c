@@ -35,6 +35,12 @@
 #define ENDINGS_MAX ((size_t)1 << ENDINGS_SHIFT_MAX)
 #define ENDINGS_PROBES 8
 
+_Static_assert((ENDINGS_SHIFT_MAX - ENDINGS_SHIFT_MIN) % ENDINGS_SHIFT_STEP ==
+                   0,
+               "as many as there may be are met");
+_Static_assert(ENDINGS_MAX <= (size_t)UINT16_MAX + 1, "places have numbers");
+_Static_assert(ENDINGS_PROBES <= 1 << ENDINGS_SHIFT_MIN, "each once");
+
 /* How often one has to have kept more than ever before to be cleared, and what
    part of all objects those that have must keep, and how many.  (Not on end: a
    word that a function has left on the stack may lead to most of them for
@@ -73,6 +79,7 @@ bool gl_endings_init(void) {
 /* Where all is forgotten the numbers jump. */
 void gl_endings_begin(void) {
   bool grows = endings.crowded && endings.shift < ENDINGS_SHIFT_MAX;
+  gl_assert(endings.shift <= ENDINGS_SHIFT_MAX);
   if (grows) endings.shift += ENDINGS_SHIFT_STEP;
   endings.number += grows ? 2 : 1;
   endings.count = 0;
@@ -85,6 +92,7 @@ static size_t ending_hash(uintptr_t block) {
 }
 
 static bool ending_is_known(const struct ending *ending) {
+  gl_assert(ending->number <= endings.number);
   return ending->number + 1 >= endings.number;
 }
 
@@ -93,6 +101,7 @@ static bool ending_is_known(const struct ending *ending) {
 static struct ending *ending_find(uintptr_t block) {
   struct ending *unused = NULL;
   size_t mask = ((size_t)1 << endings.shift) - 1;
+  gl_assert(gl_mark_is_candidate(block) && block % GL_GRANULE_BYTES == 0);
   for (size_t i = 0, at = ending_hash(block); i < ENDINGS_PROBES; i++) {
     struct ending *ending = &endings.table->places[(at + i) & mask];
     if (!ending_is_known(ending))
@@ -105,10 +114,12 @@ static struct ending *ending_find(uintptr_t block) {
 }
 
 bool gl_endings_defer(uintptr_t block) {
+  gl_assert(!gl_heap.minor);
   struct ending *ending = ending_find(block);
   endings.crowded |= ending == NULL;
   if (ending == NULL) return false;
   if (ending->number == endings.number) return true;
+  gl_assert(endings.count < (size_t)1 << endings.shift);
   ending->number = endings.number;
   endings.table->found[endings.count++] =
       (uint16_t)(ending - endings.table->places);
@@ -129,6 +140,7 @@ static bool ending_grows(const struct ending *ending) {
 
 /* It may be another block by now, at the same place. */
 static void ending_note(struct ending *ending, uint64_t words, uint64_t kept) {
+  gl_assert(ending->number == endings.number);
   if (words != ending->words) ending->most = ending->growths = 0;
   ending->words = words;
   if (kept <= ending->most + ending->most / 16) return;
@@ -139,6 +151,7 @@ static void ending_note(struct ending *ending, uint64_t words, uint64_t kept) {
 /* Where it was not written to, and nothing else leads to it. */
 static void ending_clear(const struct ending *ending,
                          const struct gl_block *block) {
+  gl_assert(ending_grows(ending) && endings.leaks);
   if (!gl_tags_is_marked(gl_heap.tags, gl_granule_of(block->start)) &&
       ending_words(block) == ending->words)
     memset(block->start, 0, block->size);
@@ -150,6 +163,7 @@ static uint64_t ending_follow(struct gl_marker *m, struct ending *ending,
   struct gl_block block;
   uint64_t before = m->objects;
   if (!gl_heap_find((void *)ending->block, &block)) return 0;
+  gl_assert((uintptr_t)block.start == ending->block);
   if (judged) ending_clear(ending, &block);
   gl_marker_blacken(m, ending->block);
   gl_marker_drain(m);
@@ -163,6 +177,7 @@ void gl_endings_follow(struct gl_marker *m) {
   struct endings_table *table = endings.table;
   uint64_t kept = 0;
   size_t judged = 0;
+  gl_assert(!gl_heap.minor && !m->shared && m->held == GL_TERRITORIES_ALL);
   for (size_t i = 0; i < endings.count; i++) {
     uint16_t place = table->found[i];
     if (endings.leaks && ending_grows(&table->places[place]))
@@ -172,5 +187,6 @@ void gl_endings_follow(struct gl_marker *m) {
   }
   for (size_t i = 0; i < judged; i++)
     kept += ending_follow(m, &table->places[table->found[i]], true);
+  gl_assert(judged <= endings.count && kept <= m->objects);
   endings.leaks = kept >= ENDINGS_OBJECTS && kept >= m->objects / ENDINGS_SHARE;
 }

@@ -30,10 +30,13 @@ struct hot {
 };
 
 GL_INLINE void hot_save(struct hot *h) {
+  gl_assert(h->bottom <= h->top && h->top <= h->limit);
+  gl_assert(h->bottom == h->m->stack + h->m->bottom);
   h->m->depth = (size_t)(h->top - h->m->stack);
 }
 
 GL_INLINE void hot_load(struct hot *h) {
+  gl_assert(h->m->bottom <= h->m->depth && h->m->depth <= h->m->capacity);
   h->bottom = h->m->stack + h->m->bottom;
   h->top = h->m->stack + h->m->depth;
   h->limit = h->m->stack + h->m->capacity;
@@ -41,6 +44,7 @@ GL_INLINE void hot_load(struct hot *h) {
 
 GL_INLINE struct hot hot_begin(struct gl_marker *m) {
   uintptr_t base = gl_heap.base;
+  gl_assert(m->stack != NULL && m->live != NULL);
   struct hot h = {
       .m = m,
       .base = base,
@@ -57,11 +61,27 @@ GL_INLINE struct hot hot_begin(struct gl_marker *m) {
   return h;
 }
 
+/* Whether a word leads into what is marked: for assertions, as the next two. */
+GL_INLINE bool hot_is_candidate(const struct hot *h, uintptr_t word) {
+  return word - h->base < h->extent;
+}
+
+/* And into the territory of this marker. */
+GL_INLINE bool hot_is_held(const struct hot *h, uintptr_t word) {
+  return (h->m->held >> gl_region(word) & 1) != 0;
+}
+
+/* For so many more candidates, and for what is stored beyond them. */
+GL_INLINE bool hot_ring_has_room(const struct hot *h, size_t count) {
+  return h->ring_end + count <= GL_MARK_RING - GL_MARK_RING_SLACK;
+}
+
 GL_INLINE bool hot_has_entries(const struct hot *h) {
   return h->top > h->bottom;
 }
 
 GL_INLINE size_t hot_candidates(const struct hot *h) {
+  gl_assert(h->ring_start <= h->ring_end && hot_ring_has_room(h, 0));
   return h->ring_end - h->ring_start;
 }
 
@@ -97,6 +117,7 @@ GL_INLINE uintptr_t hot_head(const struct hot *h, uintptr_t word) {
   size_t head = gl_marker_find_head((word - h->base) >> GL_GRANULE_SHIFT);
   if (head == SIZE_MAX) return 0;
   uintptr_t address = h->base + (head << GL_GRANULE_SHIFT);
+  gl_assert(address <= word && word - address < GL_ARENA_BYTES);
   return hot_tags(h, address)->block >> (head & 63) & 1 ? address : 0;
 }
 
@@ -115,10 +136,17 @@ _Static_assert(GL_SLOT_SCANNED % 2 == 1 && GL_SLOT_UNCOLLECTABLE % 2 == 1 &&
                "one bit says whether blocks are scanned");
 
 GL_INLINE uint8_t hot_slot(const struct hot *h, uintptr_t word) {
+  gl_assert(hot_is_candidate(h, word));
   return *(const uint8_t *)(h->slots_bias + (word >> GL_ARENA_SHIFT));
 }
 
 GL_INLINE bool hot_slot_is_scanned(uint8_t slot) { return slot % 2 == 1; }
+
+/* Whether its arena is tenured, 1 or 0; in a minor collection. */
+GL_INLINE uint8_t hot_tenured(const struct hot *h, uintptr_t word) {
+  gl_assert(h->tenured_bias != 0 && hot_is_candidate(h, word));
+  return *(const uint8_t *)(h->tenured_bias + (word >> GL_ARENA_SHIFT));
+}
 
 GL_INLINE uint32_t *hot_live(const struct hot *h, uintptr_t word) {
   return (uint32_t *)(h->live_bias +
@@ -134,6 +162,7 @@ GL_INLINE uint32_t *hot_live(const struct hot *h, uintptr_t word) {
 GL_INLINE bool hot_blacken(const struct hot *h, uintptr_t *where,
                            gl_mark_entry *entry) {
   uintptr_t word = *where;
+  gl_assert(hot_slot(h, word) != GL_SLOT_RUNS && hot_is_held(h, word));
   struct gl_tags *line = hot_tags(h, word);
   unsigned bit = hot_bit_of(word);
   uint64_t block = line->block, mark = line->mark;
@@ -148,12 +177,14 @@ GL_INLINE bool hot_blacken(const struct hot *h, uintptr_t *where,
     mark = line->mark;
     if (((block & ~mark) >> bit & 1) == 0) return false;
   }
+  gl_assert(h->tenured_bias == 0 || hot_tenured(h, word) == 0);
   line->mark = mark | (uint64_t)1 << bit;
   uint64_t tags = (block | mark) >> bit; /* its own is the lowest */
   uint64_t above = tags & (tags - 1);
   size_t granules =
       GL_LIKELY(above != 0) ? gl_lowest(above) : hot_count_to_end(h, word);
   *hot_live(h, word) += (uint32_t)granules;
+  gl_assert(*hot_live(h, word) <= GL_ARENA_GRANULES);
   *entry = gl_mark_entry_of(word & ~(GL_GRANULE_BYTES - 1), granules);
   return true;
 }

@@ -58,6 +58,7 @@ struct gl_marking gl_marking GL_DATA = {.extent_bytes = 0};
 /* -------------------------------------------------------------- mark stack */
 
 static bool mark_resize_stack(struct gl_marker *m, size_t capacity) {
+  gl_assert(!gl_marking.fixed && capacity >= m->depth - m->bottom);
   gl_mark_entry *stack = gl_os_remap(m->stack, m->capacity * sizeof *stack,
                                      capacity * sizeof *stack);
   if (stack == NULL) return false;
@@ -69,16 +70,19 @@ static bool mark_resize_stack(struct gl_marker *m, size_t capacity) {
 /* Make room at the top: move down over what was given away, or grow. */
 static bool mark_make_room(struct gl_marker *m) {
   size_t entries = m->depth - m->bottom;
+  gl_assert(m->depth == m->capacity && m->bottom <= m->depth);
   if (m->bottom < m->capacity / 2)
     return !gl_marking.fixed && mark_resize_stack(m, m->capacity * 2);
   memmove(m->stack, m->stack + m->bottom, entries * sizeof *m->stack);
   m->bottom = 0;
   m->depth = entries;
+  gl_assert(m->depth < m->capacity);
   return true;
 }
 
 static GL_COLD void mark_overflow(uintptr_t head) {
   size_t slot = (head - gl_heap.base) >> GL_ARENA_SHIFT;
+  gl_assert(slot < gl_mark_slots() && gl_heap.slots[slot] != GL_SLOT_ATOMIC);
   /* Only ever set while markers run, and read when they have stopped. */
   __atomic_store_n(&gl_marking.flags[slot], 1, __ATOMIC_RELAXED);
   __atomic_store_n(&gl_marking.overflowed, true, __ATOMIC_RELAXED);
@@ -88,6 +92,8 @@ static GL_COLD void mark_overflow(uintptr_t head) {
    there is no room all of its slot will be scanned again. */
 GL_NOINLINE void gl_marker_push_slow(struct gl_marker *m, uintptr_t head,
                                      gl_mark_entry entry) {
+  gl_assert(head <= gl_mark_entry_address(entry));
+  gl_assert(m->bottom <= m->depth && m->depth <= m->capacity);
   if (m->depth == m->capacity && !mark_make_room(m))
     mark_overflow(head);
   else
@@ -101,6 +107,7 @@ void gl_marker_push(struct gl_marker *m, gl_mark_entry entry) {
 /* ------------------------------------------------------------- large blocks */
 
 static size_t mark_large_granules(size_t page) {
+  gl_assert(gl_runs_find_large(page) == page);
   return gl_page_granule(gl_heap.pages[page].pages);
 }
 
@@ -110,8 +117,18 @@ static gl_mark_entry mark_entry_of_run(uintptr_t address, size_t granules) {
 }
 
 static void mark_push_large(struct gl_marker *m, size_t page) {
+  gl_assert(gl_heap.pages[page].kind != GL_ATOMIC);
   gl_marker_push(m, mark_entry_of_run((uintptr_t)gl_page_address(page),
                                       mark_large_granules(page)));
+}
+
+/* Whether so many granules, from an address on, are in the large block at head,
+   or in an arena. */
+static bool mark_is_range(uintptr_t address, size_t count, uintptr_t head,
+                          size_t page) {
+  size_t most = page != 0 ? mark_large_granules(page) : GL_ARENA_GRANULES;
+  uintptr_t start = page != 0 ? head : address & ~(GL_ARENA_BYTES - 1);
+  return count > 0 && ((address - start) >> GL_GRANULE_SHIFT) + count <= most;
 }
 
 /* Granules of an entry, and the head of its block. */
@@ -120,8 +137,10 @@ static size_t mark_entry_granules(gl_mark_entry entry, uintptr_t *head) {
   size_t count = gl_mark_entry_granules(entry);
   size_t page = gl_runs_find_large(gl_page_of((void *)address));
   *head = page != 0 ? (uintptr_t)gl_page_address(page) : address;
+  gl_assert(page != 0 || count < GL_MARK_COUNT_MAX);
   if (count == GL_MARK_COUNT_MAX)
     count = mark_large_granules(page) - ((address - *head) >> GL_GRANULE_SHIFT);
+  gl_assert(mark_is_range(address, count, *head, page));
   return count;
 }
 
@@ -129,18 +148,21 @@ void gl_marker_push_rest(struct gl_marker *m, gl_mark_entry entry,
                          size_t piece) {
   uintptr_t head, address = gl_mark_entry_address(entry);
   size_t count = mark_entry_granules(entry, &head);
+  gl_assert(piece < count);
   gl_marker_push_slow(
       m, head,
       mark_entry_of_run(address + (piece << GL_GRANULE_SHIFT), count - piece));
 }
 
 bool gl_marker_can_split(const struct gl_marker *m) {
+  gl_assert(m->bottom < m->depth && m->depth <= m->capacity);
   return gl_mark_entry_granules(m->stack[m->bottom]) >= MARK_SPLIT_GRANULES;
 }
 
 /* What is kept of a large block may take several entries, since each has a
    count: the lowest is to be scanned first. */
 gl_mark_entry gl_marker_split(struct gl_marker *m) {
+  gl_assert(gl_marker_can_split(m));
   gl_mark_entry *oldest = &m->stack[m->bottom];
   uintptr_t head, address = gl_mark_entry_address(*oldest);
   size_t count = mark_entry_granules(*oldest, &head);
@@ -149,6 +171,7 @@ gl_mark_entry gl_marker_split(struct gl_marker *m) {
   gl_mark_entry upper = mark_entry_of_run(address + (kept << GL_GRANULE_SHIFT),
                                           count - kept);
   size_t at = (kept - 1) / MARK_RANGE_GRANULES * MARK_RANGE_GRANULES;
+  gl_assert(at < kept && kept < count);
   *oldest = gl_mark_entry_of(address + (at << GL_GRANULE_SHIFT), kept - at);
   while (at > 0) {
     at -= MARK_RANGE_GRANULES;
@@ -160,9 +183,11 @@ gl_mark_entry gl_marker_split(struct gl_marker *m) {
 }
 
 GL_NOINLINE void gl_marker_mark_large(struct gl_marker *m, uintptr_t address) {
+  gl_assert(gl_mark_is_candidate(address));
   size_t page = gl_runs_find_large(gl_page_of((void *)address));
   if (page == 0) return;
   size_t granule = gl_page_granule(page);
+  gl_assert(gl_tags_is_block(gl_heap.tags, granule));
   struct gl_tags *line = gl_tags_line(gl_heap.tags, granule);
   uint64_t bit = gl_tags_bit(granule);
   if ((__atomic_load_n(&line->mark, __ATOMIC_RELAXED) & bit) != 0) return;
@@ -177,11 +202,13 @@ GL_NOINLINE void gl_marker_mark_large(struct gl_marker *m, uintptr_t address) {
 
 size_t gl_marker_find_head(size_t granule) {
   size_t first = granule & ~(GL_ARENA_GRANULES - 1);
+  gl_assert(gl_heap.slots[granule / GL_ARENA_GRANULES] != GL_SLOT_RUNS);
   return gl_tags_find_head(gl_heap.tags, first, granule);
 }
 
 size_t gl_marker_find_end(size_t head) {
   size_t end = (head & ~(GL_ARENA_GRANULES - 1)) + GL_ARENA_GRANULES;
+  gl_assert(gl_tags_is_block(gl_heap.tags, head));
   return gl_tags_next(gl_heap.tags, head + 1, end);
 }
 
@@ -236,6 +263,7 @@ GL_INLINE void hot_split(struct hot *h, const uintptr_t *words, size_t count,
     kept += mine;
     away += mine ^ 1;
   }
+  gl_assert(kept - from + away - m->away_count == count);
   h->ring_end = kept;
   m->away_count = away;
 }
@@ -251,6 +279,7 @@ void gl_marker_blacken(struct gl_marker *m, uintptr_t word) {
 GL_NOINLINE void gl_marker_blacken_slowly(struct gl_marker *m,
                                           const uintptr_t *candidates,
                                           size_t count) {
+  gl_assert(m->bottom <= m->depth && count <= GL_MARK_RING);
   for (size_t i = 0; i < count; i++) gl_marker_blacken(m, candidates[i]);
 }
 
@@ -269,19 +298,22 @@ struct mark_roots {
   uintptr_t words[MARK_ROOTS_AT_ONCE];
 };
 
-static void mark_put_aside(struct gl_marker *m, uintptr_t word) {
-  m->away[m->away_count++] = word;
-  if (m->away_count >= GL_PACKET_WORDS) gl_markers_send(m);
-}
-
 static bool mark_is_held(const struct gl_marker *m, uintptr_t word) {
   return (m->held >> gl_region(word) & 1) != 0;
+}
+
+static void mark_put_aside(struct gl_marker *m, uintptr_t word) {
+  gl_assert(m->shared && !mark_is_held(m, word));
+  gl_assert(m->away_count < GL_PACKET_WORDS);
+  m->away[m->away_count++] = word;
+  if (m->away_count >= GL_PACKET_WORDS) gl_markers_send(m);
 }
 
 /* Follow them: what they point to is fetched before it is looked at. */
 static GL_NOINLINE void mark_follow(struct gl_marker *m,
                                     struct mark_roots *roots) {
   struct hot h = hot_begin(m);
+  gl_assert(roots->count <= MARK_ROOTS_AT_ONCE);
   for (size_t i = 0; i < roots->count; i++)
     hot_fetch_tags(&h, roots->words[i]);
   for (size_t i = 0; i < roots->count; i++) {
@@ -304,6 +336,7 @@ static GL_NOINLINE void mark_follow(struct gl_marker *m,
 
 static void mark_keep(struct gl_marker *m, struct mark_roots *roots,
                       uintptr_t word) {
+  gl_assert(gl_mark_is_candidate(word) && roots->count < MARK_ROOTS_AT_ONCE);
   roots->words[roots->count++] = word;
   if (roots->count == MARK_ROOTS_AT_ONCE) mark_follow(m, roots);
 }
@@ -313,6 +346,7 @@ static void mark_keep(struct gl_marker *m, struct mark_roots *roots,
    (It may be the block that the word points into, or a free run: no harm.) */
 static uintptr_t mark_find_ending(uintptr_t word) {
   unsigned bit = hot_bit_of(word);
+  gl_assert(word % GL_GRANULE_BYTES == 0);
   if (bit < GL_PAD_GRANULES || gl_heap.pad_bytes == 0 ||
       gl_heap.slots[(word - gl_heap.base) >> GL_ARENA_SHIFT] == GL_SLOT_RUNS)
     return (uintptr_t)gl_heap_find_ending((void *)word);
@@ -326,6 +360,7 @@ static uintptr_t mark_find_ending(uintptr_t word) {
 /* Whether a root that points to the end of a block may rather point to the
    beginning of the next one. */
 static bool mark_is_doubtful(size_t offset) {
+  gl_assert(offset > 0 && offset <= gl_marking.extent_bytes);
   return !gl_heap.minor && offset < gl_marking.extent_bytes &&
          gl_tags_is_block(gl_heap.tags, offset >> GL_GRANULE_SHIFT);
 }
@@ -333,15 +368,18 @@ static bool mark_is_doubtful(size_t offset) {
 static void mark_root(struct gl_marker *m, struct mark_roots *roots,
                       uintptr_t word) {
   size_t offset = word - gl_heap.base;
+  gl_assert(offset <= gl_marking.extent_bytes);
   if (offset < gl_marking.extent_bytes) mark_keep(m, roots, word);
   /* With debugging all blocks end in some bytes that are not the program's. */
   if (offset % GL_GRANULE_BYTES != 0 || gl_options.debug) return;
   uintptr_t ending = mark_find_ending(word);
+  gl_assert(ending == 0 || (gl_mark_is_candidate(ending) && ending < word));
   if (ending != 0 && !(mark_is_doubtful(offset) && gl_endings_defer(ending)))
     mark_keep(m, roots, ending);
 }
 
 static const uintptr_t *mark_near(const uintptr_t *word, const uintptr_t *end) {
+  gl_assert(word <= end);
   return end - word > MARK_ROOTS_NEAR ? word + MARK_ROOTS_NEAR : end;
 }
 
@@ -366,6 +404,7 @@ void gl_mark_roots(const void *low, const void *high) {
   struct gl_marker *m = &gl_marker_main;
   struct mark_roots roots;
   roots.count = 0;
+  gl_assert(gl_marking.extent_bytes == gl_heap.extent_bytes);
   const uintptr_t *word =
       (const uintptr_t *)gl_round_up((uintptr_t)low, sizeof *word);
   const uintptr_t *end = (const uintptr_t *)((uintptr_t)high & ~(uintptr_t)7);
@@ -385,8 +424,10 @@ size_t gl_mark_slots(void) {
 static void mark_tenured_arena(struct gl_marker *m, size_t slot) {
   struct gl_tags *tags = gl_heap.tags;
   size_t at = slot * GL_ARENA_GRANULES, end = at + GL_ARENA_GRANULES;
+  gl_assert(gl_heap.minor && gl_heap.arenas[slot].tenured);
   while ((at = gl_tags_next_block(tags, at, end)) < end) {
     size_t next = gl_tags_next_free(tags, at, end);
+    gl_assert(at < next && gl_tags_is_marked(tags, at));
     uintptr_t start = (uintptr_t)gl_granule_address(at);
     gl_marker_push(m, gl_mark_entry_of(start, next - at));
     if (m->depth - m->bottom >= MARK_TENURED_AT_ONCE) gl_marker_drain(m);
@@ -407,6 +448,7 @@ void gl_mark_tenured(void) {
 static void mark_all_of_arena(struct gl_marker *m, struct mark_roots *roots,
                               size_t slot) {
   size_t at = slot * GL_ARENA_GRANULES, end = at + GL_ARENA_GRANULES;
+  gl_assert(!gl_heap.arenas[slot].tenured);
   for (; (at = gl_tags_next_block(gl_heap.tags, at, end)) < end; at++)
     mark_keep(m, roots, (uintptr_t)gl_granule_address(at));
 }
@@ -431,6 +473,7 @@ void gl_mark_uncollectable(void) {
 /* ---------------------------------------------------------------- overflow */
 
 static void mark_rescan_arena(struct gl_marker *m, size_t slot) {
+  gl_assert(slot < gl_mark_slots() && gl_heap.slots[slot] != GL_SLOT_RUNS);
   struct gl_tags *tags = gl_heap.tags;
   size_t at = slot * GL_ARENA_GRANULES, end = at + GL_ARENA_GRANULES;
   while ((at = gl_tags_next_block(tags, at, end)) < end) {
@@ -445,6 +488,7 @@ static void mark_rescan_arena(struct gl_marker *m, size_t slot) {
 }
 
 static void mark_rescan_runs(struct gl_marker *m, size_t slot) {
+  gl_assert(slot < gl_mark_slots() && gl_heap.slots[slot] == GL_SLOT_RUNS);
   size_t page = slot * GL_ARENA_PAGES, end = page + GL_ARENA_PAGES;
   for (; page < end && page < gl_heap.runs.top_pages; page++) {
     size_t granule = gl_page_granule(page);
@@ -459,6 +503,7 @@ static void mark_rescan_runs(struct gl_marker *m, size_t slot) {
 /* Blocks that found no room on a stack: scan all black blocks of their slots,
    until no slot is flagged.  Ends, since every round blackens more. */
 static void mark_recover(struct gl_marker *m) {
+  gl_assert(!m->shared && m->held == GL_TERRITORIES_ALL);
   while (gl_marking.overflowed) {
     gl_marking.overflowed = false;
     for (size_t slot = 0; slot < gl_mark_slots(); slot++) {
@@ -476,6 +521,7 @@ static void mark_recover(struct gl_marker *m) {
 
 bool gl_marker_init(struct gl_marker *m) {
   size_t slots = (gl_heap.size_bytes >> GL_ARENA_SHIFT) + 1;
+  gl_assert(m->depth == 0 && (!gl_marking.fixed || gl_options.mark_stack > 0));
   m->capacity =
       gl_marking.fixed ? gl_options.mark_stack : MARK_STACK_FIRST_ENTRIES;
   if (m->stack == NULL) m->stack = gl_os_map(m->capacity * sizeof *m->stack);
@@ -485,6 +531,7 @@ bool gl_marker_init(struct gl_marker *m) {
 
 bool gl_mark_init(void) {
   size_t slots = (gl_heap.size_bytes >> GL_ARENA_SHIFT) + 1;
+  gl_assert(slots > 1);
   gl_marking.fixed = gl_options.mark_stack != 0;
   gl_marking.has_avx2 = gl_marker_has_avx2();
   if (gl_marking.flags == NULL) gl_marking.flags = gl_os_map(slots);
@@ -499,12 +546,14 @@ bool gl_mark_init(void) {
    page fault is dear.) */
 static void mark_fit_stack(struct gl_marker *m) {
   size_t quarter = m->capacity / 4;
+  gl_assert(m->bottom == m->depth);
   if (gl_marking.fixed || m->capacity <= MARK_STACK_FIRST_ENTRIES) return;
   if (m->stack[quarter] == 0) mark_resize_stack(m, m->capacity / 2);
   m->stack[m->capacity / 4] = 0;
 }
 
 void gl_marker_begin(struct gl_marker *m) {
+  gl_assert(m->coming == NULL && m->away_count == 0 && m->unsent == 0);
   mark_fit_stack(m);
   m->bottom = m->depth = 0;
   m->objects = 0;
@@ -529,9 +578,13 @@ static void mark_set_regions(void) {
   gl_marking.region_shift = GL_ARENA_SHIFT;
   for (; arenas > GL_REGIONS_MAX; arenas = (arenas + 1) / 2)
     gl_marking.region_shift++;
+  gl_assert((first == slots) == (gl_heap.arena_count == 0));
+  gl_assert(gl_heap.arena_count << GL_ARENA_SHIFT <=
+            (size_t)GL_REGIONS_MAX << gl_marking.region_shift);
 }
 
 void gl_mark_begin(void) {
+  gl_assert(!gl_marking.overflowed);
   gl_marking.extent_bytes = gl_heap.extent_bytes;
   mark_set_regions();
   mark_note_tenured();
@@ -547,6 +600,7 @@ void gl_mark_finish(void) {
   if (gl_heap.minor) return;
   gl_endings_follow(&gl_marker_main);
   mark_recover(&gl_marker_main);
+  gl_assert(gl_marker_main.depth == gl_marker_main.bottom);
 }
 
 const uint32_t *gl_mark_live(void) { return gl_marker_main.live; }

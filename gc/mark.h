@@ -26,6 +26,9 @@ typedef uint64_t gl_mark_entry;
 _Static_assert(GL_ARENA_GRANULES < GL_MARK_COUNT_MAX, "an arena's block fits");
 
 GL_INLINE gl_mark_entry gl_mark_entry_of(uintptr_t address, size_t granules) {
+  gl_assert(granules > 0 && granules <= GL_MARK_COUNT_MAX);
+  gl_assert(address % GL_GRANULE_BYTES == 0 &&
+            address >> (64 - GL_MARK_COUNT_BITS) == 0);
   return (uint64_t)address << GL_MARK_COUNT_BITS | granules;
 }
 
@@ -58,6 +61,9 @@ GL_INLINE size_t gl_mark_entry_granules(gl_mark_entry entry) {
 #define GL_REGIONS_MAX 32
 #define GL_TERRITORIES_MAX GL_REGIONS_MAX
 #define GL_TERRITORIES_ALL UINT32_MAX
+
+_Static_assert(((uint64_t)1 << GL_REGIONS_MAX) - 1 == GL_TERRITORIES_ALL,
+               "a bit for each region");
 
 /* Candidates, or entries, sent together from one marker to another: some, and a
    whole number of those that are sorted at once.  (124 take 1.2 times as long
@@ -110,8 +116,14 @@ struct gl_marking {
 
 extern struct gl_marking gl_marking;
 
+/* Whether a marking would take it for the address of something. */
+GL_INLINE bool gl_mark_is_candidate(uintptr_t word) {
+  return word - gl_heap.base < gl_marking.extent_bytes;
+}
+
 /* That of a candidate. */
 GL_INLINE unsigned gl_region(uintptr_t word) {
+  gl_assert(gl_mark_is_candidate(word));
   return (word - gl_marking.region_base) >> gl_marking.region_shift &
          (GL_REGIONS_MAX - 1);
 }
@@ -184,6 +196,8 @@ extern struct gl_marker gl_marker_main;
    which candidates were sent, and whether somebody waits for work for whom none
    is there.  Changes rarely, and has a cache line to itself. */
 #define GL_NEWS_HUNGRY ((uint64_t)1 << 32)
+_Static_assert(GL_NEWS_HUNGRY > GL_TERRITORIES_ALL, "it is no territory");
+
 struct gl_markers_news {
   uint64_t word;
 } __attribute__((aligned(64)));
@@ -226,6 +240,8 @@ void gl_markers_after_fork(void);
 /* Times that one way is taken between two trials of the other. */
 #define GL_TRIAL_INTERVAL_MIN 4
 #define GL_TRIAL_INTERVAL_MAX 64
+_Static_assert(GL_TRIAL_INTERVAL_MAX % GL_TRIAL_INTERVAL_MIN == 0,
+               "one is the other doubled some times");
 
 /* Two ways to do a thing, false and true. */
 struct gl_trial {

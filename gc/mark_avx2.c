@@ -47,6 +47,7 @@ GL_INLINE struct hot_filter hot_filter_begin(const struct hot *h) {
 /* Store, of four words, those in a mask, at and above a place with room for all
    four; returns how many. */
 GL_INLINE size_t hot_store(uintptr_t *place, __m256i words, unsigned mask) {
+  gl_assert(mask < 16);
   __m256i order = _mm256_cvtepu8_epi32(
       _mm_loadl_epi64((const __m128i *)hot_permutations[mask]));
   _mm256_storeu_si256((__m256i *)place,
@@ -57,6 +58,7 @@ GL_INLINE size_t hot_store(uintptr_t *place, __m256i words, unsigned mask) {
 GL_MARK_UNCHECKED GL_INLINE void hot_filter_four(struct hot *h,
                                                  const struct hot_filter *f,
                                                  const uintptr_t *word) {
+  gl_assert(hot_ring_has_room(h, GL_SPLIT_WORDS));
   __m256i words = _mm256_loadu_si256((const __m256i *)word);
   /* Read once: what is judged is what is kept.  The block may be the stack that
      the collecting thread runs on, and change meanwhile. */
@@ -70,6 +72,7 @@ GL_MARK_UNCHECKED GL_INLINE void hot_filter_four(struct hot *h,
 GL_MARK_UNCHECKED GL_INLINE void hot_filter_one(struct hot *h,
                                                 uintptr_t word) {
   __asm__("" : "+r"(word)); /* read once, as above */
+  gl_assert(hot_ring_has_room(h, 1));
   h->ring[h->ring_end] = word;
   h->ring_end += word - h->base < h->extent;
 }
@@ -120,13 +123,17 @@ GL_INLINE void hot_split(struct hot *h, const uintptr_t *words, size_t count,
     kept += hot_store(&h->ring[kept], four, mine);
     away += hot_store(&m->away[away], four, mine ^ all);
   }
+  gl_assert(kept - from + away - m->away_count == count);
   h->ring_end = kept;
   m->away_count = away;
 }
 
 #include "drain.h"
 
-void gl_marker_drain_avx2(struct gl_marker *m) { hot_drain(m); }
+void gl_marker_drain_avx2(struct gl_marker *m) {
+  gl_assert(gl_marking.has_avx2);
+  hot_drain(m);
+}
 
 /* In a mask, which of four words are above `most`, all turned. */
 GL_MARK_UNCHECKED GL_INLINE unsigned hot_without(const uintptr_t *word,
@@ -141,6 +148,7 @@ gl_mark_next_root_avx2(const uintptr_t *word, const uintptr_t *end) {
   const uintptr_t base = gl_heap.base, extent = gl_marking.extent_bytes;
   const __m256i bases = _mm256_set1_epi64x((long long)(base + TURN));
   const __m256i most = _mm256_set1_epi64x((long long)(extent - TURN));
+  gl_assert((uintptr_t)word % sizeof *word == 0 && word <= end);
   for (; end - word >= 8; word += 8) {
     unsigned without = hot_without(word, bases, most) |
                        hot_without(word + 4, bases, most) << 4;

@@ -127,6 +127,9 @@ struct gl_markers_news gl_markers_news GL_DATA = {0};
 
 _Static_assert(MARKERS_MAX <= GL_TERRITORIES_MAX, "a territory for each");
 _Static_assert(MARKERS_ENTRIES <= GL_PACKET_WORDS, "they fit a packet");
+_Static_assert(MARKERS_ENTRIES < MARKERS_SPARE, "some are left");
+_Static_assert(offsetof(struct markers_helper, marker) == 0,
+               "a marker that is a helper's is the helper");
 
 /* ----------------------------------------------------------------- the pool */
 
@@ -144,9 +147,38 @@ static void markers_lock(void) {
   }
 }
 
+/* For assertions, of whoever should have it: whether anybody does. */
+static bool markers_are_locked(void) {
+  return __atomic_load_n(&markers.lock, __ATOMIC_RELAXED) != 0;
+}
+
+/* Whether the equations hold: that of the packets, those of a marking that is
+   not at its end.  (The number of those who work is that of the next one then,
+   and the rest of the last.) */
+static bool markers_are_sound_locked(void) {
+  if ((markers.entries.first == NULL) != (markers.entries_count == 0))
+    return false;
+  if (!markers.open) return true;
+  return markers.hungry <= markers.working ||
+         (markers.hungry == markers.working + 1 &&
+          markers.unheld == GL_TERRITORIES_ALL);
+}
+
+/* Whether it is one of the pool, with room for what it has. */
+static bool markers_is_packet(const struct gl_packet *packet) {
+  return (size_t)(packet - markers.pool) < gl_options.mark_packets &&
+         packet->count <= GL_PACKET_WORDS;
+}
+
+static bool markers_is_empty(const struct gl_marker *m) {
+  return m->depth == m->bottom && m->coming == NULL && m->away_count == 0 &&
+         m->unsent == 0;
+}
+
 /* Whether a hungry marker could do something: take up work, or see that there
    is none. */
 static bool markers_may_begin_locked(void) {
+  gl_assert(markers_are_locked());
   return markers.entries.first != NULL ||
          (markers.waiting & markers.unheld) != 0 ||
          (markers.open && markers.hungry == markers.working + 1);
@@ -165,6 +197,7 @@ static void markers_tell(uint64_t *word, uint64_t value) {
 }
 
 static void markers_unlock(void) {
+  gl_assert(markers_are_locked() && markers_are_sound_locked());
   bool hungry = markers_is_hungry_locked();
   bool may_begin = markers_may_begin_locked();
   bool wake = markers.asleep && may_begin;
@@ -181,22 +214,27 @@ static void markers_unlock(void) {
 
 static struct gl_packet *markers_new_locked(void) {
   struct gl_packet *packet = markers.free;
+  gl_assert(markers.used <= gl_options.mark_packets);
   if (packet != NULL) {
     markers.free = packet->next;
   } else {
     if (markers.used == gl_options.mark_packets) return NULL;
     packet = &markers.pool[markers.used++];
   }
+  gl_assert(markers_is_packet(packet));
   packet->count = 0;
   return packet;
 }
 
 static unsigned markers_territory(uintptr_t word) {
+  gl_assert(markers.territory[gl_region(word)] < markers.territories);
   return markers.territory[gl_region(word)];
 }
 
 static void markers_put_locked(struct markers_list *list,
                                struct gl_packet *packet) {
+  gl_assert(markers_is_packet(packet) && packet->count > 0);
+  gl_assert(list->first == NULL || list->last->next == NULL);
   packet->next = NULL;
   if (list->first == NULL)
     list->first = packet;
@@ -211,6 +249,7 @@ static struct gl_packet *markers_receive_locked(uint32_t held) {
   for (unsigned t = 0; (markers.waiting & held) != 0; t++) {
     if ((markers.waiting & held & markers.masks[t]) == 0) continue;
     struct markers_list *list = &markers.in[t];
+    gl_assert(t < markers.territories && list->first != NULL);
     list->last->next = first;
     first = list->first;
     list->first = NULL;
@@ -221,6 +260,7 @@ static struct gl_packet *markers_receive_locked(uint32_t held) {
 
 static void markers_send_locked(struct gl_packet *packet) {
   unsigned t = markers_territory(packet->words[0]);
+  gl_assert(markers_are_locked() && markers.open);
   markers_put_locked(&markers.in[t], packet);
   markers.waiting |= markers.masks[t];
 }
@@ -234,9 +274,11 @@ static void markers_give_spares_locked(struct gl_marker *m, size_t kept) {
     packet->next = markers.free;
     markers.free = packet;
   }
+  gl_assert((m->spare == NULL) == (m->spare_count == 0));
 }
 
 void gl_markers_return(struct gl_marker *m, struct gl_packet *packet) {
+  gl_assert(m->shared && markers_is_packet(packet));
   packet->next = m->spare;
   m->spare = packet;
   if (++m->spare_count <= markers.kept) return;
@@ -249,6 +291,7 @@ void gl_markers_return(struct gl_marker *m, struct gl_packet *packet) {
 
 /* Send a packet, and while the lock is held take in what has come. */
 static void markers_exchange(struct gl_marker *m, struct gl_packet *packet) {
+  gl_assert(m->coming != NULL || m->taken == 0);
   markers_lock();
   markers_send_locked(packet);
   if (m->coming == NULL) m->coming = markers_receive_locked(m->held);
@@ -257,6 +300,7 @@ static void markers_exchange(struct gl_marker *m, struct gl_packet *packet) {
 
 static void markers_publish(struct gl_marker *m, unsigned t) {
   struct gl_packet *packet = m->out[t];
+  gl_assert(packet->count > 0 && packet->count <= m->unsent);
   m->out[t] = NULL;
   m->unsent -= packet->count;
   markers_exchange(m, packet);
@@ -271,6 +315,7 @@ static void markers_publish_all(struct gl_marker *m) {
    that it is taking in. */
 static struct gl_packet *markers_take_for_relief(struct gl_marker *m) {
   struct gl_packet **at = m->coming == NULL ? &m->coming : &m->coming->next;
+  gl_assert(m->coming != NULL || m->taken == 0);
   markers_lock();
   m->held |= markers.unheld;
   markers.unheld = 0;
@@ -295,6 +340,7 @@ static GL_COLD struct gl_packet *markers_relieve(struct gl_marker *m) {
     return NULL;
   }
   size_t count = packet->count;
+  gl_assert(markers_is_packet(packet) && count > 0 && m->spare == NULL);
   packet->count = 0;
   for (size_t i = 0; i < count; i++)
     if ((m->held >> gl_region(packet->words[i]) & 1) != 0)
@@ -311,6 +357,7 @@ static GL_COLD struct gl_packet *markers_relieve(struct gl_marker *m) {
 /* An empty one; NULL where the pool is full. */
 static struct gl_packet *markers_try_new(struct gl_marker *m) {
   struct gl_packet *packet = m->spare;
+  gl_assert((packet == NULL) == (m->spare_count == 0));
   if (packet != NULL) {
     m->spare = packet->next;
     m->spare_count--;
@@ -327,12 +374,14 @@ static struct gl_packet *markers_new(struct gl_marker *m) {
   for (;;) {
     struct gl_packet *packet = markers_try_new(m);
     if (packet == NULL) packet = markers_relieve(m);
+    gl_assert(packet == NULL || packet->count == 0);
     if (packet != NULL) return packet;
   }
 }
 
 static void markers_send_packet(struct gl_marker *m, const uintptr_t *words,
                                 size_t count) {
+  gl_assert(count > 0 && count <= GL_PACKET_WORDS);
   struct gl_packet *packet = markers_new(m);
   memcpy(packet->words, words, count * sizeof *words);
   packet->count = count;
@@ -344,6 +393,7 @@ static void markers_send_packet(struct gl_marker *m, const uintptr_t *words,
    receives them sends them on.) */
 static void markers_send_to_other(struct gl_marker *m) {
   size_t count = m->away_count, at = 0;
+  gl_assert(m->unsent == 0);
   m->away_count = 0;
   for (size_t n; at < count; at += n) {
     n = count - at < GL_PACKET_WORDS ? count - at : GL_PACKET_WORDS;
@@ -360,12 +410,14 @@ static void markers_send_to_others(struct gl_marker *m) {
     unsigned t = markers_territory(m->away[i]);
     struct gl_packet *packet = m->out[t];
     if (packet == NULL) packet = m->out[t] = markers_new(m);
+    gl_assert(packet->count < GL_PACKET_WORDS && packet->count < m->unsent);
     packet->words[packet->count++] = m->away[i];
     if (packet->count == GL_PACKET_WORDS) markers_publish(m, t);
   }
 }
 
 void gl_markers_send(struct gl_marker *m) {
+  gl_assert(m->shared && markers.working > 0);
   if (markers.working == 1)
     markers_send_to_other(m);
   else
@@ -375,6 +427,7 @@ void gl_markers_send(struct gl_marker *m) {
 static void markers_send_all(struct gl_marker *m) {
   gl_markers_send(m);
   markers_publish_all(m);
+  gl_assert(m->away_count == 0 && m->unsent == 0);
 }
 
 /* ------------------------------------------------------------------- giving */
@@ -387,6 +440,7 @@ static void markers_move_entries(struct gl_marker *m,
   size_t count = (m->depth - m->bottom) / 2, halves = 0;
   if (gl_marker_can_split(m)) packet->words[halves++] = gl_marker_split(m);
   if (count > MARKERS_ENTRIES - halves) count = MARKERS_ENTRIES - halves;
+  gl_assert(count + halves > 0 && count + halves <= m->depth - m->bottom);
   const gl_mark_entry *whole = m->stack + m->bottom + halves;
   memcpy(packet->words + halves, whole, count * sizeof *packet->words);
   if (halves > 0) m->stack[m->bottom + count] = m->stack[m->bottom];
@@ -407,6 +461,7 @@ static uint32_t markers_half(uint32_t held) {
     half |= markers.masks[t];
     given++;
   }
+  gl_assert((half & ~held) == 0 && (half != held || held == 0));
   return half;
 }
 
@@ -415,6 +470,7 @@ static bool markers_has_spare(const struct gl_marker *m) {
 }
 
 static void markers_give(struct gl_marker *m) {
+  gl_assert(m->away_count == 0 && m->unsent == 0);
   if (m->depth == m->bottom || !markers_has_spare(m)) return;
   struct gl_packet *packet = markers_try_new(m);
   if (packet != NULL) markers_move_entries(m, packet);
@@ -430,6 +486,7 @@ static void markers_give(struct gl_marker *m) {
 }
 
 void gl_markers_share(struct gl_marker *m) {
+  gl_assert(m->shared && m->taken == 0);
   markers_lock();
   if (m->coming == NULL) m->coming = markers_receive_locked(m->held);
   bool hungry = markers_is_hungry_locked();
@@ -447,6 +504,7 @@ void gl_markers_share(struct gl_marker *m) {
 static void markers_join(struct gl_marker *m) {
   struct markers_helper *helper = (struct markers_helper *)m;
   if (m == &gl_marker_main || helper->round == markers.round) return;
+  gl_assert(m->shared && markers_is_empty(m));
   helper->round = markers.round;
   helper->joined_ns = gl_os_cpu_ns_by(helper->clock);
   gl_marker_begin(m);
@@ -454,6 +512,7 @@ static void markers_join(struct gl_marker *m) {
 
 static void markers_take_entries(struct gl_marker *m,
                                  struct gl_packet *packet) {
+  gl_assert(m->depth == m->bottom && packet->count <= m->capacity);
   m->bottom = m->depth = 0; /* empty, so they fit, however small it is */
   for (size_t i = 0; i < packet->count; i++)
     gl_marker_push(m, packet->words[i]);
@@ -472,6 +531,7 @@ static bool markers_try_begin(struct gl_marker *m) {
     found = true;
   }
   if (found) {
+    gl_assert(markers.open && markers.hungry > 0 && m->held == 0);
     markers.hungry--;
     m->held = markers.unheld;
     markers.unheld = 0;
@@ -488,6 +548,7 @@ static bool markers_try_close(void) {
   markers_lock();
   bool all = markers.hungry == markers.working + 1 &&
              markers.entries_count == 0 && markers.waiting == 0;
+  gl_assert(markers.open && markers.hungry > 0);
   if (all) markers.open = false;
   markers_unlock();
   return all;
@@ -508,6 +569,7 @@ static void markers_sleep(void) {
 /* Look for work; false when all is marked, which is for the collecting thread
    alone to see. */
 static bool markers_find_work(struct gl_marker *m) {
+  gl_assert(m->held == 0 && markers_is_empty(m));
   for (unsigned turn = 1;; turn++) {
     if (__atomic_load_n(&markers.may_begin, __ATOMIC_RELAXED) != 0) {
       if (markers_try_begin(m)) return true;
@@ -526,6 +588,7 @@ static void markers_become_hungry(struct gl_marker *m) {
     markers_send_all(m);
   }
   markers_lock();
+  gl_assert((markers.unheld & m->held) == 0);
   markers.unheld |= m->held;
   m->held = 0;
   markers.hungry++;
@@ -537,6 +600,7 @@ static void markers_become_hungry(struct gl_marker *m) {
 
 static void *markers_main(void *data) {
   struct markers_helper *helper = data;
+  gl_assert(helper->tid == 0 && helper->marker.stack != NULL);
   pthread_getcpuclockid(pthread_self(), &helper->clock);
   __atomic_store_n(&helper->tid, (pid_t)syscall(SYS_gettid), __ATOMIC_RELEASE);
   gl_futex_wake((uint32_t *)&helper->tid, 1);
@@ -555,6 +619,7 @@ static bool markers_start_thread(struct markers_helper *helper) {
   bool made = pthread_create(&thread, NULL, markers_main, helper) == 0;
   pthread_sigmask(SIG_SETMASK, &before, NULL);
   if (!made) return false;
+  gl_assert(helper->marker.held == 0);
   pthread_detach(thread);
   while (__atomic_load_n(&helper->tid, __ATOMIC_ACQUIRE) == 0)
     gl_futex_wait((uint32_t *)&helper->tid, 0, 0);
@@ -562,6 +627,7 @@ static bool markers_start_thread(struct markers_helper *helper) {
 }
 
 static bool markers_add_helper(void) {
+  gl_assert(markers.count < MARKERS_MAX - 1);
   struct markers_helper *helper = gl_os_map(sizeof *helper);
   if (helper == NULL) return false;
   if (!gl_marker_init(&helper->marker) || !markers_start_thread(helper))
@@ -576,6 +642,7 @@ static size_t markers_wanted(void) {
   unsigned in_all = gl_options.markers;
   if (in_all == 0) in_all = gl_processors();
   if (in_all > MARKERS_MAX) in_all = MARKERS_MAX;
+  gl_assert(in_all > 0);
   return in_all - 1;
 }
 
@@ -585,6 +652,7 @@ bool gl_markers_are_wanted(void) {
 }
 
 void gl_markers_prepare(void) {
+  gl_assert(!markers.open);
   if (!markers.asked) markers.wanted = markers_wanted();
   markers.asked = true;
   if (markers.wanted > 0 && markers.pool == NULL)
@@ -592,6 +660,7 @@ void gl_markers_prepare(void) {
   if (markers.pool == NULL) markers.wanted = 0;
   while (markers.count < markers.wanted)
     if (!markers_add_helper()) markers.wanted = markers.count;
+  gl_assert(!gl_markers_are_wanted());
 }
 
 /* Deal the regions out to territories, neighbours to the same one, until each
@@ -604,10 +673,12 @@ static void markers_deal(void) {
     arenas[gl_region(gl_heap.base + (slot << GL_ARENA_SHIFT))]++;
     all++;
   }
+  gl_assert(all == gl_heap.arena_count);
   memset(markers.masks, 0, sizeof markers.masks);
   for (size_t region = 0; region < GL_REGIONS_MAX; region++) {
     size_t here = arenas[region];
     size_t t = (before + here / 2) * markers.territories / (all + 1);
+    gl_assert(t < markers.territories);
     before += here;
     markers.territory[region] = (uint8_t)t;
     markers.masks[t] |= (uint32_t)1 << region;
@@ -619,10 +690,12 @@ static void markers_divide(void) {
   markers.territories = 1;
   while (markers.territories < most && markers.territories < GL_TERRITORIES_MAX)
     markers.territories *= 2;
+  gl_assert(markers.territories > markers.working);
   markers_deal();
   markers.kept = gl_options.mark_packets /
                  (MARKERS_PACKETS_PART * (markers.working + 1));
   if (markers.kept > MARKERS_PACKETS) markers.kept = MARKERS_PACKETS;
+  gl_assert(markers.kept * (markers.working + 1) < gl_options.mark_packets);
 }
 
 /* A program that says how many markers it wants has them. */
@@ -637,11 +710,14 @@ static bool markers_are_chosen(void) {
 void gl_markers_note(const struct gl_cycle *cycle) {
   size_t bytes = cycle->live_bytes + cycle->root_bytes;
   uint64_t ns = cycle->marked_ns - cycle->stopped_ns;
+  gl_assert(cycle->stopped && cycle->marked_ns >= cycle->stopped_ns);
   if (markers_is_tried && bytes > 0)
     gl_trial_note(&markers_trials[cycle->minor], (double)ns / (double)bytes);
 }
 
 void gl_markers_start(void) {
+  gl_assert(!markers.open && markers.waiting == 0 &&
+            markers.entries_count == 0);
   markers.working = markers_are_chosen() ? markers.count : 0;
   gl_marker_main.shared = markers.working > 0;
   gl_marker_main.held = GL_TERRITORIES_ALL;
@@ -659,8 +735,10 @@ void gl_markers_start(void) {
 }
 
 static void markers_add_up(const struct markers_helper *helper) {
-  for (size_t i = 0; i < gl_mark_slots(); i++)
+  for (size_t i = 0; i < gl_mark_slots(); i++) {
     gl_marker_main.live[i] += helper->marker.live[i];
+    gl_assert(gl_marker_main.live[i] <= GL_ARENA_GRANULES);
+  }
   gl_marker_main.objects += helper->marker.objects;
   markers.helped_ns += gl_os_cpu_ns_by(helper->clock) - helper->joined_ns;
 }
@@ -671,6 +749,7 @@ void gl_markers_finish(void) {
     gl_marker_drain(&gl_marker_main);
     markers_become_hungry(&gl_marker_main);
   } while (markers_find_work(&gl_marker_main));
+  gl_assert(!markers.open && markers_is_empty(&gl_marker_main));
   for (size_t i = 0; i < markers.working; i++)
     if (markers.helpers[i]->round == markers.round)
       markers_add_up(markers.helpers[i]);
@@ -680,6 +759,7 @@ void gl_markers_finish(void) {
 }
 
 bool gl_markers_is_helper(pid_t tid) {
+  gl_assert(tid > 0 && markers.count < MARKERS_MAX);
   for (size_t i = 0; i < markers.count; i++)
     if (markers.helpers[i]->tid == tid) return true;
   return false;
@@ -695,6 +775,7 @@ size_t gl_markers_pool_bytes(void) {
 
 /* A helper may have held the lock, on its way to sleep. */
 void gl_markers_after_fork(void) {
+  gl_assert(!markers.open);
   markers.count = markers.working = 0;
   markers.lock = 0;
 }

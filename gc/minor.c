@@ -92,6 +92,7 @@ static bool minor_may_be(const struct gl_cycle *cycle) {
 
 static bool minor_is_full_due(const struct gl_cycle *cycle) {
   uint64_t age_ns = cycle->start_ns - minor.full_end_ns;
+  gl_assert(cycle->start_ns >= minor.full_end_ns);
   double floating = (double)minor.last_bytes - (double)minor.full_bytes;
   if (floating > minor.full_gain - minor.full_gain / MINOR_ROOM_PART)
     return true;
@@ -100,6 +101,7 @@ static bool minor_is_full_due(const struct gl_cycle *cycle) {
 }
 
 static bool minor_is_worth_while(void) {
+  gl_assert(minor.tenured_bytes > 0);
   return minor.tenured_bytes >= minor.last_bytes / MINOR_WORTH_PART;
 }
 
@@ -107,12 +109,14 @@ static bool minor_is_worth_while(void) {
 static bool minor_pays(void) {
   double least = minor.last_gain / MINOR_ROOM_PART;
   double room = minor.last_gain - minor.growth;
+  gl_assert(minor.growth >= 0 && minor.gain >= minor.last_gain);
   if (room < least) room = least;
   return minor.next_cost * minor.gain <= minor.cost * room;
 }
 
 /* What is expected after a full one is a guess, and may be far too much. */
 static bool minor_is_tried(bool pays) {
+  gl_assert(minor.left > 0 && minor.left <= minor.tries);
   if (minor.tried) {
     minor.tries *= 2;
     if (pays) minor.tries = MINOR_TRY_MIN;
@@ -124,7 +128,9 @@ static bool minor_is_tried(bool pays) {
 }
 
 bool gl_minor_choose(const struct gl_cycle *cycle) {
+  gl_assert(gl_threads_are_stopped());
   minor.tenured_bytes = gl_heap_tenure(MINOR_FREE_MAX);
+  gl_assert(minor.tenured_bytes <= gl_heap.arena_count << GL_ARENA_SHIFT);
   if (!minor_may_be(cycle) || minor.tenured_bytes == 0) return false;
   if (minor_is_full_due(cycle)) return false;
   if (minor_is_forced(cycle)) return true;
@@ -135,6 +141,7 @@ bool gl_minor_choose(const struct gl_cycle *cycle) {
    before it: a single one may have been disturbed. */
 static void minor_note_minor(const struct gl_cycle *cycle) {
   double cost = (double)cycle->mark_cpu_ns;
+  gl_assert(minor.run < MINOR_RUN_MAX && minor.full_end_ns > 0);
   minor.next_cost = minor.run == 0 ? cost : (minor.next_cost + cost) / 2;
   minor.run++;
   minor.cost += cost;
@@ -147,6 +154,8 @@ static void minor_note_minor(const struct gl_cycle *cycle) {
    marked as was young and alive now, if all that is had been new, and that what
    is old is read. */
 static void minor_note_full(const struct gl_cycle *cycle) {
+  gl_assert(cycle->tenured_bytes + cycle->large_atomic_bytes <=
+            cycle->live_bytes);
   double old = (double)cycle->tenured_bytes;
   double young =
       (double)(cycle->live_bytes - cycle->large_atomic_bytes) - old;
@@ -159,6 +168,7 @@ static void minor_note_full(const struct gl_cycle *cycle) {
   minor.grew = cycle->live_bytes >
                minor.last_bytes + minor.last_bytes / MINOR_GROWTH_PART;
   minor.growth = lasting * minor.full_gain;
+  gl_assert(minor.growth >= 0 && minor.growth <= minor.full_gain);
   minor.next_cost =
       minor.cost * (minor.growth + old / MINOR_READ_PART) / (young + old + 1);
   minor.full_bytes = cycle->live_bytes;
@@ -172,6 +182,7 @@ size_t gl_minor_floating_bytes(const struct gl_cycle *cycle) {
 }
 
 void gl_minor_note(const struct gl_cycle *cycle) {
+  gl_assert(cycle->stopped && cycle->next_bytes > 0);
   if (cycle->minor)
     minor_note_minor(cycle);
   else

@@ -99,6 +99,7 @@ static uint64_t pace_allocated_bytes(void) {
 }
 
 static void pace_measure(double *rate, double bytes, double ns) {
+  gl_assert(bytes >= 0 && *rate >= 0);
   if (ns < 1) ns = 1;
   double now = bytes / (ns * 1e-9);
   *rate = *rate == 0 ? now : *rate + PACE_SMOOTHING * (now - *rate);
@@ -110,6 +111,7 @@ bool gl_pace_is_guided(void) {
 }
 
 static void pace_set_floor(size_t threads) {
+  gl_assert(threads > 0);
   int64_t others = (int64_t)threads - 1;
   if (others > PACE_THREADS_MAX) others = PACE_THREADS_MAX;
   __atomic_store_n(&pace.floor_bytes,
@@ -119,6 +121,7 @@ static void pace_set_floor(size_t threads) {
 
 void gl_pace_note(const struct gl_cycle *cycle) {
   uint64_t allocated = pace_allocated_bytes();
+  gl_assert(cycle->stopped && cycle->floating_bytes <= cycle->live_bytes);
   /* What floats may be old garbage: it is not to make the heap larger. */
   pace.floating_bytes = cycle->floating_bytes;
   pace_set_floor(cycle->threads);
@@ -138,6 +141,7 @@ void gl_pace_note(const struct gl_cycle *cycle) {
 /* Newton's method, from above: no library for one root. */
 static double pace_square_root(double x) {
   double root = x > 1 ? x : 1;
+  gl_assert(x >= 0);
   for (int i = 0; i < 80; i++) root = (root + x / root) / 2;
   return root;
 }
@@ -146,12 +150,14 @@ static double pace_square_root(double x) {
    chord in between. */
 static double pace_halved(double x) {
   double share = 1;
+  gl_assert(x >= 0);
   for (; x >= 1 && share > 1e-6; x--) share /= 2;
   return share * (1 - x / 2);
 }
 
 static double pace_spare_bytes(void) {
   uint64_t now_ns = gl_os_coarse_ns();
+  gl_assert(now_ns >= pace.goal_ns);
   double age = (double)(now_ns - pace.goal_ns) / PACE_SPARE_HALF_LIFE_NS;
   double free = PACE_SPARE_USE * (double)gl_heap_dirty_bytes();
   double decayed = pace.goal_bytes * pace_halved(age) - (double)pace.live_bytes;
@@ -160,6 +166,7 @@ static double pace_spare_bytes(void) {
 }
 
 static double pace_used_bytes(void) {
+  gl_assert(gl_heap_held_bytes() >= gl_heap_dirty_bytes());
   return (double)(gl_heap_held_bytes() - gl_heap_dirty_bytes());
 }
 
@@ -192,6 +199,7 @@ static int64_t pace_room_bytes(void) {
   double spare = pace_spare_bytes();
   if (room < spare) room = spare;
   if (room < (double)pace.floor_bytes) room = (double)pace.floor_bytes;
+  gl_assert(room < (double)GL_BUDGET_UNLIMITED);
   pace.goal_bytes = live + room;
   return (int64_t)room;
 }
@@ -203,6 +211,7 @@ static int64_t pace_room_bytes(void) {
  */
 static int64_t pace_slack_bytes(void) {
   int64_t live = (int64_t)pace.live_bytes;
+  gl_assert(live >= 0);
   int64_t share =
       (int64_t)(gl_heap.arena_count << GL_ARENA_SHIFT) / PACE_SLACK_SHARE;
   if (share < pace.floor_bytes) share = pace.floor_bytes;
@@ -216,6 +225,7 @@ static int64_t pace_slack_bytes(void) {
    beside some objects that live an arena has room for a little less than the
    least budget. */
 static int64_t pace_thrift_bytes(int64_t budget) {
+  gl_assert(budget > 0);
   double wanted = (double)pace.live_bytes + (double)budget;
   int64_t least = budget <= PACE_FLOOR_BYTES ? budget / PACE_LEAST_THRIFT : 0;
   bool thrifty = wanted < PACE_THRIFT_MOST_BYTES &&

@@ -7,6 +7,7 @@
 #include "mark.h"
 
 static bool prove_is_black(const char *start) {
+  gl_assert(gl_tags_is_block(gl_heap.tags, gl_granule_of(start)));
   return gl_tags_is_marked(gl_heap.tags, gl_granule_of(start));
 }
 
@@ -25,6 +26,7 @@ static bool prove_is_own_stack(const struct gl_block *block) {
 
 static GL_MARK_UNCHECKED bool prove_block(const struct gl_block *block) {
   const uintptr_t *word = (const uintptr_t *)block->start;
+  gl_assert(block->kind != GL_ATOMIC && block->size % GL_GRANULE_BYTES == 0);
   const uintptr_t *end = word + block->size / sizeof *word;
   for (; word < end; word++) GL_HEAP_CHECK("mark", prove_word(*word));
   return true;
@@ -32,6 +34,7 @@ static GL_MARK_UNCHECKED bool prove_block(const struct gl_block *block) {
 
 static bool prove_visit(const struct gl_block *block, bool allocated,
                         void *sound) {
+  gl_assert(*(bool *)sound);
   if (!allocated || block->kind == GL_ATOMIC || !prove_is_black(block->start) ||
       prove_is_own_stack(block))
     return true;
@@ -41,6 +44,8 @@ static bool prove_visit(const struct gl_block *block, bool allocated,
 
 bool gl_mark_prove(void) {
   bool sound = true;
+  gl_assert(!gl_marking.overflowed &&
+            gl_marker_main.depth == gl_marker_main.bottom);
   gl_heap_visit(prove_visit, &sound);
   return sound;
 }

@@ -10,6 +10,7 @@
 #include "gc.h"
 
 bool gl_ranges_reserve(struct gl_ranges *ranges) {
+  gl_assert(ranges->count <= ranges->capacity);
   if (ranges->count < ranges->capacity) return true;
   size_t capacity = ranges->capacity == 0
                         ? GL_PAGE_BYTES / sizeof(struct gl_range)
@@ -20,6 +21,7 @@ bool gl_ranges_reserve(struct gl_ranges *ranges) {
     memcpy(items, ranges->items, ranges->count * sizeof *items);
     gl_os_unmap(ranges->items, ranges->capacity * sizeof *items);
   }
+  gl_assert(ranges->count < capacity);
   ranges->items = items;
   ranges->capacity = capacity;
   return true;
@@ -35,6 +37,7 @@ static struct gl_range ranges_words(const void *low, const void *high) {
 bool gl_ranges_add(struct gl_ranges *ranges, const void *low,
                    const void *high) {
   if (!gl_ranges_reserve(ranges)) return false;
+  gl_assert(ranges->count < ranges->capacity);
   ranges->items[ranges->count++] = ranges_words(low, high);
   return true;
 }
@@ -42,6 +45,7 @@ bool gl_ranges_add(struct gl_ranges *ranges, const void *low,
 bool gl_ranges_remove(struct gl_ranges *ranges, const void *low,
                       const void *high) {
   struct gl_range gone = ranges_words(low, high);
+  gl_assert(ranges->count <= ranges->capacity);
   for (size_t i = ranges->count; i-- > 0;) {
     struct gl_range *range = &ranges->items[i];
     if (range->low != gone.low || range->high != gone.high) continue;
@@ -54,6 +58,7 @@ bool gl_ranges_remove(struct gl_ranges *ranges, const void *low,
 bool gl_ranges_exclude(struct gl_ranges *ranges, const void *low,
                        const void *high) {
   const char *from = low, *to = high;
+  gl_assert(from <= to);
   size_t count = ranges->count;
   for (size_t i = 0; i < count; i++) {
     struct gl_range *range = &ranges->items[i];

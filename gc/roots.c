@@ -16,6 +16,7 @@ static void roots_scan_range(const void *low, const void *high, void *bytes) {
 }
 
 static void roots_scan_ranges(const struct gl_ranges *ranges, size_t *bytes) {
+  gl_assert(ranges->count <= ranges->capacity);
   for (size_t i = 0; i < ranges->count; i++)
     roots_scan_range(ranges->items[i].low, ranges->items[i].high, bytes);
 }
@@ -28,6 +29,8 @@ static void roots_scan_pins(size_t *bytes) {
 }
 
 size_t gl_roots_scan(const struct gl_entry *entry) {
+  gl_assert(gl_threads_are_stopped());
+  gl_assert(entry->register_count <= GL_REGISTERS_MAX);
   if (gl_options.debug) gl_debug_mark_roots();
   size_t bytes = 0;
   gl_threads_scan(entry, roots_scan_range, &bytes);

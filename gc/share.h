@@ -17,6 +17,8 @@
    when there are many. */
 GL_INLINE void hot_sort(struct hot *h, const uintptr_t *words, size_t count,
                         size_t from) {
+  gl_assert(h->m->shared && h->m->away_count < GL_PACKET_WORDS);
+  gl_assert(from + count <= GL_MARK_RING - GL_MARK_RING_SLACK);
   hot_split(h, words, count, from);
   if (GL_LIKELY(h->m->away_count < GL_PACKET_WORDS)) return;
   hot_save(h);
@@ -26,6 +28,7 @@ GL_INLINE void hot_sort(struct hot *h, const uintptr_t *words, size_t count,
 
 /* Sort the candidates from an index on again. */
 GL_INLINE void hot_sort_again(struct hot *h, size_t from) {
+  gl_assert(h->ring_start <= from && from <= h->ring_end);
   if (h->m->held == GL_TERRITORIES_ALL) return;
   hot_sort(h, h->ring + from, h->ring_end - from, from);
 }
@@ -48,6 +51,8 @@ GL_INLINE void hot_fetch_packet(const struct gl_packet *packet) {
    fetch their tags. */
 GL_INLINE void hot_take(struct hot *h) {
   struct gl_packet *packet = h->m->coming;
+  gl_assert(h->m->taken < packet->count && packet->count <= GL_PACKET_WORDS);
+  gl_assert(hot_ring_has_room(h, SHARE_TAKE));
   if (h->m->taken == 0) hot_fetch_packet(packet->next);
   size_t from = h->ring_end, at = h->m->taken;
   size_t left = packet->count - at;
@@ -67,8 +72,7 @@ GL_INLINE void hot_drop(struct hot *h, size_t from) {
   for (size_t i = from; i < h->ring_end; i++) {
     uintptr_t word = h->ring[i];
     h->ring[kept] = word;
-    kept +=
-        *(const uint8_t *)(h->tenured_bias + (word >> GL_ARENA_SHIFT)) ^ 1;
+    kept += hot_tenured(h, word) ^ 1;
   }
   h->ring_end = kept;
 }
@@ -76,12 +80,14 @@ GL_INLINE void hot_drop(struct hot *h, size_t from) {
 /* Of the candidates that were just found, from an index on, keep those that
    this marker has to look at. */
 GL_INLINE void hot_sift(struct hot *h, size_t from) {
+  gl_assert(h->ring_start <= from && from <= h->ring_end);
   if (h->tenured_bias != 0) hot_drop(h, from);
   if (h->m->shared) hot_sort_again(h, from);
 }
 
 /* Look for what others have sent, and give where somebody is hungry. */
 GL_INLINE void hot_heed(struct hot *h) {
+  gl_assert(h->m->shared && h->m->taken == 0);
   uint64_t news = __atomic_load_n(&gl_markers_news.word, __ATOMIC_RELAXED);
   if (GL_LIKELY(news == 0) || !hot_is_concerned(h, news)) return;
   hot_save(h);

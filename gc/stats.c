@@ -10,8 +10,17 @@
 
 static struct gl_totals totals GL_DATA = {.collections = 0};
 
+/* Whether its phases come one after another. */
+static bool stats_is_in_order(const struct gl_cycle *cycle) {
+  return cycle->start_ns <= cycle->stopped_ns &&
+         cycle->stopped_ns <= cycle->roots_ns &&
+         cycle->roots_ns <= cycle->marked_ns &&
+         cycle->marked_ns <= cycle->end_ns;
+}
+
 void gl_stats_note(struct gl_cycle *cycle) {
   uint64_t pause_ns = cycle->end_ns - cycle->start_ns;
+  gl_assert(cycle->stopped && stats_is_in_order(cycle));
   cycle->number = ++totals.collections;
   totals.pause_last_ns = pause_ns;
   totals.pause_total_ns += pause_ns;
@@ -22,6 +31,7 @@ void gl_stats_note(struct gl_cycle *cycle) {
   totals.root_bytes = cycle->root_bytes;
   totals.marked_objects = cycle->marked_objects;
   totals.minor_collections += cycle->minor;
+  gl_assert(totals.minor_collections < totals.collections);
 }
 
 uint64_t gl_stats_collections(void) { return totals.collections; }
@@ -50,6 +60,7 @@ __attribute__((no_sanitize("thread"))) static void stats_add_caches(
 
 static void stats_fill(struct gc_stats *stats) {
   const struct gl_runs *runs = &gl_heap.runs;
+  gl_assert(gl_heap_held_bytes() <= runs->peak_pages << GL_PAGE_SHIFT);
   int64_t budget = __atomic_load_n(&gl_heap.budget_bytes, __ATOMIC_RELAXED);
   stats_add_caches(stats);
   stats->live_bytes = totals.live_bytes;
@@ -139,6 +150,7 @@ static const char *const stats_causes[] = {
 
 static void log_part(struct gl_text *text, const char *name, uint64_t from_ns,
                      uint64_t to_ns) {
+  gl_assert(from_ns <= to_ns);
   gl_text_string(text, name);
   gl_text_number(text, (to_ns - from_ns + 500) / 1000);
 }
@@ -153,6 +165,7 @@ void gl_log_cycle(const struct gl_cycle *cycle) {
   char buffer[400];
   struct gl_text text = {buffer, sizeof buffer, 0};
   if (!gl_options.log) return;
+  gl_assert(cycle->cause < sizeof stats_causes / sizeof *stats_causes);
   gl_text_string(&text, "gleaner: collection ");
   gl_text_number(&text, cycle->number);
   gl_text_string(&text, " cause ");
@@ -175,6 +188,7 @@ void gl_log_cycle(const struct gl_cycle *cycle) {
   log_size(&text, cycle->minor ? "; minor old " : "; full old ",
            cycle->tenured_bytes);
   gl_text_string(&text, "\n");
+  gl_assert(text.length < text.size);
   gl_text_write(&text, STDERR_FILENO);
 }
 
@@ -195,5 +209,6 @@ __attribute__((destructor)) static void log_summary(void) {
   gl_text_string(&text, " us\ngleaner: summary: ");
   stats_write_json(&text, &stats);
   gl_text_string(&text, "\n");
+  gl_assert(text.length < text.size);
   gl_text_write(&text, STDERR_FILENO);
 }
