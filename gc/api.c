@@ -39,8 +39,10 @@ static struct {
 static struct gl_cache *api_cache_to_free(const void *block) {
   if (GL_LIKELY(gl_self != &gl_cache_none)) return gl_self;
   if (gl_setup() &&
-      (gl_options.lean ? gl_lean_adopt(block) : gl_threads_adopt(block)))
+      (gl_options.lean ? gl_lean_adopt(block) : gl_threads_adopt(block))) {
+    gl_assert(gl_self != &gl_cache_none && gl_self->in_use);
     return gl_self;
+  }
   errno = ENOMEM;
   return NULL;
 }
@@ -57,6 +59,8 @@ static bool api_ask_for_room(size_t size) {
 
 static void *api_try(struct gl_cache *cache, const struct api_request *request,
                      enum gl_want *want) {
+  gl_assert((unsigned)request->kind < GL_KIND_COUNT);
+  gl_assert((request->align & (request->align - 1)) == 0);
   if (request->align > GL_GRANULE_BYTES)
     return gl_heap_allocate_aligned(cache, request->size, request->align,
                                     request->kind, want);
@@ -73,6 +77,7 @@ static void api_collect_for_stress(uintptr_t entry_sp) {
 /* Do what a failed try wants.  False where there is nothing left to do. */
 static bool api_make_room(const struct api_request *request, enum gl_want want,
                           bool *collected) {
+  gl_assert(want != GL_WANT_NOTHING);
   if (want == GL_WANT_COLLECTION) {
     if (!gl_is_collecting() || !gl_collect(GL_CAUSE_BUDGET, request->entry_sp))
       gl_pace_extend_budget();
@@ -104,6 +109,7 @@ static GL_NOINLINE void *api_allocate(const struct api_request *request) {
 void *gl_api_take(size_t size, size_t align, enum gl_kind kind,
                   uintptr_t entry_sp) {
   struct api_request request = {size, align, kind, entry_sp};
+  gl_assert(gl_options.debug);
   return api_allocate(&request);
 }
 
@@ -161,6 +167,7 @@ static enum gl_fault api_find(const void *p, struct gl_block *block) {
     block->start = NULL;
     fault = GL_FAULT_TWICE;
   }
+  gl_assert(fault != GL_FAULT_NONE || block->start == (const char *)p);
   return fault;
 }
 
@@ -188,6 +195,7 @@ GL_NOINLINE void gl_api_free(const char *function, void *p,
 
 GL_NOINLINE void gl_api_finish_free(const char *function, void *p,
                                     enum gl_freed freed, uintptr_t entry_sp) {
+  gl_assert(freed != GL_FREED_DONE);
   if (!gl_cache_finish_free(gl_self, p, freed) && p != NULL)
     gl_api_free(function, p, entry_sp);
 }
@@ -253,11 +261,13 @@ GC_API void *gc_aligned_alloc(size_t alignment, size_t size) {
 /* More blocks for a pool that is empty, as far as they are at hand. */
 static void api_fill_pool(struct gl_cache *cache, struct gc_pool *pool,
                           enum gl_kind kind) {
+  gl_assert(cache != &gl_cache_none);
   if (gl_heap.slow_only || pool->size > gl_heap.small_most) return;
   gl_cache_enter_slow(cache);
   pool->count = (unsigned)gl_lane_carve(&cache->lane[kind],
                                         gl_heap.small_granules[pool->size],
                                         pool->blocks, GC_POOL_BLOCKS);
+  gl_assert(pool->count <= GC_POOL_BLOCKS);
   gl_cache_leave(cache);
 }
 
@@ -317,6 +327,7 @@ static void *api_move(const struct gl_block *block, size_t size,
   if (p == NULL)
     p = api_allocate_pinned(size, block->kind, block->start, entry_sp);
   if (p == NULL) return NULL;
+  gl_assert(gl_self != &gl_cache_none);
   memcpy(p, block->start, size < block->size ? size : block->size);
   if (!gl_heap.slow_free && !gl_cache_free(gl_self, block->start))
     gl_api_free("gc_realloc", block->start, entry_sp);
@@ -394,6 +405,7 @@ GC_API void gc_collect(void) {
 }
 
 static void api_release(void *data) {
+  gl_assert(gl_threads_are_stopped());
   *(size_t *)data = gl_heap.runs.returned_pages;
   gl_heap_release_empty();
 }
@@ -404,6 +416,7 @@ GC_API size_t gc_trim(void) {
   gl_collect_stopped(api_release, &before);
   gl_heap_lock(NULL);
   gl_heap_scavenge();
+  gl_assert(gl_heap.runs.returned_pages >= before);
   size_t pages = gl_heap.runs.returned_pages - before;
   gl_heap_unlock();
   return pages << GL_PAGE_SHIFT;
@@ -438,6 +451,7 @@ static bool api_visit(const struct gl_block *block, bool allocated,
 }
 
 static void api_walk_stopped(void *data) {
+  gl_assert(gl_threads_are_stopped());
   gl_heap_quiesce();
   gl_heap_visit(api_visit, data);
 }

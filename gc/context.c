@@ -30,6 +30,10 @@ struct context_sw_bytes {
   uint32_t extended_size;
 };
 
+_Static_assert(CONTEXT_SW_OFFSET + sizeof(struct context_sw_bytes) <=
+                   CONTEXT_LEGACY_BYTES,
+               "they lie in the legacy area");
+
 uintptr_t gl_context_sp(const ucontext_t *context) {
   return (uintptr_t)context->uc_mcontext.gregs[REG_RSP];
 }
@@ -71,6 +75,7 @@ GL_MARK_UNCHECKED static bool context_is_beneath(const ucontext_t *context,
 GL_MARK_UNCHECKED const ucontext_t *gl_context_find_beneath(uintptr_t sp,
                                                             uintptr_t low,
                                                             uintptr_t high) {
+  gl_assert(sp >= low && sp < high);
   if (high - sp < sizeof(ucontext_t)) return NULL;
   uintptr_t at = (high - sizeof(ucontext_t)) & ~(uintptr_t)7;
   for (; at >= sp; at -= sizeof(uintptr_t)) {

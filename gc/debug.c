@@ -56,6 +56,7 @@ static size_t debug_hash(const void *block) {
 
 /* The record of a block, or the place for it; wants a table. */
 static struct debug_record *debug_place(const void *block) {
+  gl_assert(debug.count < debug.capacity); /* the search comes to an end */
   size_t at = debug_hash(block) & (debug.capacity - 1);
   while (debug.records[at].block != NULL && debug.records[at].block != block)
     at = (at + 1) & (debug.capacity - 1);
@@ -74,6 +75,7 @@ static bool debug_grow(void) {
   if (debug.queue == NULL) return false;
   struct debug_record *old = debug.records;
   size_t old_capacity = debug.capacity;
+  gl_assert((old_capacity & (old_capacity - 1)) == 0);
   size_t capacity = old_capacity == 0 ? 1024 : 2 * old_capacity;
   struct debug_record *records = gl_os_map(capacity * sizeof *records);
   if (records == NULL) return false;
@@ -92,6 +94,7 @@ static struct debug_record *debug_note(char *block) {
     return NULL;
   record = debug_place(block);
   if (record->block == NULL) debug.count++;
+  gl_assert(debug.count <= debug.capacity / 4 * 3);
   memset(record, 0, sizeof *record);
   record->block = block;
   return record;
@@ -119,6 +122,8 @@ struct debug_finding {
 static void debug_look(const struct debug_record *record,
                        struct debug_finding *finding) {
   bool freed = record->state == DEBUG_IS_FREED;
+  gl_assert((freed || record->state == DEBUG_LIVE) &&
+            record->size <= record->usable);
   size_t at = debug_differs(record->block, freed ? 0 : record->size,
                             record->usable, freed ? DEBUG_FREED : DEBUG_SLACK);
   if (at == SIZE_MAX || finding->block != NULL) return;
@@ -138,6 +143,7 @@ static void debug_report(const struct debug_finding *finding,
   gl_text_string(&text, finding->freed ? " of " : " of a block of ");
   gl_text_number(&text, finding->size);
   gl_text_string(&text, finding->freed ? "" : " was written to");
+  gl_assert(text.length < text.size);
   gl_error_fault(function, finding->block, buffer, finding->block,
                  finding->size, entry_sp);
 }
@@ -158,6 +164,7 @@ void *gl_debug_allocate(size_t size, size_t align, enum gl_kind kind,
   gl_cache_enter_slow(gl_self);
   gl_heap_find(p, &block);
   gl_cache_leave(gl_self);
+  gl_assert(block.start == p && block.size >= size + DEBUG_SLACK_BYTES);
   memset(p + size, DEBUG_SLACK, block.size - size);
   gl_heap_lock(NULL);
   struct debug_record *record = debug_note(p);
@@ -178,6 +185,8 @@ static char *debug_unqueue(struct debug_finding *finding) {
     return NULL;
   char *block = debug.queue[debug.first];
   struct debug_record *record = debug_find(block);
+  gl_assert(record->state == DEBUG_IS_FREED);
+  gl_assert(debug.queued > 0 && debug.queued_bytes >= record->usable);
   debug.queue[debug.first] = NULL;
   debug.first = (debug.first + 1) % DEBUG_QUEUE_BLOCKS;
   debug.queued--;
@@ -187,6 +196,8 @@ static char *debug_unqueue(struct debug_finding *finding) {
 }
 
 static void debug_enqueue(struct debug_record *record) {
+  gl_assert(record->state == DEBUG_IS_FREED);
+  gl_assert(debug.queued < DEBUG_QUEUE_BLOCKS);
   memset(record->block, DEBUG_FREED, record->usable);
   debug.queue[(debug.first + debug.queued++) % DEBUG_QUEUE_BLOCKS] =
       record->block;
@@ -251,6 +262,7 @@ void gl_debug_check(uintptr_t entry_sp) {
 }
 
 void gl_debug_mark_roots(void) {
+  gl_assert(gl_threads_are_stopped());
   if (debug.queue != NULL)
     gl_mark_roots(debug.queue, debug.queue + DEBUG_QUEUE_BLOCKS);
 }
@@ -258,6 +270,7 @@ void gl_debug_mark_roots(void) {
 void gl_debug_note_dead(void) {
   for (size_t i = 0; i < debug.capacity; i++) {
     struct debug_record *record = &debug.records[i];
+    gl_assert(record->block == NULL || gl_in_heap(record->block));
     if (record->block != NULL && record->state == DEBUG_LIVE &&
         !gl_tags_is_marked(gl_heap.tags, gl_granule_of(record->block)))
       record->state = DEBUG_COLLECTED;

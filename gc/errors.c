@@ -89,6 +89,7 @@ struct errors_misuse {
 static void errors_name_fault(struct gl_text *text,
                               const struct errors_misuse *misuse) {
   bool freeing = strstr(misuse->function, "free") != NULL;
+  gl_assert(misuse->fault != GL_FAULT_NONE);
   switch (misuse->fault) {
     case GL_FAULT_OUTSIDE:
       errors_name_outside(text, misuse->address, misuse->entry_sp);
@@ -114,6 +115,7 @@ static void errors_default(const struct gc_error *error, uintptr_t entry_sp) {
   gl_text_string(&text, "gleaner: ");
   gl_text_string(&text, error->message);
   gl_text_string(&text, "\n");
+  gl_assert(text.length < text.size);
   gl_text_write(&text, STDERR_FILENO);
   if (!gl_threads_are_stopped()) gl_stack_backtrace(STDERR_FILENO, entry_sp);
   if (gl_options.debug && !gl_threads_are_stopped())
@@ -142,6 +144,7 @@ void gl_error_fault(const char *function, const void *address,
   gl_text_address(&text, address);
   gl_text_string(&text, "): ");
   gl_text_string(&text, fault);
+  gl_assert(text.length < text.size);
   struct gc_error error = {.function = function,
                            .fault = fault,
                            .address = address,
@@ -163,6 +166,7 @@ void gl_error_misuse(const char *function, const void *address,
     misuse.fault = GL_FAULT_TWICE;
   gl_cache_leave(gl_self);
   errors_name_fault(&name, &misuse);
+  gl_assert(name.length < name.size);
   gl_error_fault(function, address, named, misuse.block.start,
                  gl_heap_usable(&misuse.block), entry_sp);
 }
@@ -179,6 +183,7 @@ static void errors_corruption(const void *address, const char *fault) {
   gl_text_address(&text, address);
   gl_text_string(&text, ": ");
   gl_text_string(&text, fault);
+  gl_assert(text.length < text.size);
   struct gc_error error = {.function = "heap",
                            .fault = fault,
                            .address = address,

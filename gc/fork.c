@@ -16,6 +16,7 @@
 #include "gc.h"
 
 static void fork_close_heap(void) {
+  gl_assert(__atomic_load_n(&gl_heap.gate, __ATOMIC_RELAXED) == 0);
   if (gl_threads_stop() || gl_threads_stop_known()) gl_heap_shut_gate();
   gl_threads_resume();
 }
@@ -23,6 +24,7 @@ static void fork_close_heap(void) {
 static bool fork_in_turn GL_DATA = false; /* under the collecting mutex */
 
 void gl_fork_before(void) {
+  gl_assert(gl_heap.ready && !gl_options.lean);
   bool in_turn = gl_collect_take_turn();
   gl_modules_before_fork();
   gl_collect_lock();
@@ -33,6 +35,7 @@ void gl_fork_before(void) {
 }
 
 void gl_fork_after(bool in_child) {
+  gl_assert(!gl_threads_are_stopped() && !gl_options.lean);
   if (in_child) gl_threads_after_fork();
   bool in_turn = fork_in_turn;
   gl_heap_open_gate();

@@ -24,6 +24,7 @@ bool gl_futex_wait(uint32_t *word, uint32_t value, uint64_t timeout_ns) {
 }
 
 void gl_futex_wake(uint32_t *word, int count) {
+  gl_assert(count > 0);
   int saved = errno;
   syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, count, NULL, NULL, 0);
   errno = saved;

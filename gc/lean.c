@@ -31,6 +31,7 @@ bool gl_lean_adopt(const void *freed) {
   struct gl_cache *cache = gl_cache_acquire(freed);
   gl_heap_unlock();
   gl_lean_self = gl_self;
+  gl_assert(gl_options.lean && (cache == NULL || cache == gl_self));
   /* Setting a key may allocate: the thread has its cache by now. */
   if (cache != NULL && !lean_ending) pthread_setspecific(lean.key, cache);
   return cache != NULL;
@@ -48,6 +49,7 @@ static void lean_on_exit(void *data) {
 
 size_t gl_lean_trim(void) {
   struct gl_cache *self = gl_self;
+  gl_assert(gl_options.lean && gl_lean_self == self);
   if (self != &gl_cache_none) gl_cache_enter(self);
   gl_heap_lock(NULL);
   size_t pages = gl_cache_trim_orphans(true);
@@ -59,9 +61,13 @@ size_t gl_lean_trim(void) {
   return bytes;
 }
 
-void gl_lean_before_fork(void) { gl_heap_lock(NULL); }
+void gl_lean_before_fork(void) {
+  gl_assert(gl_options.lean);
+  gl_heap_lock(NULL);
+}
 
 static void lean_orphan(struct gl_cache *cache) {
+  gl_assert(cache->busy == 0 && cache != &gl_cache_none);
   cache->torn |= cache->in_use;
   cache->in_use = false;
 }
@@ -72,10 +78,12 @@ static void lean_orphan_others(void) {
 }
 
 void gl_lean_after_fork(bool in_child) {
+  gl_assert(gl_options.lean);
   if (in_child) lean_orphan_others();
   gl_heap_unlock();
 }
 
 bool gl_lean_init(void) {
+  gl_assert(gl_options.lean && gl_heap.ready);
   return pthread_key_create(&lean.key, lean_on_exit) == 0;
 }

@@ -30,6 +30,7 @@ struct modules_hold {
 
 static bool modules_reserve_tls(void) {
   struct gl_modules *modules = &gl_modules;
+  gl_assert(modules->tls_count <= modules->tls_capacity);
   if (modules->tls_count < modules->tls_capacity) return true;
   size_t capacity = modules->tls_capacity == 0
                         ? GL_PAGE_BYTES / sizeof *modules->tls
@@ -48,6 +49,7 @@ static bool modules_reserve_tls(void) {
 static bool modules_add_tls(size_t id, size_t bytes) {
   struct gl_modules *modules = &gl_modules;
   if (!modules_reserve_tls()) return false;
+  gl_assert(modules->tls_count < modules->tls_capacity && bytes > 0);
   modules->tls[modules->tls_count++] = (struct gl_tls_module){
       .id = id, .bytes = bytes, .generation = gl_tls_generation(id)};
   return true;
@@ -112,6 +114,7 @@ bool gl_modules_list(void) {
   gl_modules.tls_count = 0;
   if (dl_iterate_phdr(modules_list_one, NULL) != 0) return false;
   if (!gl_namespaces_visit(modules_add)) return false;
+  gl_assert(gl_modules.data.count > 0);
   return gl_ranges_exclude(&gl_modules.data, __start_gl_data, __stop_gl_data);
 }
 
@@ -216,6 +219,7 @@ void gl_modules_init(void) {
   struct modules_search search = {.count = 0};
   if (modules_known_lock() != NULL) return;
   dl_iterate_phdr(modules_search_linker, &search);
+  gl_assert((search.count == 0) == (search.found == NULL));
   if (search.count == 1)
     __atomic_store_n(&modules_lock, search.found, __ATOMIC_RELAXED);
 }
@@ -231,12 +235,14 @@ void gl_modules_before_fork(void) {
   pthread_mutex_t *lock = modules_known_lock();
   if (lock == NULL) return;
   pthread_mutex_lock(lock);
+  gl_assert(modules_fork_lock == NULL);
   modules_fork_lock = lock;
 }
 
 void gl_modules_after_fork(bool in_child) {
   pthread_mutex_t *lock = modules_fork_lock;
   if (lock == NULL) return;
+  gl_assert(lock == modules_known_lock());
   /* The child's only thread has another number than the one that locked. */
   if (in_child) lock->__data.__owner = gettid();
   modules_fork_lock = NULL;
@@ -271,5 +277,6 @@ static int modules_find_one(struct dl_phdr_info *info, size_t size,
 
 bool gl_modules_find(const void *address, char *name, size_t size) {
   struct modules_find find = {(uintptr_t)address, name, size};
+  gl_assert(size > 0);
   return dl_iterate_phdr(modules_find_one, &find) != 0;
 }

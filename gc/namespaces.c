@@ -95,6 +95,7 @@ static const struct link_map *namespaces_modules(
 }
 
 static bool namespaces_is_own(const struct link_map *module) {
+  gl_assert(namespaces_own != NULL);
   while (module != NULL && module != namespaces_own) module = module->l_next;
   return module != NULL;
 }
@@ -110,6 +111,8 @@ static bool namespaces_read_headers(const char *file,
     return false;
   info->dlpi_phdr = (const void *)(file + header->e_phoff);
   info->dlpi_phnum = header->e_phnum;
+  gl_assert((const char *)(info->dlpi_phdr + info->dlpi_phnum) <=
+            file + GL_PAGE_BYTES);
   return true;
 }
 

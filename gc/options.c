@@ -22,6 +22,10 @@
 #define OPTIONS_PACKETS_MIN 48
 #define OPTIONS_PACKETS_MAX 4096
 
+_Static_assert(OPTIONS_MARK_STACK_MIN < OPTIONS_MARK_STACK_MAX &&
+                   OPTIONS_PACKETS_MIN < OPTIONS_PACKETS_MAX,
+               "bounds are in order");
+
 struct gl_options gl_options GL_DATA = {.markers = 0};
 
 static void options_complain(const char *name, const char *value) {
@@ -50,6 +54,7 @@ static bool options_parse_size(const char *value, uint64_t *size) {
     shift = 10u * (unsigned)(unit - units + 1);
     end++;
   }
+  gl_assert(shift <= 40);
   if (*end != '\0' || number > UINT64_MAX >> shift) return false;
   *size = number << shift;
   return true;
@@ -57,6 +62,7 @@ static bool options_parse_size(const char *value, uint64_t *size) {
 
 static uint64_t options_size(const char *name, uint64_t otherwise,
                              uint64_t most) {
+  gl_assert(otherwise <= most);
   const char *value = getenv(name);
   uint64_t size;
   if (value == NULL || *value == '\0') return otherwise;
@@ -68,6 +74,7 @@ static uint64_t options_size(const char *name, uint64_t otherwise,
 /* The same between two bounds, where it is not 0. */
 static uint64_t options_bounded(const char *name, uint64_t otherwise,
                                 uint64_t least, uint64_t most) {
+  gl_assert(least <= most && (otherwise == 0 || otherwise >= least));
   uint64_t size = options_size(name, otherwise, most);
   return size != 0 && size < least ? least : size;
 }
@@ -138,5 +145,7 @@ void gl_options_read(void) {
       OPTIONS_PACKETS_MIN, OPTIONS_PACKETS_MAX);
   if (gl_options.mark_packets == 0)
     gl_options.mark_packets = OPTIONS_PACKETS_MAX;
+  gl_assert(gl_options.mark_packets >= OPTIONS_PACKETS_MIN &&
+            gl_options.mark_packets <= OPTIONS_PACKETS_MAX);
   gl_options.stop_signal = options_signal();
 }

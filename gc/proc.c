@@ -42,10 +42,13 @@ bool gl_proc_init(void) {
 }
 
 void gl_proc_begin_threads(int fd) {
+  gl_assert(fd >= 0 && proc_list.entries != NULL);
   lseek(fd, 0, SEEK_SET);
   proc_list.fd = fd;
   proc_list.at = proc_list.bytes = 0;
 }
+
+_Static_assert(10L << GL_TID_BITS < INT32_MAX, "and one more digit");
 
 /* The number at the start of a name; 0 where there is none. */
 static pid_t proc_parse(const char *name) {
@@ -66,6 +69,7 @@ pid_t gl_proc_next_thread(void) {
     const struct dirent64 *entry =
         (const struct dirent64 *)(proc_list.entries + proc_list.at);
     proc_list.at += entry->d_reclen;
+    gl_assert(entry->d_reclen > 0 && proc_list.at <= proc_list.bytes);
     pid_t tid = proc_parse(entry->d_name);
     if (tid != 0) return tid;
   }
@@ -86,6 +90,7 @@ static int proc_open(pid_t tid, const char *name) {
   gl_text_string(&text, "/proc/self/task/");
   gl_text_number(&text, (uint64_t)tid);
   gl_text_string(&text, name);
+  gl_assert(tid > 0 && text.length < text.size);
   return open(path, O_RDONLY | O_CLOEXEC);
 }
 
@@ -97,6 +102,7 @@ static bool proc_read_file(pid_t tid, const char *name, char *buffer,
 
 bool gl_proc_is_dead(pid_t pid, pid_t tid) {
   char buffer[512];
+  gl_assert(pid > 0 && tid > 0);
   if (syscall(SYS_tgkill, pid, tid, 0) != 0 && errno == ESRCH) return true;
   if (!proc_read_file(tid, "/stat", buffer, sizeof buffer)) return false;
   const char *end = strrchr(buffer, ')'); /* of the name */
@@ -117,6 +123,7 @@ static void proc_parse_line(char *line, bool whole, void *data) {
                     : strncmp(line, "SigBlk:\t", 8) == 0 ? &signals->blocked
                                                          : NULL;
   if (which == NULL) return;
+  gl_assert(*which == 0); /* each comes once */
   for (const char *at = line + 8; *at >= '0'; at++)
     set = set << 4 | (uint64_t)(*at <= '9' ? *at - '0' : *at - 'a' + 10);
   *which = set;
@@ -163,6 +170,7 @@ bool gl_proc_is_kernels(pid_t tid) {
 }
 
 enum gl_proc_signal gl_proc_find_signal(pid_t tid, int signal) {
+  gl_assert(signal >= 1 && signal <= 64);
   uint64_t bit = (uint64_t)1 << (signal - 1);
   struct proc_signals signals;
   if (!proc_read_signals(tid, &signals)) return GL_PROC_ON_THE_WAY;

@@ -44,6 +44,7 @@ static uint64_t processors_number(const char **text) {
 static unsigned processors_divide(uint64_t quota, uint64_t period) {
   if (quota == 0 || period == 0) return PROCESSORS_NO_QUOTA;
   uint64_t count = quota / period + (quota % period != 0);
+  gl_assert(count > 0);
   return count < PROCESSORS_NO_QUOTA ? (unsigned)count : PROCESSORS_NO_QUOTA;
 }
 
@@ -53,6 +54,7 @@ static bool processors_read_in(char *group, const char *name, char *buffer,
   size_t length = strlen(group);
   struct gl_text text = {group + length, PROCESSORS_NAME_MAX, 0};
   gl_text_string(&text, name);
+  gl_assert(length < PROCESSORS_PATH_MAX && text.length < text.size);
   int fd = open(group, O_RDONLY | O_CLOEXEC);
   bool done = gl_text_read(fd, buffer, size);
   group[length] = '\0';
@@ -103,6 +105,7 @@ static unsigned processors_least(const char *mount, const char *group,
   char path[PROCESSORS_PATH_MAX + PROCESSORS_NAME_MAX];
   struct gl_text text = {path, PROCESSORS_PATH_MAX, 0};
   unsigned least = PROCESSORS_NO_QUOTA;
+  gl_assert(*group == '/'); /* it ends what is the root */
   gl_text_string(&text, mount);
   if (first) gl_text_string(&text, "/cpu");
   size_t root = text.length;

@@ -27,17 +27,23 @@ static struct {
   struct gl_thread **by_tid[RECORDS_TABLE_COUNT];
 } records GL_DATA = {.blocks = NULL};
 
+_Static_assert(sizeof(pid_t) * 8 > GL_TID_BITS, "a number has these bits");
+_Static_assert(RECORDS_TABLE_BITS < GL_TID_BITS, "there is a table of tables");
+
 struct gl_thread *gl_threads_find(pid_t tid) {
   size_t table = (size_t)tid >> RECORDS_TABLE_BITS;
   if (table >= RECORDS_TABLE_COUNT) return NULL;
   struct gl_thread **slots =
       __atomic_load_n(&records.by_tid[table], __ATOMIC_ACQUIRE);
   if (slots == NULL) return NULL;
-  return __atomic_load_n(&slots[(size_t)tid % RECORDS_TABLE_SIZE],
-                         __ATOMIC_ACQUIRE);
+  struct gl_thread *thread = __atomic_load_n(
+      &slots[(size_t)tid % RECORDS_TABLE_SIZE], __ATOMIC_ACQUIRE);
+  gl_assert(thread == NULL || thread->tid == tid);
+  return thread;
 }
 
 static bool records_set(pid_t tid, struct gl_thread *thread) {
+  gl_assert((thread == NULL) != (gl_threads_find(tid) == NULL));
   size_t table = (size_t)tid >> RECORDS_TABLE_BITS;
   if (table >= RECORDS_TABLE_COUNT) return false;
   if (records.by_tid[table] == NULL) {
@@ -52,6 +58,7 @@ static bool records_set(pid_t tid, struct gl_thread *thread) {
 }
 
 static bool records_make(void) {
+  gl_assert(records.free == NULL);
   struct records_block *block = gl_os_map(sizeof *block);
   if (block == NULL) return false;
   block->next = records.blocks;
@@ -68,6 +75,7 @@ struct gl_thread *gl_threads_record(pid_t tid) {
   if (thread != NULL) return thread;
   if (records.free == NULL && !records_make()) return NULL;
   thread = records.free;
+  gl_assert(tid > 0 && thread->tid == 0);
   struct gl_thread *next_free = thread->next_free;
   memset(thread, 0, sizeof *thread);
   thread->tid = tid;
@@ -82,17 +90,21 @@ struct gl_thread *gl_threads_record(pid_t tid) {
 
 void gl_threads_abandon_cache(struct gl_thread *thread) {
   struct gl_cache *cache = thread->cache;
+  gl_assert(thread->tid != 0 && cache != &gl_cache_none);
   if (cache != NULL && cache->thread == thread) gl_cache_abandon(cache);
   thread->cache = NULL;
 }
 
 void gl_threads_give_cache(struct gl_thread *thread,
                                struct gl_cache *cache) {
+  gl_assert(thread->tid != 0 && thread->cache == NULL);
+  gl_assert(cache == NULL || cache->in_use);
   thread->cache = cache;
   if (cache != NULL) cache->thread = thread;
 }
 
 void gl_threads_forget(struct gl_thread *thread) {
+  gl_assert(gl_threads_find(thread->tid) == thread);
   gl_threads_abandon_cache(thread);
   records_set(thread->tid, NULL);
   thread->tid = 0;

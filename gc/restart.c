@@ -54,6 +54,9 @@ enum restart { RESTART_NOT, RESTART_GO_ON, RESTART_REPEAT };
    between them, which is other arguments. */
 #define RESTART_CODE_BYTES 24
 
+_Static_assert(RESTART_CODE_BYTES + RESTART_SYSCALL_BYTES < GL_PAGE_BYTES,
+               "in two pages at most");
+
 static bool restart_is_rex(uint8_t byte) { return (byte & 0xf0) == 0x40; }
 
 /* Bytes of an instruction that moves a register, or a word of the stack, to a
@@ -203,6 +206,7 @@ static bool restart_is_going_on(const greg_t *r) {
 
 /* Back to where it was interrupted, past the handler and the kernel. */
 static _Noreturn void restart_jump(const greg_t *r) {
+  gl_assert(restart_is_going_on(r));
   __asm__ volatile(
       "mov %c[rbx](%0), %%rbx\n"
       "mov %c[rbp](%0), %%rbp\n"
@@ -223,6 +227,7 @@ static _Noreturn void restart_jump(const greg_t *r) {
 /* Whether a signal waits that a mask lets through, other than one. */
 static bool restart_signal_waits(uint64_t mask, int other) {
   uint64_t waiting = 0;
+  gl_assert(other >= 1 && other <= 64);
   syscall(SYS_rt_sigpending, &waiting, sizeof waiting);
   return (waiting & ~mask & ~((uint64_t)1 << (other - 1))) != 0;
 }
@@ -236,6 +241,7 @@ static bool restart_signal_waits(uint64_t mask, int other) {
  * it was, and so asks restart_way alone.)
  */
 static bool restart_waits_for_signals(long number, const uint64_t *a) {
+  gl_assert(restart_way(number, a) == RESTART_REPEAT);
   switch (number) {
     case SYS_rt_sigsuspend: return true;
     case SYS_ppoll: return a[3] != 0;
@@ -263,6 +269,7 @@ void gl_restart_interrupted(ucontext_t *context, int stop_signal) {
     r[REG_RAX] = result == -ENOSYS ? -EINTR : result;
   } else if (way == RESTART_REPEAT && !restart_waits_for_signals(number, a) &&
              !restart_signal_waits(mask, stop_signal)) {
+    gl_assert(number >= 0);
     r[REG_RAX] = number;
     r[REG_RIP] -= RESTART_SYSCALL_BYTES;
   }

@@ -59,6 +59,7 @@ static void setup_let_go(bool in_child) {
 static bool setup_try_hold(void) {
   if (setup_is_ready()) return false;
   setup_hold();
+  gl_assert(!setup.forking);
   setup.forking = !setup.ready;
   if (!setup.forking) setup_let_go(false);
   return setup.forking;
@@ -73,6 +74,7 @@ static void setup_before_fork(void) {
 }
 
 static void setup_after_fork(bool in_child) {
+  gl_assert(!setup.forking || !setup_is_ready());
   if (setup.forking) {
     setup.forking = false;
     setup_let_go(in_child);
@@ -109,6 +111,7 @@ __attribute__((constructor)) static void setup_on_load(void) {
 
 /* What only the collector needs. */
 static bool setup_collector(void) {
+  gl_assert(gl_heap.ready && !gl_options.lean);
   gl_heap.processors = gl_processors_by_affinity();
   if (!gl_mark_init() || !gl_modules_reserve()) return false;
   gl_pace_init();
@@ -117,6 +120,7 @@ static bool setup_collector(void) {
 
 /* What an earlier try has made is used again. */
 static bool setup_run(void) {
+  gl_assert(setup.has_options && setup.running && !setup.ready);
   if (!gl_heap.ready && !gl_heap_init()) return false;
   setup_limit(gl_options.heap_limit);
   if (gl_options.mode != GL_MODE_EXPLICIT) gl_heap_pad_blocks();
@@ -145,6 +149,7 @@ static bool setup_try(const struct gl_tls_layout *layout) {
     if (layout != NULL) gl_tls_set_layout(layout);
     done = setup_run();
     setup.running = false;
+    gl_assert(!done || gl_heap.ready);
     __atomic_store_n(&setup.ready, done, __ATOMIC_RELEASE);
   }
   pthread_mutex_unlock(&setup.mutex);
@@ -160,6 +165,7 @@ static bool setup_try(const struct gl_tls_layout *layout) {
  */
 static void setup_with_collector(void) {
   static __thread bool within __attribute__((tls_model("initial-exec")));
+  gl_assert(setup.has_options && !gl_options.lean);
   if (within) {
     setup_try(NULL);
     return;
@@ -213,6 +219,7 @@ static bool setup_change_disabled(int32_t change) {
   if (!gl_setup()) return false;
   gl_heap_lock(NULL);
   bool was_on = gl_is_collecting();
+  gl_assert(setup.disabled >= 0 && (change == 1 || change == -1));
   int32_t depth = setup.disabled + change;
   if (depth < 0) depth = 0;
   __atomic_store_n(&setup.disabled, depth, __ATOMIC_RELAXED);

@@ -48,6 +48,7 @@ static void stack_read_registers(struct gl_entry *entry, unw_cursor_t *cursor) {
     if (entry->register_count == GL_REGISTERS_MAX) return;
     entry->registers[entry->register_count++] = (uintptr_t)value;
   }
+  gl_assert(entry->register_count > 0);
 }
 
 /*
@@ -78,6 +79,8 @@ struct stack_way {
   uintptr_t saved_at[STACK_WAY_SAVED]; /* in a frame, or in the context */
 };
 
+_Static_assert(STACK_WAY_SAVED <= GL_REGISTERS_MAX, "an entry has them all");
+
 static struct stack_way stack_ways[STACK_WAYS] GL_DATA;
 static unsigned stack_next_way GL_DATA = 0;
 
@@ -89,6 +92,7 @@ static uintptr_t stack_word(uintptr_t address) {
    returns to the program, wherever that is. */
 static bool stack_way_is(const struct stack_way *way, uintptr_t frame,
                          uintptr_t entry_sp) {
+  gl_assert(way->frames <= STACK_WAY_FRAMES && way->saved <= STACK_WAY_SAVED);
   if (way->frames == 0 || entry_sp - frame != way->entry) return false;
   for (size_t i = 0; i + 1 < way->frames; i++)
     if (stack_word(frame + way->returns[i].at) != way->returns[i].value)
@@ -105,6 +109,7 @@ static const struct stack_way *stack_find_way(uintptr_t frame,
 
 static void stack_go_way(struct gl_entry *entry, const struct stack_way *way,
                          uintptr_t frame) {
+  gl_assert(way->frames > 0 && way->saved > 0);
   for (size_t i = 0; i < way->saved; i++)
     entry->registers[i] = stack_word(frame + way->saved_at[i]);
   entry->register_count = way->saved;
@@ -116,6 +121,7 @@ static void stack_go_way(struct gl_entry *entry, const struct stack_way *way,
 static bool stack_add_frame(struct stack_way *way, unw_cursor_t *cursor,
                             uintptr_t sp, uintptr_t frame) {
   unw_word_t ip;
+  gl_assert(way->frames <= STACK_WAY_FRAMES && way->saved == 0);
   if (way->frames == STACK_WAY_FRAMES ||
       unw_get_reg(cursor, UNW_REG_IP, &ip) < 0)
     return false;
@@ -127,6 +133,7 @@ static bool stack_add_frame(struct stack_way *way, unw_cursor_t *cursor,
 /* Where the registers are that calls preserve. */
 static bool stack_add_saved(struct stack_way *way, unw_cursor_t *cursor,
                             uintptr_t frame) {
+  gl_assert(way->frames > 0 && way->saved == 0);
   for (int i = 0; i <= UNW_TDEP_LAST_REG; i++) {
     unw_save_loc_t where;
     if (unw_is_fpreg(i) || i == UNW_REG_SP || i == UNW_REG_IP ||
@@ -140,6 +147,7 @@ static bool stack_add_saved(struct stack_way *way, unw_cursor_t *cursor,
 }
 
 static void stack_keep_way(const struct stack_way *way) {
+  gl_assert(stack_next_way < STACK_WAYS && way->frames > 0 && way->saved > 0);
   stack_ways[stack_next_way] = *way;
   stack_next_way = (stack_next_way + 1) % STACK_WAYS;
 }
@@ -178,6 +186,8 @@ GL_NOINLINE void gl_stack_capture(struct gl_entry *entry, uintptr_t entry_sp) {
     stack_go_way(entry, way, frame);
   else
     stack_unwind(entry, &context, frame, entry_sp);
+  gl_assert(entry->register_count > 0);
+  gl_assert(entry->register_count <= GL_REGISTERS_MAX);
 }
 
 GL_NOINLINE void gl_stack_wipe(void) {
@@ -216,6 +226,7 @@ static void stack_write_frame(int fd, int number, unw_cursor_t *cursor) {
     gl_text_string(&text, "?");
   }
   gl_text_string(&text, "\n");
+  gl_assert(text.length < text.size);
   gl_text_write(&text, fd);
 }
 

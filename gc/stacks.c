@@ -61,6 +61,7 @@ struct stacks_reader {
 
 static void stacks_end_line(struct stacks_reader *reader) {
   uintptr_t low = reader->number[0], high = reader->number[1];
+  gl_assert(reader->field == 4 && low < high);
   if (reader->readable && reader->writable) {
     if (!gl_ranges_add(&stacks.maps, (void *)low, (void *)high))
       stacks.maps_are_complete = false;
@@ -84,6 +85,7 @@ static void stacks_read_byte(struct stacks_reader *reader, char c) {
   } else {
     unsigned digit = (unsigned)(c <= '9' ? c - '0' : c - 'a' + 10);
     uintptr_t *number = &reader->number[reader->field];
+    gl_assert(digit < 16 && *number >> 60 == 0);
     *number = *number << 4 | digit;
   }
 }
@@ -102,6 +104,9 @@ static struct gl_range stacks_read_maps(uintptr_t address) {
     for (ssize_t i = 0; i < n; i++) stacks_read_byte(&reader, buffer[i]);
   }
   if (fd >= 0) close(fd);
+  gl_assert(reader.found.low == NULL ||
+            address - (uintptr_t)reader.found.low <
+                (uintptr_t)(reader.found.high - reader.found.low));
   return reader.found;
 }
 
@@ -109,6 +114,7 @@ static struct gl_range stacks_read_maps(uintptr_t address) {
 static size_t stacks_count_readable(uintptr_t page) {
   struct iovec pages[STACKS_PROBE_PAGES];
   char bytes[STACKS_PROBE_PAGES];
+  gl_assert(page % GL_PAGE_BYTES == 0);
   struct iovec here = {bytes, sizeof bytes};
   for (size_t i = 0; i < STACKS_PROBE_PAGES; i++)
     pages[i] = (struct iovec){(char *)page + (i << GL_PAGE_SHIFT), 1};
@@ -127,6 +133,7 @@ static struct gl_range stacks_probe(uintptr_t address) {
   }
   if (high > low && stacks_count_readable(low - GL_PAGE_BYTES) > 0)
     low -= GL_PAGE_BYTES;
+  gl_assert(low == high || address - low < high - low);
   return (struct gl_range){(char *)low, (char *)high};
 }
 
@@ -143,6 +150,7 @@ static struct gl_range stacks_mapping(uintptr_t address) {
   while (low < high) {
     size_t middle = low + (high - low) / 2;
     const struct gl_range *range = &stacks.maps.items[middle];
+    gl_assert(range->low < range->high);
     if (at >= range->low && at < range->high) return *range;
     if (at < range->low)
       high = middle;
@@ -176,6 +184,7 @@ void gl_stacks_begin(void) { stacks.maps_are_read = false; }
    Pages are asked for in order, hence the mapping of the last one. */
 static bool stacks_is_readable(uintptr_t page, struct gl_range *last) {
   uintptr_t bytes = (uintptr_t)(last->high - last->low);
+  gl_assert(page % GL_PAGE_BYTES == 0);
   if (page - (uintptr_t)last->low < bytes) return true;
   *last = stacks_mapping(page);
   return last->high > last->low || stacks.maps.count == 0;
@@ -195,6 +204,7 @@ static void stacks_scan_resident(uintptr_t low, uintptr_t high,
                        : pread(fd, entries, count * sizeof *entries,
                                (off_t)(page >> GL_PAGE_SHIFT) * 8);
     size_t known = n < 0 ? 0 : (size_t)n / sizeof *entries;
+    gl_assert(known <= count);
     for (size_t i = 0; i < count; i++, page += GL_PAGE_BYTES) {
       if (i < known && (entries[i] & STACKS_PAGE_IS_THERE) == 0) continue;
       if (!stacks_is_readable(page, &mapping)) continue;
@@ -221,6 +231,7 @@ void gl_stacks_after_fork(bool by_main) {
 /* The main thread's stack grows, so its lower end is asked for again.  Where
    nobody knows it, all that is below is taken for the stack. */
 static void stacks_find_main(struct gl_thread *thread) {
+  gl_assert(__libc_stack_end != NULL && thread->tid > 0);
   thread->stack_high = gl_round_up((uintptr_t)__libc_stack_end, 16);
   struct gl_range mapping = stacks_mapping(thread->stack_high - 1);
   thread->stack_low = stacks.maps.count > 0 ? (uintptr_t)mapping.low : 0;
@@ -261,12 +272,14 @@ struct stacks_walk {
 /* The red zone may reach out of a stack that is nearly full. */
 static void stacks_scan_words(const struct stacks_walk *walk, uintptr_t sp,
                               uintptr_t low, uintptr_t high) {
+  gl_assert(sp >= low);
   uintptr_t from = sp - low < GL_RED_ZONE_BYTES ? low : sp - GL_RED_ZONE_BYTES;
   walk->scan((void *)from, (void *)high, walk->data);
 }
 
 /* On a stack that is neither the thread's own nor for signals. */
 static void stacks_scan_foreign(const struct stacks_walk *walk, uintptr_t sp) {
+  gl_assert(sp < walk->thread->stack_low || sp >= walk->thread->stack_high);
   if (gl_in_heap((void *)sp)) {
     walk->scan(&sp, &sp + 1, walk->data);
     return;
@@ -301,6 +314,7 @@ static uintptr_t stacks_scan_one(const struct stacks_walk *walk, uintptr_t sp) {
 void gl_stacks_scan(struct gl_thread *thread, gl_scan_range *scan, void *data) {
   struct stacks_walk walk = {thread, scan, data};
   uintptr_t sp = thread->sp;
+  gl_assert(gl_threads_are_stopped());
   for (int i = 0; i < STACKS_NESTED_MAX && sp > 1; i++)
     sp = stacks_scan_one(&walk, sp);
   if (sp == 0) return;
@@ -311,8 +325,11 @@ void gl_stacks_scan(struct gl_thread *thread, gl_scan_range *scan, void *data) {
 struct gl_range gl_stacks_left_out(const struct gl_thread *thread) {
   const char *sp = (const char *)thread->sp;
   struct gl_block block;
-  if (gl_in_heap(sp) && gl_heap_find(sp, &block))
+  gl_assert(gl_threads_are_stopped());
+  if (gl_in_heap(sp) && gl_heap_find(sp, &block)) {
+    gl_assert((size_t)(sp - block.start) < block.size);
     return (struct gl_range){sp, block.start + block.size};
+  }
   for (size_t i = 0; i < stacks.added.count; i++) {
     const struct gl_range *range = &stacks.added.items[i];
     if (sp >= range->low && sp < range->high)
@@ -326,12 +343,14 @@ bool gl_stacks_are_mapped(const char *low, const char *high) {
   while (low < high) {
     struct gl_range mapping = stacks_mapping((uintptr_t)low);
     if (mapping.high <= low) return false;
+    gl_assert(mapping.low <= low);
     low = mapping.high;
   }
   return true;
 }
 
 bool gl_stacks_try_copy(void *to, const void *from, size_t bytes) {
+  gl_assert(bytes > 0 && gl_threads_are_stopped());
   struct iovec here = {to, bytes}, there = {(void *)(uintptr_t)from, bytes};
   ssize_t n = process_vm_readv(getpid(), &here, 1, &there, 1, 0);
   if (n >= 0 || errno == EFAULT) return n == (ssize_t)bytes;

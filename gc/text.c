@@ -24,6 +24,7 @@ void gl_text_string(struct gl_text *text, const char *string) {
 }
 
 static void text_digits(struct gl_text *text, uint64_t number, unsigned base) {
+  gl_assert(base >= 10 && base <= 16);
   char digits[20]; /* of 2^64 in decimal */
   size_t count = 0;
   do {
@@ -50,6 +51,7 @@ void gl_text_megabytes(struct gl_text *text, uint64_t bytes) {
 }
 
 void gl_text_write(const struct gl_text *text, int fd) {
+  gl_assert(text->size > 0);
   size_t length = text->length < text->size ? text->length : text->size - 1;
   const char *at = text->buffer;
   int saved = errno, cancel_state = gl_cancel_forbid();
@@ -72,6 +74,7 @@ void gl_text_write(const struct gl_text *text, int fd) {
 
 bool gl_text_read(int fd, char *buffer, size_t size) {
   if (fd < 0) return false;
+  gl_assert(size > 1);
   ssize_t n = read(fd, buffer, size - 1);
   close(fd);
   if (n <= 0) return false;
@@ -83,6 +86,7 @@ bool gl_text_read_lines(int fd, char *line, size_t size, gl_text_line *visit,
                         void *data) {
   char chunk[TEXT_CHUNK_BYTES];
   size_t length = 0; /* of the line; what does not fit is left out */
+  gl_assert(size > 0);
   if (fd < 0) return false;
   for (ssize_t n; (n = read(fd, chunk, sizeof chunk)) > 0;) {
     for (ssize_t i = 0; i < n; i++) {

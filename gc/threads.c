@@ -118,6 +118,7 @@ static bool threads_is_on(uint32_t number) {
  */
 static GL_NOINLINE void threads_answer(struct gl_thread *thread,
                                        uint32_t number, uint32_t before) {
+  gl_assert(number != 0 && before != number);
   thread->tp = gl_context_thread_pointer();
   if (thread->context == NULL)
     thread->sp = (uintptr_t)__builtin_frame_address(0);
@@ -181,6 +182,7 @@ static GL_NOINLINE void threads_stop_self(struct gl_thread *thread,
                                           uint32_t stop, uint32_t before) {
   uint64_t mask;
   stack_t signal_stack;
+  gl_assert(__atomic_load_n(&gl_self->busy, __ATOMIC_RELAXED) == 0);
   __builtin_unwind_init();
   gl_threads_hold_signals(&mask);
   sigaltstack(NULL, &signal_stack);
@@ -193,6 +195,7 @@ static GL_NOINLINE void threads_stop_self(struct gl_thread *thread,
 /* A stop was asked for while the thread was in the allocator, which it has
    left now. */
 static void threads_on_leave(struct gl_cache *cache) {
+  gl_assert(cache == gl_self && cache != &gl_cache_none);
   __atomic_store_n(&cache->stop_wanted, 0, __ATOMIC_RELAXED);
   GL_SIGNAL_FENCE();
   int saved = errno;
@@ -226,18 +229,26 @@ static bool threads_take_signal(int number) {
   /* sigfillset would leave cancellation out. */
   memset(&action.sa_mask, 0xff, sizeof action.sa_mask);
   world.signal = number > 0 ? number : threads_choose_signal();
+  gl_assert(world.signal > 0 && world.signal <= SIGRTMAX);
   return sigaction(world.signal, &action, NULL) == 0;
 }
 
 /* Where the program has taken our signal for itself, take another. */
 static void threads_retake_signal(void) {
   struct sigaction action;
+  gl_assert(world.ready && world.signal > 0);
   if (sigaction(world.signal, NULL, &action) != 0 ||
       action.sa_sigaction != threads_on_signal)
     threads_take_signal(0);
 }
 
 /* ------------------------------------------------------- asking to stop */
+
+/* By the thread that has begun the stop, while it is on. */
+static bool threads_is_asked(const struct gl_thread *thread) {
+  return threads_is_on(world.number) && thread != world.self &&
+         thread->signalled == world.number;
+}
 
 /* True where the process has no other thread but helpers. */
 static bool threads_is_alone(void) {
@@ -251,6 +262,7 @@ static bool threads_is_held_back(enum gl_proc_signal signal) {
 /* Stop a thread that holds the signal back.  False where it may not be
    traced. */
 static bool threads_trace(struct gl_thread *thread) {
+  gl_assert(threads_is_asked(thread));
   thread->held_back = true;
   return gl_tracer_add(thread, world.number, &world.answers, world.signal);
 }
@@ -259,6 +271,7 @@ static bool threads_trace(struct gl_thread *thread) {
    filled the queue, or the system allows for none.  False where the thread has
    ended. */
 static bool threads_send(struct gl_thread *thread) {
+  gl_assert(threads_is_asked(thread) && thread->tid > 0);
   for (int tries = 0;; tries++) {
     if (syscall(SYS_tgkill, world.pid, thread->tid, world.signal) == 0)
       return true;
@@ -275,6 +288,7 @@ static bool threads_send(struct gl_thread *thread) {
    another only where it holds none back any more.  (The kernel queues them, and
    the queue has an end.) */
 static bool threads_ask_held_back(struct gl_thread *thread) {
+  gl_assert(threads_is_asked(thread) && !thread->dead && !thread->kernels);
   if (!thread->held_back) return false;
   thread->held_back =
       threads_is_held_back(gl_proc_find_signal(thread->tid, world.signal));
@@ -285,6 +299,7 @@ static bool threads_ask_held_back(struct gl_thread *thread) {
 /* Ask one listed thread to stop, if it was not asked yet.  Returns 1 where it
    was, 0 where there was nothing to ask, -1 without memory. */
 static int threads_ask(pid_t tid) {
+  gl_assert(threads_is_on(world.number) && world.self != NULL);
   if (gl_markers_is_helper(tid)) return 0;
   struct gl_thread *thread = gl_threads_record(tid);
   if (thread == NULL) return -1;
@@ -301,6 +316,7 @@ static int threads_ask(pid_t tid) {
   __atomic_add_fetch(&world.expected, 1, __ATOMIC_SEQ_CST);
   if (threads_ask_held_back(thread) || threads_send(thread)) return 1;
   thread->dead = true;
+  gl_assert(world.expected > 0);
   __atomic_sub_fetch(&world.expected, 1, __ATOMIC_SEQ_CST);
   return 0;
 }
@@ -314,6 +330,7 @@ static int threads_ask_all(int fd) {
     if (result < 0) return -1;
     asked += result;
   }
+  gl_assert((size_t)asked < world.count); /* this thread is never asked */
   return asked;
 }
 
@@ -330,6 +347,7 @@ static void threads_report(const struct gl_thread *thread, bool held_back) {
   gl_text_number(&text, (uint64_t)world.signal);
   gl_text_string(&text, held_back ? ", and may not be traced" : "");
   gl_text_string(&text, "; waiting for it\n");
+  gl_assert(text.length < text.size);
   gl_text_write(&text, STDERR_FILENO);
 }
 
@@ -347,8 +365,10 @@ static bool threads_has_answered(const struct gl_thread *thread) {
 static void threads_look_at(struct gl_thread *thread, void *data) {
   const struct threads_tardy *tardy = data;
   if (threads_has_answered(thread)) return;
+  gl_assert(threads_is_asked(thread) && thread->seen == world.number);
   thread->dead = gl_proc_is_dead(world.pid, thread->tid);
   thread->kernels = !tardy->patient && gl_proc_is_kernels(thread->tid);
+  gl_assert(world.expected > 0);
   if (thread->dead || thread->kernels)
     __atomic_sub_fetch(&world.expected, 1, __ATOMIC_SEQ_CST);
   if (thread->dead || thread->kernels || tardy->patient) return;
@@ -393,6 +413,7 @@ static void threads_spin(uint64_t start_ns) {
 /* Wait for the answers of all that were asked.  False where that takes longer
    than most_ns. */
 static bool threads_await(uint64_t most_ns) {
+  gl_assert(world.self != NULL && threads_is_on(world.number));
   uint64_t start_ns = gl_os_now_ns(), wait_ns = THREADS_FIRST_WAIT_NS;
   world.again_ns = 0;
   threads_spin(start_ns);
@@ -411,8 +432,10 @@ static bool threads_await(uint64_t most_ns) {
 /* Threads that this stop did not find are gone. */
 static void threads_forget_unseen(struct gl_thread *thread, void *data) {
   (void)data;
-  if (thread->seen != world.number && thread != world.self)
+  if (thread->seen != world.number && thread != world.self) {
+    gl_assert(thread->acked != world.number);
     gl_threads_forget(thread);
+  }
 }
 
 static void threads_count_kernels(struct gl_thread *thread, void *data) {
@@ -425,6 +448,7 @@ static void threads_count_kernels(struct gl_thread *thread, void *data) {
    of the kernel's own, which end as they like, those were that are still there
    after. */
 static bool threads_have_all_answered(void) {
+  gl_assert(world.answers >= world.expected);
   const struct gl_thread *main = gl_threads_find(world.pid);
   size_t count = gl_proc_count_threads(), kernels = 0;
   gl_threads_each(threads_count_kernels, &kernels);
@@ -441,6 +465,7 @@ static void threads_report_proc(void) {
   char buffer[sizeof message];
   static bool done GL_DATA;
   struct gl_text text = {buffer, sizeof buffer, 0};
+  gl_assert(world.proc_is_foreign);
   if (done) return;
   done = true;
   gl_text_string(&text, message);
@@ -453,6 +478,7 @@ static void threads_ask_recorded(struct gl_thread *thread, void *data) {
   (void)data;
   if (thread == world.self || threads_ask(thread->tid) != 0) return;
   if (!thread->dead || thread->tid == world.pid) return;
+  gl_assert(world.count > 1 || thread->seen != world.number);
   world.count -= thread->seen == world.number;
   thread->seen = 0;
 }
@@ -492,6 +518,7 @@ static bool threads_stop_others(void) {
 }
 
 bool gl_threads_stop(void) {
+  gl_assert(world.ready && !gl_threads_are_stopped());
   gl_threads_hold_signals(&world.mask);
   world.number += world.number == UINT32_MAX ? 2 : 1;
   world.self = gl_threads_record(threads_tid());
@@ -505,6 +532,7 @@ bool gl_threads_stop(void) {
   gl_stacks_begin();
   __atomic_store_n(&world.stopping, world.number, __ATOMIC_SEQ_CST);
   if (!threads_is_alone() && !threads_stop_others()) return false;
+  gl_assert(world.answers >= world.expected && world.count > 0);
   gl_threads_each(threads_forget_unseen, NULL);
   return true;
 }
@@ -521,6 +549,7 @@ bool gl_threads_stop_known(void) {
 }
 
 void gl_threads_resume(void) {
+  gl_assert(!gl_threads_are_stopped() || threads_is_on(world.number));
   __atomic_store_n(&world.stopping, 0, __ATOMIC_SEQ_CST);
   if (world.expected > 0) gl_futex_wake(&world.stopping, INT32_MAX);
   gl_tracer_finish();
@@ -550,6 +579,8 @@ static void threads_scan_words(const void *low, const void *high, void *data) {
 /* The registers and stacks of a stopped thread. */
 static void threads_visit_words(struct gl_thread *thread, gl_scan_range *visit,
                                 void *data) {
+  gl_assert(thread != world.self && thread->acked == world.number);
+  gl_assert(thread->tracee == NULL || thread->context == NULL);
   if (thread->tracee != NULL)
     gl_tracer_scan(thread->tracee, visit, data);
   else if (thread->context != NULL)
@@ -578,6 +609,7 @@ static void threads_scan_stopped(struct gl_thread *thread, void *data) {
   struct threads_scan *how = data;
   if (thread == world.self || thread->dead || thread->acked != world.number)
     return;
+  gl_assert(threads_is_asked(thread) && thread->seen == world.number);
   /* The C library holds signals back as it frees the vector of a thread that
      ends. */
   how->doubtful = thread->tracee != NULL;
@@ -589,6 +621,8 @@ static void threads_scan_self(const struct gl_entry *entry,
                               const struct threads_scan *how) {
   struct gl_thread *self = world.self;
   stack_t signal_stack;
+  gl_assert(self->tid == threads_tid() && self->tracee == NULL);
+  gl_assert(entry->register_count <= GL_REGISTERS_MAX);
   sigaltstack(NULL, &signal_stack);
   threads_set_signal_stack(self, &signal_stack);
   self->tp = gl_context_thread_pointer();
@@ -602,6 +636,7 @@ static void threads_scan_self(const struct gl_entry *entry,
 void gl_threads_scan(const struct gl_entry *entry, gl_scan_range *scan,
                      void *data) {
   struct threads_scan how = {.scan = scan, .data = data};
+  gl_assert(gl_threads_are_stopped());
   threads_scan_self(entry, &how);
   gl_threads_each(threads_scan_stopped, &how);
   gl_stacks_scan_added(scan, data);
@@ -612,6 +647,7 @@ void gl_threads_scan(const struct gl_entry *entry, gl_scan_range *scan,
 static void threads_on_exit(void *data) {
   struct gl_cache *cache = data;
   if (gl_self != cache) return;
+  gl_assert(cache != &gl_cache_none && cache->in_use);
   gl_cache_release(cache);
   gl_heap_lock(NULL);
   struct gl_thread *thread = gl_threads_find(threads_tid());
@@ -635,6 +671,7 @@ bool gl_threads_adopt(const void *freed) {
   if (cache != NULL) gl_threads_give_cache(thread, cache);
   gl_heap_unlock();
   if (cache == NULL) return false;
+  gl_assert(gl_self == cache && cache->in_use && cache->thread == thread);
   threads_unblock_signal();
   /* Without memory for it the end of the thread is noticed by a stop. */
   pthread_setspecific(world.key, cache);
@@ -642,6 +679,7 @@ bool gl_threads_adopt(const void *freed) {
 }
 
 bool gl_threads_init(void) {
+  gl_assert(!gl_options.lean && !world.ready);
   world.pid = getpid();
   world.proc_is_foreign = gl_proc_is_foreign(world.pid);
   gl_stacks_init();
@@ -655,7 +693,10 @@ bool gl_threads_init(void) {
 
 /* -------------------------------------------------------------------- fork */
 
-void gl_threads_before_fork(void) { world.fork_tid = threads_tid(); }
+void gl_threads_before_fork(void) {
+  gl_assert(world.ready && !gl_threads_are_stopped());
+  world.fork_tid = threads_tid();
+}
 
 static void threads_forget_other(struct gl_thread *thread, void *data) {
   if (thread != data) gl_threads_forget(thread);
@@ -665,6 +706,7 @@ static void threads_forget_other(struct gl_thread *thread, void *data) {
 void gl_threads_after_fork(void) {
   struct gl_thread *self = gl_threads_find(world.fork_tid);
   bool was_main = world.fork_tid == world.pid;
+  gl_assert(world.fork_tid != 0 && !gl_threads_are_stopped());
   gl_markers_after_fork();
   gl_threads_each(threads_forget_other, self);
   world.pid = getpid();

@@ -135,6 +135,9 @@ void gl_tracer_scan(const struct gl_tracee *tracee, gl_scan_range *scan,
 
 #define GL_RED_ZONE_BYTES 128
 
+_Static_assert(GL_RED_ZONE_BYTES % sizeof(uintptr_t) == 0,
+               "it is scanned by words");
+
 uintptr_t gl_context_sp(const ucontext_t *context);
 const void *gl_context_thread_pointer(void);
 

@@ -51,6 +51,8 @@ struct gl_tls_slots {
 #define TLS_KEY_BYTES 16
 #define TLS_KEYS_PER_BLOCK 32
 
+_Static_assert(TLS_KEY_BYTES % sizeof(uintptr_t) == 0, "copied by words");
+
 static struct gl_tls_layout tls_layout GL_DATA = {0, 0, 0, 0, NULL};
 
 /* No process loads so many modules. */
@@ -112,6 +114,8 @@ struct gl_tls_layout gl_tls_find_layout(void) {
 }
 
 void gl_tls_set_layout(const struct gl_tls_layout *layout) {
+  gl_assert(layout->keys_offset + layout->key_blocks * sizeof(void *) <=
+            layout->descriptor_bytes);
   tls_layout = *layout;
 }
 
@@ -141,6 +145,7 @@ size_t gl_tls_generation(size_t module) {
 }
 
 size_t gl_tls_find_number(const void *module) {
+  gl_assert(module != NULL); /* as slots are that have none */
   if (tls_layout.slots == NULL) return 0;
   size_t number = 0;
   const struct gl_tls_slots *slots = *tls_layout.slots;
@@ -201,6 +206,8 @@ static void tls_scan_keys(const char *descriptor, gl_scan_range *scan,
   scan(descriptor, descriptor + tls_layout.descriptor_bytes, data);
   for (size_t i = 0; i < tls_layout.key_blocks; i++) {
     const char *block;
+    gl_assert(tls_layout.keys_offset + (i + 1) * sizeof block <=
+              tls_layout.descriptor_bytes);
     memcpy(&block, descriptor + tls_layout.keys_offset + i * sizeof block,
            sizeof block);
     /* The first one lies in the descriptor itself. */
@@ -231,6 +238,7 @@ void gl_tls_scan(const void *tp, gl_scan_range *scan, void *data) {
 GL_MARK_UNCHECKED bool gl_tls_may_change(const void *low, const void *high) {
   const struct gl_range *linker = &gl_modules.linker;
   size_t bytes = (size_t)(linker->high - linker->low);
+  gl_assert(linker->low <= linker->high);
   if (gl_modules.loads <= TLS_SURPLUS) return false;
   for (const uintptr_t *at = low; at < (const uintptr_t *)high; at++)
     if (*at - (uintptr_t)linker->low < bytes) return true;
@@ -242,6 +250,7 @@ GL_MARK_UNCHECKED bool gl_tls_may_change(const void *low, const void *high) {
 GL_MARK_UNCHECKED static bool tls_is_vector(
     const struct tls_scan *how, const struct tls_vector_entry *vector) {
   const char *low = (const char *)(vector - 1);
+  gl_assert(how->doubtful && tls_bytes_below() != 0);
   if (!gl_stacks_are_mapped(low, (const char *)(vector + 1))) return false;
   size_t entries = tls_entries(vector);
   if (entries > TLS_MODULES_MAX) return false;

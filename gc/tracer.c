@@ -51,6 +51,10 @@
 #define TRACER_FIRST_WAIT_NS 20000
 #define TRACER_LAST_WAIT_NS 1000000
 
+_Static_assert(TRACER_FIRST_WAIT_NS < TRACER_LAST_WAIT_NS &&
+                   2 * TRACER_LAST_WAIT_NS < 1000000000,
+               "less than a second, doubled too");
+
 /* Looks at tracees that have not stopped when the stop is over: some 10 ms. */
 #define TRACER_LAST_TRIES 200
 
@@ -118,6 +122,7 @@ GL_TRACER_UNCHECKED static uint32_t tracer_state(
 }
 
 GL_TRACER_UNCHECKED static void tracer_seize(struct gl_tracee *tracee) {
+  gl_assert(tracer_state(tracee) == TRACEE_WANTED && tracee->tid > 0);
   tracee->signal = 0;
   if (tracer_ptrace(PTRACE_SEIZE, tracee, 0, 0) < 0) {
     tracer_set(tracee, TRACEE_REFUSED);
@@ -139,6 +144,8 @@ GL_TRACER_UNCHECKED static void tracer_repeat_call(struct gl_tracee *tracee) {
 }
 
 GL_TRACER_UNCHECKED static void tracer_let_go(struct gl_tracee *tracee) {
+  gl_assert(tracer_state(tracee) == TRACEE_SEIZED ||
+            tracer_state(tracee) == TRACEE_STOPPED);
   tracer_ptrace(PTRACE_DETACH, tracee, 0, tracee->signal);
   tracer_set(tracee, TRACEE_LET_GO);
 }
@@ -151,6 +158,7 @@ GL_TRACER_UNCHECKED static bool tracer_read(struct gl_tracee *tracee) {
   if (tracer_ptrace(PTRACE_GETREGSET, tracee, NT_X86_XSTATE, (long)&extended) <
       0)
     extended.iov_len = 0; /* a processor without it */
+  gl_assert(extended.iov_len <= sizeof tracee->extended);
   tracee->extended_bytes = extended.iov_len;
   return true;
 }
@@ -158,6 +166,7 @@ GL_TRACER_UNCHECKED static bool tracer_read(struct gl_tracee *tracee) {
 /* It has stopped outside of the allocator: answer for it. */
 GL_TRACER_UNCHECKED static void tracer_answer(struct gl_tracee *tracee) {
   struct gl_thread *thread = tracee->thread;
+  gl_assert(thread->signalled == tracer.number && thread->tracee == NULL);
   thread->context = NULL;
   thread->tracee = tracee;
   thread->tp = (const void *)tracee->registers.fs_base;
@@ -175,6 +184,7 @@ GL_TRACER_UNCHECKED static void tracer_on_stop(struct gl_tracee *tracee,
   struct gl_thread *thread = tracee->thread;
   struct gl_cache *cache = thread->cache;
   bool by_request = status >> 16 == PTRACE_EVENT_STOP;
+  gl_assert(thread->tid == tracee->tid);
   bool known = tracer_read(tracee);
   tracee->signal = by_request ? 0 : WSTOPSIG(status);
   bool answers_itself =
@@ -220,6 +230,7 @@ GL_TRACER_UNCHECKED static size_t tracer_seize_wanted(void) {
 
 GL_TRACER_UNCHECKED static void tracer_sleep(uint32_t commands, long ns) {
   struct timespec timeout = {0, ns};
+  gl_assert(ns >= 0 && ns < 1000000000);
   tracer_call(SYS_futex, (long)&tracer.commands, FUTEX_WAIT_PRIVATE,
               (long)commands, ns == 0 ? 0 : (long)&timeout);
 }
@@ -235,6 +246,7 @@ GL_TRACER_UNCHECKED static size_t tracer_count_seized(void) {
    should the helper be gone by then, their system calls fail.  Those that are
    in a wait for a disk are not waited for. */
 GL_TRACER_UNCHECKED static void tracer_let_all_go(uint32_t commands) {
+  gl_assert(__atomic_load_n(&tracer.finish, __ATOMIC_ACQUIRE));
   for (int tries = 0; tries < TRACER_LAST_TRIES; tries++) {
     for (struct gl_tracee *t = tracer.tracees; t != NULL; t = t->next) {
       if (tracer_state(t) != TRACEE_STOPPED) continue;
@@ -253,6 +265,7 @@ GL_TRACER_UNCHECKED static int tracer_main(void *data) {
   /* Gone with the process, whatever ends that. */
   tracer_call(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0);
   if (tracer_call(SYS_getppid, 0, 0, 0, 0) != tracer.parent) return 1;
+  gl_assert(tracer.number != 0 && tracer.answers != NULL);
   for (;;) {
     commands = __atomic_load_n(&tracer.commands, __ATOMIC_ACQUIRE);
     /* Acquire: the command came with a change of state. */
@@ -272,6 +285,7 @@ GL_TRACER_UNCHECKED static int tracer_main(void *data) {
 /* ---------------------------------------------------- the collecting thread */
 
 static void tracer_command(void) {
+  gl_assert(tracer.helper > 0 && tracer.parent == getpid());
   __atomic_add_fetch(&tracer.commands, 1, __ATOMIC_RELEASE);
   gl_futex_wake(&tracer.commands, 1);
 }
@@ -284,6 +298,7 @@ static void tracer_permit(pid_t helper) {
 
 static bool tracer_start(uint32_t number, uint32_t *answers, int stop_signal) {
   uint64_t before;
+  gl_assert(tracer.helper == 0 || tracer.number == number); /* of this stop */
   if (tracer.helper != 0) return true;
   if (tracer.stack == NULL) tracer.stack = gl_os_map(TRACER_STACK_BYTES);
   if (tracer.stack == NULL) return false;
@@ -308,6 +323,7 @@ static struct gl_tracee *tracer_item(struct gl_thread *thread) {
   struct gl_tracee *unused = NULL;
   for (struct gl_tracee *t = tracer.tracees; t != NULL; t = t->next) {
     uint32_t state = tracer_state(t);
+    gl_assert(state == TRACEE_UNUSED || t->tid == t->thread->tid);
     if (state != TRACEE_UNUSED && t->thread == thread) return t;
     if (state == TRACEE_UNUSED) unused = t;
   }
@@ -325,6 +341,7 @@ static struct gl_tracee *tracer_item(struct gl_thread *thread) {
 
 bool gl_tracer_add(struct gl_thread *thread, uint32_t number, uint32_t *answers,
                    int stop_signal) {
+  gl_assert(thread->tid > 0 && thread->signalled == number);
   struct gl_tracee *tracee = tracer_item(thread);
   if (tracee == NULL) return false;
   uint32_t state = tracer_state(tracee);
@@ -338,6 +355,7 @@ bool gl_tracer_add(struct gl_thread *thread, uint32_t number, uint32_t *answers,
 
 void gl_tracer_finish(void) {
   if (tracer.helper == 0) return;
+  gl_assert(!tracer.finish);
   __atomic_store_n(&tracer.finish, true, __ATOMIC_RELEASE);
   tracer_command();
   while (syscall(SYS_wait4, tracer.helper, NULL, __WALL, NULL) < 0 &&
@@ -353,6 +371,8 @@ void gl_tracer_finish(void) {
 void gl_tracer_scan(const struct gl_tracee *tracee, gl_scan_range *scan,
                     void *data) {
   const char *extended = (const char *)tracee->extended;
+  gl_assert(tracer_state(tracee) == TRACEE_STOPPED);
+  gl_assert(tracee->extended_bytes <= sizeof tracee->extended);
   scan(&tracee->registers, &tracee->registers + 1, data);
   scan(extended, extended + tracee->extended_bytes, data);
 }
