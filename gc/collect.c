@@ -103,15 +103,16 @@ static uint64_t collect_cpu_ns(const struct gl_cycle *cycle, uint64_t now_ns) {
 static void collect_stop(struct gl_cycle *cycle) {
   gl_assert(collect_is_mine && !gl_threads_are_stopped());
   cycle->before_bytes = gl_heap_held_bytes();
+  cycle->timed = gl_pace_is_guided();
+  cycle->stopping_cpu_ns = collect_cpu_ns(cycle, cycle->start_ns);
   cycle->stopped = gl_threads_stop();
   cycle->threads = gl_threads_count();
   cycle->stopped_ns = gl_os_now_ns();
   gl_assert(!cycle->stopped || cycle->threads > 0);
-  cycle->timed = gl_pace_is_guided();
   cycle->marking_cpu_ns = collect_cpu_ns(cycle, cycle->stopped_ns);
   if (cycle->timed)
     cycle->stopped_cpu_ns =
-        gl_os_cpu_ns() - (cycle->stopped_ns - cycle->start_ns);
+        gl_os_cpu_ns() - (cycle->marking_cpu_ns - cycle->stopping_cpu_ns);
 }
 
 /* Close the open holes, sweep what the last collection left, make all white but
@@ -122,6 +123,7 @@ static void collect_prepare(struct gl_cycle *cycle) {
   __atomic_add_fetch(&collect_all, 1, __ATOMIC_RELAXED);
   if (!cycle->minor) __atomic_add_fetch(&collect_full, 1, __ATOMIC_RELAXED);
   gl_heap_prepare_mark(cycle->minor);
+  cycle->allocated_bytes = gl_pace_allocated_bytes();
   gl_assert(gl_heap.minor == cycle->minor);
   gl_mark_begin();
 }

@@ -356,6 +356,9 @@ void gl_pace_turn(bool on);
 /* A collection was due and could not be done: go on for a while. */
 void gl_pace_extend_budget(void);
 
+/* What has been allocated since the start; exact where all holes are closed. */
+uint64_t gl_pace_allocated_bytes(void);
+
 /* Tell the pace how a collection went. */
 void gl_pace_note(const struct gl_cycle *cycle);
 
@@ -390,9 +393,10 @@ struct gl_cycle {
   bool minor;          /* what is old was left alone */
   bool timed;          /* by processor time, as follows */
   /* Processor time, for the pace: of the process when it was stopped, less what
-     that took; of this thread, when it begins to mark; and of all markers, to
-     mark. */
-  uint64_t stopped_cpu_ns, marking_cpu_ns, mark_cpu_ns;
+     that took; of this thread, when it begins to stop the others, and to mark;
+     and of all markers, to mark. */
+  uint64_t stopped_cpu_ns, stopping_cpu_ns, marking_cpu_ns, mark_cpu_ns;
+  uint64_t allocated_bytes; /* since the start, all holes closed */
   uint64_t start_ns;   /* the pause begins */
   uint64_t stopped_ns; /* every thread is stopped */
   uint64_t roots_ns;   /* roots are scanned */

@@ -91,7 +91,7 @@ static struct {
   int64_t floor_bytes; /* no collection for less; read without the lock too */
 } pace GL_DATA = {.floor_bytes = PACE_FLOOR_BYTES};
 
-static uint64_t pace_allocated_bytes(void) {
+uint64_t gl_pace_allocated_bytes(void) {
   uint64_t bytes = 0;
   for (struct gl_cache *c = gl_heap.caches; c != NULL; c = c->next)
     bytes += c->charged_bytes + gl_cache_reused_bytes(c);
@@ -119,9 +119,15 @@ static void pace_set_floor(size_t threads) {
                    __ATOMIC_RELAXED);
 }
 
+/* What the program ran between two collections.  (That of a thread that runs on
+   another processor is known to some milliseconds only.) */
+static double pace_mutator_ns(const struct gl_cycle *cycle) {
+  return (double)(int64_t)(cycle->stopped_cpu_ns - pace.last_end_cpu_ns);
+}
+
 void gl_pace_note(const struct gl_cycle *cycle) {
-  uint64_t allocated = pace_allocated_bytes();
   gl_assert(cycle->stopped && cycle->floating_bytes <= cycle->live_bytes);
+  gl_assert(cycle->allocated_bytes >= pace.last_allocated_bytes);
   /* What floats may be old garbage: it is not to make the heap larger. */
   pace.floating_bytes = cycle->floating_bytes;
   pace_set_floor(cycle->threads);
@@ -129,12 +135,12 @@ void gl_pace_note(const struct gl_cycle *cycle) {
       cycle->live_bytes - cycle->floating_bytes + cycle->root_bytes;
   if (cycle->timed)
     pace_measure(&pace.allocation_rate,
-                 (double)(allocated - pace.last_allocated_bytes),
-                 (double)(cycle->stopped_cpu_ns - pace.last_end_cpu_ns));
+                 (double)(cycle->allocated_bytes - pace.last_allocated_bytes),
+                 pace_mutator_ns(cycle));
   if (cycle->timed && !cycle->minor)
     pace_measure(&pace.marking_rate, (double)pace.live_bytes,
                  (double)cycle->mark_cpu_ns);
-  pace.last_allocated_bytes = allocated;
+  pace.last_allocated_bytes = cycle->allocated_bytes;
   if (gl_pace_is_guided()) pace.last_end_cpu_ns = gl_os_cpu_ns();
 }
 
