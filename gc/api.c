@@ -49,12 +49,19 @@ static struct gl_cache *api_cache_to_free(const void *block) {
 
 static struct gl_cache *api_cache(void) { return api_cache_to_free(NULL); }
 
+/* The handler may call what uses the pin for itself, or jump out: for so long
+   what is pinned is in our frames, above its own. */
 static bool api_ask_for_room(size_t size) {
   gl_heap_lock(NULL);
   gc_oom_handler *handler = api.handler;
   void *data = api.data;
   gl_heap_unlock();
-  return handler != NULL && handler(size, data);
+  if (handler == NULL) return false;
+  const void *pinned = gl_self->pin;
+  gl_self->pin = NULL;
+  bool made = handler(size, data);
+  gl_self->pin = pinned;
+  return made;
 }
 
 static void *api_try(struct gl_cache *cache, const struct api_request *request,

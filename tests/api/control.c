@@ -555,6 +555,50 @@ START_TEST(oom_handler_makes_room) {
 }
 END_TEST
 
+/* A handler that uses what keeps its argument alive, as the call does that
+   found no room; and takes more than the budget, so that this collects next. */
+static bool copy_and_spend(size_t size, void *data) {
+  uint64_t collections;
+  (void)size;
+  (void)data;
+  calls++;
+  gc_set_heap_limit(0);
+  expect(gc_strdup("a copy") != NULL);
+  do {
+    collections = suite_stats().collections;
+    expect(gc_malloc_atomic(suite_stats().next_gc_bytes + MIB) != NULL);
+  } while (suite_stats().collections != collections);
+  return true;
+}
+
+/* With others behind it, or it would grow where it is. */
+static void fill_hidden(void *data) {
+  char *block = held = gc_malloc(5 * MIB);
+  suite_fill(block, 5 * MIB, 1);
+  for (int i = 0; i < 40; i++) expect(gc_malloc_uncollectable(100000) != NULL);
+  *(uintptr_t *)data = api_hide(block);
+  held = NULL;
+}
+
+static void resize_hidden(void *data) {
+  held = gc_realloc(api_reveal(*(uintptr_t *)data), 14 * MIB);
+}
+
+START_TEST(oom_handler_leaves_arguments_alive) {
+  uintptr_t hidden;
+  calls = 0;
+  gc_set_heap_limit(16 * MIB);
+  api_deep(fill_hidden, &hidden);
+  gc_set_oom_handler(copy_and_spend, NULL);
+  api_scrub();
+  api_deep(resize_hidden, &hidden);
+  ck_assert_int_eq(calls, 1);
+  ck_assert_ptr_nonnull(held);
+  ck_assert(suite_is_filled(held, 5 * MIB, 1));
+  gc_set_oom_handler(NULL, NULL);
+}
+END_TEST
+
 /* Every kind of mistake, by every function, with the block it lies in. */
 static void commit_misuse(char *block, char *freed) {
   int local = 0;
@@ -741,6 +785,7 @@ int main(void) {
   tcase_add_test(tests, limits_near_the_largest_number);
   tcase_add_test(tests, limit_below_the_heap);
   tcase_add_test(tests, oom_handler_makes_room);
+  tcase_add_test(tests, oom_handler_leaves_arguments_alive);
   tcase_add_test(tests, growing_takes_what_there_is);
   tcase_add_test(tests, error_handler_replaced);
   tcase_add_test(tests, data_of_handlers_is_kept);
