@@ -72,9 +72,16 @@
 #define THREADS_COUNT_WAIT_NS ((uint64_t)50000)
 #define THREADS_COUNT_TRIES 20000
 
+/* Answers are counted in the low bits of a word; above them it has those of the
+   stop's number.  (The answer to a stop that failed may come so late that there
+   is another one: counted for that, it ended the wait for a thread that still
+   ran.) */
+#define THREADS_ANSWER_BITS GL_TID_BITS
+#define THREADS_ANSWERS (((uint32_t)1 << THREADS_ANSWER_BITS) - 1)
+
 static struct {
   uint32_t stopping; /* the stop that is on; 0 for none */
-  uint32_t answers;  /* to this stop */
+  uint32_t answers;  /* to this stop, and the end of its number */
   uint32_t expected;
   uint32_t number; /* of stops so far */
   size_t count;    /* threads found by the last stop, the caller too */
@@ -111,6 +118,23 @@ static bool threads_is_on(uint32_t number) {
   return __atomic_load_n(&world.stopping, __ATOMIC_ACQUIRE) == number;
 }
 
+static uint32_t threads_answers(void) {
+  return __atomic_load_n(&world.answers, __ATOMIC_SEQ_CST) & THREADS_ANSWERS;
+}
+
+/* Both sides write, then read: one of them sees the other. */
+static void threads_count_answer(uint32_t number) {
+  uint32_t answers = __atomic_load_n(&world.answers, __ATOMIC_SEQ_CST);
+  do {
+    if ((answers ^ number << THREADS_ANSWER_BITS) > THREADS_ANSWERS) return;
+  } while (!__atomic_compare_exchange_n(&world.answers, &answers, answers + 1,
+                                        false, __ATOMIC_SEQ_CST,
+                                        __ATOMIC_SEQ_CST));
+  if ((answers & THREADS_ANSWERS) + 1 >=
+      __atomic_load_n(&world.expected, __ATOMIC_SEQ_CST))
+    gl_futex_wake(&world.answers, 1);
+}
+
 /*
  * Its frame lies below whatever its caller spilled.  Where the thread has been
  * answered for by tracing, at any point of this, the answer counts no more:
@@ -124,12 +148,8 @@ static GL_NOINLINE void threads_answer(struct gl_thread *thread,
     thread->sp = (uintptr_t)__builtin_frame_address(0);
   /* Release: the collecting thread reads the record after the answer. */
   if (__atomic_compare_exchange_n(&thread->acked, &before, number, false,
-                                  __ATOMIC_RELEASE, __ATOMIC_RELAXED)) {
-    uint32_t answers = __atomic_add_fetch(&world.answers, 1, __ATOMIC_SEQ_CST);
-    /* Both sides write, then read: one of them sees the other. */
-    if (answers >= __atomic_load_n(&world.expected, __ATOMIC_SEQ_CST))
-      gl_futex_wake(&world.answers, 1);
-  }
+                                  __ATOMIC_RELEASE, __ATOMIC_RELAXED))
+    threads_count_answer(number);
   while (threads_is_on(number)) gl_futex_wait(&world.stopping, number, 0);
 }
 
@@ -397,15 +417,19 @@ static void threads_look_at_all(uint64_t waited_ns) {
   gl_threads_each(threads_look_at, &tardy);
 }
 
-static bool threads_have_answered(uint32_t *answers) {
-  *answers = __atomic_load_n(&world.answers, __ATOMIC_SEQ_CST);
-  return *answers >= __atomic_load_n(&world.expected, __ATOMIC_SEQ_CST);
+/* And what the word of them is, to wait for another one. */
+static bool threads_have_answered(uint32_t *word) {
+  *word = __atomic_load_n(&world.answers, __ATOMIC_SEQ_CST);
+  uint32_t answers = *word & THREADS_ANSWERS;
+  uint32_t expected = __atomic_load_n(&world.expected, __ATOMIC_SEQ_CST);
+  gl_assert(answers <= expected);
+  return answers >= expected;
 }
 
 static void threads_spin(uint64_t start_ns) {
-  uint32_t answers;
+  uint32_t word;
   if (gl_heap.processors == 1) return;
-  while (!threads_have_answered(&answers) &&
+  while (!threads_have_answered(&word) &&
          gl_os_now_ns() - start_ns < THREADS_SPIN_NS)
     for (int i = 0; i < THREADS_SPIN_PAUSES; i++) __builtin_ia32_pause();
 }
@@ -417,9 +441,9 @@ static bool threads_await(uint64_t most_ns) {
   uint64_t start_ns = gl_os_now_ns(), wait_ns = THREADS_FIRST_WAIT_NS;
   world.again_ns = 0;
   threads_spin(start_ns);
-  for (uint32_t answers;;) {
-    if (threads_have_answered(&answers)) return true;
-    if (gl_futex_wait(&world.answers, answers, wait_ns)) continue;
+  for (uint32_t word;;) {
+    if (threads_have_answered(&word)) return true;
+    if (gl_futex_wait(&world.answers, word, wait_ns)) continue;
     uint64_t waited_ns = gl_os_now_ns() - start_ns;
     if (waited_ns > most_ns) return false;
     threads_look_at_all(waited_ns);
@@ -448,11 +472,11 @@ static void threads_count_kernels(struct gl_thread *thread, void *data) {
    of the kernel's own, which end as they like, those were that are still there
    after. */
 static bool threads_have_all_answered(void) {
-  gl_assert(world.answers >= world.expected);
+  gl_assert(threads_answers() >= world.expected);
   const struct gl_thread *main = gl_threads_find(world.pid);
   size_t count = gl_proc_count_threads(), kernels = 0;
   gl_threads_each(threads_count_kernels, &kernels);
-  size_t stopped = world.answers + 1 + gl_markers_helpers() + kernels;
+  size_t stopped = threads_answers() + 1 + gl_markers_helpers() + kernels;
   if (main != NULL && main->dead) stopped++;
   return count == stopped;
 }
@@ -526,13 +550,15 @@ bool gl_threads_stop(void) {
   world.self->seen = world.number;
   world.self->dead = world.self->kernels =
       false; /* who had its number may have been */
-  world.answers = world.expected = 0;
+  world.expected = 0;
+  __atomic_store_n(&world.answers, world.number << THREADS_ANSWER_BITS,
+                   __ATOMIC_SEQ_CST);
   world.count = 1;
   world.reported = world.queue_full = false;
   gl_stacks_begin();
   __atomic_store_n(&world.stopping, world.number, __ATOMIC_SEQ_CST);
   if (!threads_is_alone() && !threads_stop_others()) return false;
-  gl_assert(world.answers >= world.expected && world.count > 0);
+  gl_assert(threads_answers() >= world.expected && world.count > 0);
   gl_threads_each(threads_forget_unseen, NULL);
   return true;
 }
@@ -702,6 +728,15 @@ static void threads_forget_other(struct gl_thread *thread, void *data) {
   if (thread != data) gl_threads_forget(thread);
 }
 
+/* The calling thread works in a cache no more: another thread, that stops it by
+   tracing, could not tell that it is busy in it.  (Unless it is so now: then a
+   handler of a signal has forked.) */
+static void threads_leave_cache(struct gl_cache *cache) {
+  if (cache != gl_self || cache->busy != 0) return;
+  gl_self = gl_lean_self = &gl_cache_none;
+  gl_cache_abandon(cache);
+}
+
 /* In the child the forking thread is all there is, under another id. */
 void gl_threads_after_fork(void) {
   struct gl_thread *self = gl_threads_find(world.fork_tid);
@@ -717,5 +752,8 @@ void gl_threads_after_fork(void) {
   gl_threads_forget(self);
   gl_stacks_after_fork(was_main);
   self = gl_threads_record(threads_tid());
-  if (self != NULL) gl_threads_give_cache(self, cache);
+  if (self != NULL)
+    gl_threads_give_cache(self, cache);
+  else if (cache != NULL)
+    threads_leave_cache(cache);
 }
