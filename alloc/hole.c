@@ -21,6 +21,10 @@
 #define HOLE_ZERO_STEP_BYTES ((size_t)2048)
 #define HOLE_CHARGE_STEP_BYTES ((size_t)32768)
 
+/* Runs of a quick list that are looked at for one that a block may grow over:
+   each may cost a miss, and what grows so is short. */
+#define HOLE_LIST_PROBES 8
+
 /* Whether the pointers of a lane's hole are in order, and in one arena. */
 static bool hole_is_sound(const struct gl_lane *lane) {
   const struct gl_hole *hole = &lane->hole;
@@ -214,4 +218,54 @@ size_t gl_lane_carve(struct gl_lane *lane, size_t granules, void **blocks,
   gl_tags_set_blocks(gl_heap.tags, gl_granule_of(hole->cur), granules, count);
   for (size_t i = 0; i < count; i++) blocks[i] = hole->cur + i * bytes;
   return count;
+}
+
+bool gl_lane_unlist(struct gl_lane *lane, const void *run, size_t granules) {
+  struct gl_quick *before = NULL, *block = lane->quick[granules];
+  gl_assert(granules != 0 && granules <= GL_EXACT_CLASSES);
+  for (int probes = 0; probes < HOLE_LIST_PROBES && block != NULL; probes++) {
+    if (!gl_quick_is_sealed(block)) return false; /* told by pop */
+    struct gl_quick *next = gl_quick_next(block);
+    if (block == run) {
+      if (before == NULL)
+        lane->quick[granules] = next;
+      else
+        gl_quick_link(before, next);
+      return true;
+    }
+    before = block;
+    block = next;
+  }
+  return false;
+}
+
+/* ------------------------------------------------------------------- check */
+
+bool gl_lane_check(const struct gl_cache *cache, const struct gl_lane *lane) {
+  const struct gl_hole *hole = &lane->hole;
+  GL_HEAP_CHECK("lane", hole->start <= hole->limit && hole->limit <= hole->cur);
+  size_t arenas = 0;
+  for (struct gl_arena *a = lane->first; a != NULL; a = a->next, arenas++) {
+    GL_HEAP_CHECK("lane", a->owner == cache && gl_lane_of(a->owner, a) == lane);
+    GL_HEAP_CHECK("lane", a->next != NULL || lane->last == a);
+  }
+  GL_HEAP_CHECK("lane", arenas == lane->arena_count);
+  if (hole->cur != NULL) {
+    size_t from = gl_granule_of(hole->start), to = gl_granule_of(hole->cur);
+    GL_HEAP_CHECK("hole", gl_tags_is_free(gl_heap.tags, from));
+    GL_HEAP_CHECK("hole", gl_tags_next(gl_heap.tags, from + 1, to) == to);
+    GL_HEAP_CHECK("hole", hole->start < hole->limit);
+  }
+  for (unsigned i = 0; i < GL_CLASSES; i++) {
+    const struct gl_quick *block = lane->quick[i];
+    while (block != NULL) {
+      GL_HEAP_CHECK("quick list", gl_in_heap(block));
+      GL_HEAP_CHECK("quick list",
+                    gl_tags_is_free(gl_heap.tags, gl_granule_of(block)));
+      GL_HEAP_CHECK("quick list", (uintptr_t)block < gl_arena_of(block)->bound);
+      GL_HEAP_CHECK("quick list", gl_quick_is_sealed(block));
+      block = gl_quick_next(block);
+    }
+  }
+  return gl_bins_check(lane);
 }

@@ -38,4 +38,7 @@ bool gl_lane_lists(const struct gl_lane *lane, size_t granules);
    long enough for one. */
 void gl_lane_insert(struct gl_lane *lane, size_t start, size_t granules);
 
+/* Take a run off the quick list of its size, where it is among the first. */
+bool gl_lane_unlist(struct gl_lane *lane, const void *run, size_t granules);
+
 #endif

@@ -43,10 +43,6 @@
 #define LANE_LIST_GRANULES ((size_t)32)
 #define LANE_LIST_RUNS 16
 
-/* Runs of a quick list that are looked at for one that a block may grow over:
-   each may cost a miss, and what grows so is short. */
-#define LANE_LIST_PROBES 8
-
 /* A lane rescans its arenas when an eighth of them was freed and not taken from
    quick lists again, and no less than this: a rescan of an arena costs about a
    microsecond. */
@@ -658,33 +654,12 @@ void *gl_lane_allocate_medium(struct gl_cache *cache, struct gl_lane *lane,
 
 /* ------------------------------------------------------------------ resize */
 
-/* Take a run off the quick list of its size, where it is among the first. */
-static bool lane_unlist(struct gl_lane *lane, const void *run,
-                        size_t granules) {
-  struct gl_quick *before = NULL, *block = lane->quick[granules];
-  gl_assert(granules != 0 && granules <= GL_EXACT_CLASSES);
-  for (int probes = 0; probes < LANE_LIST_PROBES && block != NULL; probes++) {
-    if (!gl_quick_is_sealed(block)) return false; /* told by pop */
-    struct gl_quick *next = gl_quick_next(block);
-    if (block == run) {
-      if (before == NULL)
-        lane->quick[granules] = next;
-      else
-        gl_quick_link(before, next);
-      return true;
-    }
-    before = block;
-    block = next;
-  }
-  return false;
-}
-
 /* Take a free run out of its bin or quick list: false where it is in none or
    not easily had. */
 static bool lane_take_out(struct gl_lane *lane, size_t start, size_t granules) {
   gl_assert(lane_is_run(start, start + granules));
   if (granules > GL_EXACT_CLASSES ||
-      !lane_unlist(lane, gl_granule_address(start), granules))
+      !gl_lane_unlist(lane, gl_granule_address(start), granules))
     return gl_bins_remove(lane, start) != 0;
   lane->rescanned_at += granules << GL_GRANULE_SHIFT; /* as if it were reused */
   return true;
@@ -710,35 +685,4 @@ bool gl_lane_try_extend(struct gl_cache *cache, struct gl_lane *lane, char *p,
   }
   gl_tags_clear(gl_heap.tags, behind);
   return true;
-}
-
-/* ------------------------------------------------------------------- check */
-
-bool gl_lane_check(const struct gl_cache *cache, const struct gl_lane *lane) {
-  const struct gl_hole *hole = &lane->hole;
-  GL_HEAP_CHECK("lane", hole->start <= hole->limit && hole->limit <= hole->cur);
-  size_t arenas = 0;
-  for (struct gl_arena *a = lane->first; a != NULL; a = a->next, arenas++) {
-    GL_HEAP_CHECK("lane", a->owner == cache && gl_lane_of(a->owner, a) == lane);
-    GL_HEAP_CHECK("lane", a->next != NULL || lane->last == a);
-  }
-  GL_HEAP_CHECK("lane", arenas == lane->arena_count);
-  if (hole->cur != NULL) {
-    size_t from = gl_granule_of(hole->start), to = gl_granule_of(hole->cur);
-    GL_HEAP_CHECK("hole", gl_tags_is_free(gl_heap.tags, from));
-    GL_HEAP_CHECK("hole", gl_tags_next(gl_heap.tags, from + 1, to) == to);
-    GL_HEAP_CHECK("hole", hole->start < hole->limit);
-  }
-  for (unsigned i = 0; i < GL_CLASSES; i++) {
-    const struct gl_quick *block = lane->quick[i];
-    while (block != NULL) {
-      GL_HEAP_CHECK("quick list", gl_in_heap(block));
-      GL_HEAP_CHECK("quick list",
-                    gl_tags_is_free(gl_heap.tags, gl_granule_of(block)));
-      GL_HEAP_CHECK("quick list", (uintptr_t)block < gl_arena_of(block)->bound);
-      GL_HEAP_CHECK("quick list", gl_quick_is_sealed(block));
-      block = gl_quick_next(block);
-    }
-  }
-  return gl_bins_check(lane);
 }
