@@ -70,7 +70,7 @@ void *gl_heap_find_ending(const void *address);
 void *gl_heap_allocate(struct gl_cache *cache, size_t size, enum gl_kind kind,
                        enum gl_want *want);
 
-/* The same at a multiple of align bytes, a power of two above a granule. */
+/* The same at a multiple of align bytes, a power of two, a granule or more. */
 void *gl_heap_allocate_aligned(struct gl_cache *cache, size_t size,
                                size_t align, enum gl_kind kind,
                                enum gl_want *want);
@@ -133,8 +133,9 @@ void gl_heap_prepare_mark(bool minor);
    them are in tenured ones. */
 size_t gl_heap_begin_sweep(const uint32_t *live, size_t *tenured_bytes);
 
-/* Free the large blocks that are white, and whiten the others.  Wants the lock
-   only.  Returns the live bytes; *atomic_bytes of them have no pointers. */
+/* Free the large blocks that are white, and whiten the others.  In the same
+   stop: no cache may have a spare one.  Returns the live bytes; *atomic_bytes
+   of them have no pointers. */
 size_t gl_heap_sweep_large(size_t *atomic_bytes);
 
 /* Take every cache's view apart without a collection: close the holes, forget

@@ -78,7 +78,7 @@ GL_INLINE bool gl_tags_is_free(struct gl_tags *tags, size_t granule) {
   return !gl_tags_is_block(tags, granule) && gl_tags_is_marked(tags, granule);
 }
 
-/* Write 10 at a granule that reads 00 or 01. */
+/* Write 10 at a granule, whatever it reads. */
 GL_INLINE void gl_tags_set_block(struct gl_tags *tags, size_t granule) {
   struct gl_tags *line = gl_tags_line(tags, granule);
   uint64_t bit = gl_tags_bit(granule);

@@ -155,8 +155,8 @@ static void trim_on_look(struct gl_cache *cache, uint64_t now_ns) {
   bool periodic = now_ns - cache->trimmed_ns >= TRIM_PERIOD_NS;
   if (!release && !periodic) return;
   gl_heap_lock(cache);
-  /* A collection may have come meanwhile; it leaves the same to do, but took its
-     time: by the clock from before it ticks would go back. */
+  /* A collection may have come meanwhile; it leaves the same to do, but took
+     its time: by the clock from before it ticks would go back. */
   if (periodic) {
     now_ns = gl_os_coarse_ns();
     gl_runs_tick(now_ns);
