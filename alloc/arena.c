@@ -148,7 +148,7 @@ void gl_arena_append(struct gl_lane *lane, struct gl_arena *arena) {
    heap is locked. */
 static uint8_t arena_populate_pages(const struct gl_cache *owner,
                                     const struct gl_lane *lane) {
-  gl_assert(gl_cache_has_lane(owner, lane));
+  gl_assert(gl_lane_is_of(owner, lane));
   if (lane >= &owner->lane[GL_KIND_COUNT]) return 0;
   size_t part = gl_heap.runs.used_pages / ARENA_POPULATE_PART;
   size_t own = 2 * lane->arena_count * GL_ARENA_PAGES / ARENA_POPULATE_PART;

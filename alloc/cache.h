@@ -73,13 +73,6 @@ GL_INLINE void gl_cache_free_tag(struct gl_cache *owner, struct gl_arena *arena,
   gl_cache_count_freed(owner, granules);
 }
 
-/* Whether a lane is one of a cache. */
-GL_INLINE bool gl_lane_is_of(const struct gl_cache *cache,
-                             const struct gl_lane *lane) {
-  size_t offset = (uintptr_t)lane - (uintptr_t)cache->lane;
-  return offset < sizeof cache->lane && offset % sizeof *lane == 0;
-}
-
 /* Whether what an arena says of its lane is true of one of a cache. */
 GL_INLINE bool gl_lane_suits(const struct gl_cache *cache,
                              const struct gl_arena *arena) {

@@ -298,7 +298,6 @@ static void *heap_allocate_large(struct gl_cache *cache, size_t size,
     *want = GL_WANT_COLLECTION;
     return NULL;
   }
-  *want = GL_WANT_ROOM;
   size_t page = heap_take_large(cache, pages, align_pages, kind, want);
   if (page == 0) return NULL;
   /* Zeroing may take long, so the world may stop meanwhile. */

@@ -107,7 +107,7 @@ void gl_lane_raise_bound(struct gl_arena *arena, const char *to) {
 
 void gl_lane_set_lists(const struct gl_cache *cache, struct gl_lane *lane,
                        enum gl_lists lists) {
-  gl_assert(gl_cache_has_lane(cache, lane));
+  gl_assert(gl_lane_is_of(cache, lane));
   bool small = lane < &cache->lane[GL_KIND_COUNT];
   bool fast = !gl_heap.slow_only && !gl_heap.slow_free;
   lane->lists = small && fast ? lists : GL_LISTS_NONE;
@@ -155,7 +155,7 @@ void gl_lane_open_counted(struct gl_lane *lane, size_t start, size_t end) {
 void gl_lane_close(struct gl_cache *cache, struct gl_lane *lane,
                    bool into_bin) {
   struct gl_hole *hole = &lane->hole;
-  gl_assert(hole_is_sound(lane) && gl_cache_has_lane(cache, lane));
+  gl_assert(hole_is_sound(lane) && gl_lane_is_of(cache, lane));
   if (hole->cur == NULL) return;
   hole_account(cache, lane);
   size_t granules = (size_t)(hole->cur - hole->start) >> GL_GRANULE_SHIFT;

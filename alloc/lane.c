@@ -55,8 +55,8 @@ _Static_assert(LANE_LIST_GRANULES <= GL_EXACT_CLASSES,
 
 /* Whether [start, end) is a free run of an arena, as its tags have it. */
 static bool lane_is_run(size_t start, size_t end) {
-  bool ends = end % GL_ARENA_GRANULES == 0 ||
-              gl_tags_next(gl_heap.tags, end, end + 1) == end;
+  bool ends =
+      end % GL_ARENA_GRANULES == 0 || gl_tags_is_head(gl_heap.tags, end);
   return start < end &&
          start / GL_ARENA_GRANULES == (end - 1) / GL_ARENA_GRANULES &&
          gl_tags_is_free(gl_heap.tags, start) && ends;

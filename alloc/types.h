@@ -468,9 +468,11 @@ GL_INLINE bool gl_lane_is_closed(const struct gl_lane *lane) {
   return lane->hole.cur == NULL && lane->arena == NULL && lane->nonempty == 0;
 }
 
-GL_INLINE bool gl_cache_has_lane(const struct gl_cache *cache,
-                                 const struct gl_lane *lane) {
-  return lane >= cache->lane && lane < cache->lane + GL_LANES;
+/* Whether a lane is one of a cache. */
+GL_INLINE bool gl_lane_is_of(const struct gl_cache *cache,
+                             const struct gl_lane *lane) {
+  size_t offset = (uintptr_t)lane - (uintptr_t)cache->lane;
+  return offset < sizeof cache->lane && offset % sizeof *lane == 0;
 }
 
 /* Bytes freed, but for those of blocks that a hole took back. */

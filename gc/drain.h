@@ -81,7 +81,7 @@ GL_INLINE size_t hot_fetch(uintptr_t address, gl_mark_entry entry, bool mixed) {
    was taken off it, so there is room. */
 GL_INLINE void hot_scan(struct hot *h, const struct hot_filter *f,
                         gl_mark_entry entry) {
-  gl_assert(hot_is_candidate(h, gl_mark_entry_address(entry)));
+  gl_assert(gl_mark_is_candidate(gl_mark_entry_address(entry)));
   gl_assert(hot_ring_has_room(h, 2 * DRAIN_PIECE_GRANULES));
   if (GL_LIKELY(gl_mark_entry_granules(entry) == 2)) { /* as most blocks have */
     hot_filter_four(h, f, (const uintptr_t *)gl_mark_entry_address(entry));

@@ -61,17 +61,7 @@ GL_INLINE struct hot hot_begin(struct gl_marker *m) {
   return h;
 }
 
-/* Whether a word leads into what is marked: for assertions, as the next two. */
-GL_INLINE bool hot_is_candidate(const struct hot *h, uintptr_t word) {
-  return word - h->base < h->extent;
-}
-
-/* And into the territory of this marker. */
-GL_INLINE bool hot_is_held(const struct hot *h, uintptr_t word) {
-  return (h->m->held >> gl_region(word) & 1) != 0;
-}
-
-/* For so many more candidates, and for what is stored beyond them. */
+/* Whether for so many more candidates, and what is stored beyond them. */
 GL_INLINE bool hot_ring_has_room(const struct hot *h, size_t count) {
   return h->ring_end + count <= GL_MARK_RING - GL_MARK_RING_SLACK;
 }
@@ -136,7 +126,7 @@ _Static_assert(GL_SLOT_SCANNED % 2 == 1 && GL_SLOT_UNCOLLECTABLE % 2 == 1 &&
                "one bit says whether blocks are scanned");
 
 GL_INLINE uint8_t hot_slot(const struct hot *h, uintptr_t word) {
-  gl_assert(hot_is_candidate(h, word));
+  gl_assert(gl_mark_is_candidate(word));
   return *(const uint8_t *)(h->slots_bias + (word >> GL_ARENA_SHIFT));
 }
 
@@ -144,7 +134,7 @@ GL_INLINE bool hot_slot_is_scanned(uint8_t slot) { return slot % 2 == 1; }
 
 /* Whether its arena is tenured, 1 or 0; in a minor collection. */
 GL_INLINE uint8_t hot_tenured(const struct hot *h, uintptr_t word) {
-  gl_assert(h->tenured_bias != 0 && hot_is_candidate(h, word));
+  gl_assert(h->tenured_bias != 0 && gl_mark_is_candidate(word));
   return *(const uint8_t *)(h->tenured_bias + (word >> GL_ARENA_SHIFT));
 }
 
@@ -162,7 +152,7 @@ GL_INLINE uint32_t *hot_live(const struct hot *h, uintptr_t word) {
 GL_INLINE bool hot_blacken(const struct hot *h, uintptr_t *where,
                            gl_mark_entry *entry) {
   uintptr_t word = *where;
-  gl_assert(hot_slot(h, word) != GL_SLOT_RUNS && hot_is_held(h, word));
+  gl_assert(hot_slot(h, word) != GL_SLOT_RUNS && gl_marker_holds(h->m, word));
   struct gl_tags *line = hot_tags(h, word);
   unsigned bit = hot_bit_of(word);
   uint64_t block = line->block, mark = line->mark;

@@ -298,12 +298,8 @@ struct mark_roots {
   uintptr_t words[MARK_ROOTS_AT_ONCE];
 };
 
-static bool mark_is_held(const struct gl_marker *m, uintptr_t word) {
-  return (m->held >> gl_region(word) & 1) != 0;
-}
-
 static void mark_put_aside(struct gl_marker *m, uintptr_t word) {
-  gl_assert(m->shared && !mark_is_held(m, word));
+  gl_assert(m->shared && !gl_marker_holds(m, word));
   gl_assert(m->away_count < GL_PACKET_WORDS);
   m->away[m->away_count++] = word;
   if (m->away_count >= GL_PACKET_WORDS) gl_markers_send(m);
@@ -319,7 +315,7 @@ static GL_NOINLINE void mark_follow(struct gl_marker *m,
   for (size_t i = 0; i < roots->count; i++) {
     uintptr_t word = roots->words[i];
     gl_mark_entry entry;
-    if (!mark_is_held(m, word)) {
+    if (!gl_marker_holds(m, word)) {
       hot_save(&h); /* to send may take room, and to make some blacken */
       mark_put_aside(m, word);
       hot_load(&h);

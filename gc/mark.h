@@ -128,6 +128,11 @@ GL_INLINE unsigned gl_region(uintptr_t word) {
          (GL_REGIONS_MAX - 1);
 }
 
+/* Whether a candidate lies in territory that a marker holds. */
+GL_INLINE bool gl_marker_holds(const struct gl_marker *m, uintptr_t word) {
+  return (m->held >> gl_region(word) & 1) != 0;
+}
+
 bool gl_marker_init(struct gl_marker *marker);
 
 /* A marking begins: nothing is live, and a stack that is much too long is
