@@ -81,16 +81,17 @@ GL_INLINE size_t hot_fetch(uintptr_t address, gl_mark_entry entry, bool mixed) {
    was taken off it, so there is room. */
 GL_INLINE void hot_scan(struct hot *h, const struct hot_filter *f,
                         gl_mark_entry entry) {
-  gl_assert(gl_mark_is_candidate(gl_mark_entry_address(entry)));
+  gl_assert(gl_mark_is_candidate(gl_word_of(gl_mark_entry_address(entry))));
   gl_assert(hot_ring_has_room(h, 2 * DRAIN_PIECE_GRANULES));
   if (GL_LIKELY(gl_mark_entry_granules(entry) == 2)) { /* as most blocks have */
-    hot_filter_four(h, f, (const uintptr_t *)gl_mark_entry_address(entry));
+    hot_filter_four(h, f, (const struct gl_word *)gl_mark_entry_address(entry));
     return;
   }
   /* Or gcc takes every entry apart before it looks at the count: a tree takes 3
      to 5 % longer. */
   __asm__("" : "+r"(entry));
-  const uintptr_t *words = (const uintptr_t *)gl_mark_entry_address(entry);
+  const struct gl_word *words =
+      (const struct gl_word *)gl_mark_entry_address(entry);
   size_t count = gl_mark_entry_granules(entry);
   if (GL_UNLIKELY(count > DRAIN_PIECE_GRANULES)) {
     hot_save(h);
@@ -154,21 +155,21 @@ GL_INLINE void hot_blacken_turn(struct hot *hot, bool mixed) {
     h.ring_start = end;
   }
   uint64_t objects = 0, longer = 0;
-  const uintptr_t *stop = h.ring + end;
-  for (const uintptr_t *at = h.ring + h.ring_start; at < stop; at++) {
-    uintptr_t word = *at;
-    uint8_t slot = hot_slot(&h, word);
+  const struct gl_word *stop = h.ring + end;
+  for (const struct gl_word *at = h.ring + h.ring_start; at < stop; at++) {
+    uint8_t slot = hot_slot(&h, *at);
     if (GL_UNLIKELY(slot == GL_SLOT_RUNS)) {
-      hot_blacken_large(&h, word);
+      hot_blacken_large(&h, *at);
       continue;
     }
+    uintptr_t where;
     gl_mark_entry entry;
-    if (!hot_blacken(&h, &word, &entry)) continue;
+    if (!hot_blacken(&h, *at, &where, &entry)) continue;
     objects++;
     gl_assert(h.top < h.limit);
     *h.top = entry;
     bool scanned = hot_slot_is_scanned(slot);
-    uintptr_t fetched = scanned ? word : (uintptr_t)h.top;
+    uintptr_t fetched = scanned ? where : (uintptr_t)h.top;
     h.top += scanned;
     longer += hot_fetch(fetched, entry, mixed);
   }
@@ -198,26 +199,25 @@ GL_INLINE void hot_blacken_some(struct hot *hot) {
 
 /* The newest candidate from an index on, taken off the ring; 0 where there is
    none. */
-GL_INLINE uintptr_t hot_pop(struct hot *h, size_t from) {
+GL_INLINE struct gl_word hot_pop(struct hot *h, size_t from) {
   gl_assert(h->ring_start <= from);
-  return h->ring_end > from ? h->ring[--h->ring_end] : 0;
+  return h->ring_end > from ? h->ring[--h->ring_end] : gl_word_of(0);
 }
 
 /* Scan a short block, and return the last word in it that points into the heap,
    or 0; the others go to the ring.  By branches, which are predicted: so the
    processor has the next block's address before it knows the mark of this one,
    or its end. */
-GL_MARK_UNCHECKED GL_INLINE uintptr_t hot_scan_short(struct hot *h,
-                                                     const uintptr_t *words,
-                                                     size_t granules) {
-  uintptr_t last = 0;
+GL_MARK_UNCHECKED GL_INLINE struct gl_word hot_scan_short(
+    struct hot *h, const struct gl_word *words, size_t granules) {
+  struct gl_word last = {0};
   gl_assert(granules > 0 && granules <= FOLLOW_GRANULES);
   gl_assert(hot_ring_has_room(h, 2 * granules));
   for (size_t i = 0; i < 2 * granules; i++) {
-    uintptr_t word = words[i];
-    __asm__("" : "+r"(word)); /* read once */
-    if (word - h->base >= h->extent) continue;
-    if (last != 0) {
+    struct gl_word word = words[i];
+    __asm__("" : "+r"(word.bits)); /* read once */
+    if (word.bits - h->base >= h->extent) continue;
+    if (last.bits != 0) {
       hot_fetch_tags(h, last);
       h->ring[h->ring_end++] = last;
     }
@@ -226,16 +226,18 @@ GL_MARK_UNCHECKED GL_INLINE uintptr_t hot_scan_short(struct hot *h,
   return last;
 }
 
-/* Scan a block; the same. */
-GL_INLINE uintptr_t hot_scan_next(struct hot *h, const struct hot_filter *f,
-                                  uintptr_t word, gl_mark_entry entry) {
+/* Scan a block, with an address in its first granule; the same. */
+GL_INLINE struct gl_word hot_scan_next(struct hot *h,
+                                       const struct hot_filter *f,
+                                       uintptr_t where, gl_mark_entry entry) {
   size_t from = h->ring_end, granules = gl_mark_entry_granules(entry);
-  gl_assert(gl_mark_entry_address(entry) == word - word % GL_GRANULE_BYTES);
+  gl_assert(gl_mark_entry_address(entry) == where - where % GL_GRANULE_BYTES);
   if (GL_LIKELY(granules <= FOLLOW_GRANULES)) {
-    word = hot_scan_short(
-        h, (const uintptr_t *)(word & ~(GL_GRANULE_BYTES - 1)), granules);
+    const struct gl_word *words =
+        (const struct gl_word *)(where & ~(GL_GRANULE_BYTES - 1));
+    struct gl_word word = hot_scan_short(h, words, granules);
     if (GL_LIKELY(h->tenured_bias == 0 && !h->m->shared)) return word;
-    if (word != 0) h->ring[h->ring_end++] = word;
+    if (word.bits != 0) h->ring[h->ring_end++] = word;
   } else {
     hot_scan(h, f, entry);
   }
@@ -251,17 +253,18 @@ GL_MARK_UNCHECKED static GL_NOINLINE GL_HOT void hot_follow(struct hot *hot) {
   const struct hot_filter f = hot_filter_begin(&h);
   hot_rewind(&h);
   gl_assert(hot_candidates(&h) <= FOLLOW_FEW && !hot_has_entries(&h));
-  uintptr_t word = hot_pop(&h, 0);
-  while (word != 0) {
+  struct gl_word word = hot_pop(&h, 0);
+  while (word.bits != 0) {
+    uintptr_t where;
     gl_mark_entry entry;
-    bool found = hot_blacken_any(&h, &word, &entry);
-    word = found ? hot_scan_next(&h, &f, word, entry) : 0;
-    if (h.ring_end > (word == 0 ? FOLLOW_FEW : FOLLOW_MANY) ||
+    bool found = hot_blacken_any(&h, word, &where, &entry);
+    word = found ? hot_scan_next(&h, &f, where, entry) : gl_word_of(0);
+    if (h.ring_end > (word.bits == 0 ? FOLLOW_FEW : FOLLOW_MANY) ||
         hot_has_entries(&h))
       break;
-    if (word == 0) word = hot_pop(&h, 0);
+    if (word.bits == 0) word = hot_pop(&h, 0);
   }
-  if (word != 0) h.ring[h.ring_end++] = word;
+  if (word.bits != 0) h.ring[h.ring_end++] = word;
   *hot = h;
 }
 

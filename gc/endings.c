@@ -101,7 +101,8 @@ static bool ending_is_known(const struct ending *ending) {
 static struct ending *ending_find(uintptr_t block) {
   struct ending *unused = NULL;
   size_t mask = ((size_t)1 << endings.shift) - 1;
-  gl_assert(gl_mark_is_candidate(block) && block % GL_GRANULE_BYTES == 0);
+  gl_assert(gl_mark_is_candidate(gl_word_of(block)));
+  gl_assert(block % GL_GRANULE_BYTES == 0);
   for (size_t i = 0, at = ending_hash(block); i < ENDINGS_PROBES; i++) {
     struct ending *ending = &endings.table->places[(at + i) & mask];
     if (!ending_is_known(ending))
@@ -165,7 +166,7 @@ static uint64_t ending_follow(struct gl_marker *m, struct ending *ending,
   if (!gl_heap_find((void *)ending->block, &block)) return 0;
   gl_assert((uintptr_t)block.start == ending->block);
   if (judged) ending_clear(ending, &block);
-  gl_marker_blacken(m, ending->block);
+  gl_marker_blacken(m, gl_word_of(ending->block));
   gl_marker_drain(m);
   ending_note(ending, ending_words(&block), m->objects - before);
   return ending_grows(ending) ? m->objects - before : 0;

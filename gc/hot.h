@@ -25,7 +25,7 @@ struct hot {
   uintptr_t live_bias;
   uintptr_t tenured_bias; /* 0 where nothing is */
   gl_mark_entry *bottom, *top, *limit; /* of the mark stack */
-  uintptr_t *ring;
+  struct gl_word *ring;
   size_t ring_start, ring_end; /* candidates are in between */
 };
 
@@ -87,14 +87,14 @@ GL_INLINE void hot_rewind(struct hot *h) {
 #define HOT_TAGS_SHIFT (GL_LINE_SHIFT - 4)
 _Static_assert(sizeof(struct gl_tags) == 1 << 4, "the tags of a line");
 
-GL_INLINE struct gl_tags *hot_tags(const struct hot *h, uintptr_t word) {
-  return (struct gl_tags *)(h->tags_bias + (word >> HOT_TAGS_SHIFT &
+GL_INLINE struct gl_tags *hot_tags(const struct hot *h, uintptr_t address) {
+  return (struct gl_tags *)(h->tags_bias + (address >> HOT_TAGS_SHIFT &
                                             ~(sizeof(struct gl_tags) - 1)));
 }
 
 /* Any byte of them will do. */
-GL_INLINE void hot_fetch_tags(const struct hot *h, uintptr_t word) {
-  __builtin_prefetch((void *)(h->tags_bias + (word >> HOT_TAGS_SHIFT)), 1);
+GL_INLINE void hot_fetch_tags(const struct hot *h, struct gl_word word) {
+  __builtin_prefetch((void *)(h->tags_bias + (word.bits >> HOT_TAGS_SHIFT)), 1);
 }
 
 /* Those of the candidates from an index on. */
@@ -103,11 +103,11 @@ GL_INLINE void hot_fetch_all_tags(const struct hot *h, size_t from) {
 }
 
 /* The head of the block that an interior word points into, or 0. */
-GL_INLINE uintptr_t hot_head(const struct hot *h, uintptr_t word) {
-  size_t head = gl_marker_find_head((word - h->base) >> GL_GRANULE_SHIFT);
+GL_INLINE uintptr_t hot_head(const struct hot *h, struct gl_word word) {
+  size_t head = gl_marker_find_head((word.bits - h->base) >> GL_GRANULE_SHIFT);
   if (head == SIZE_MAX) return 0;
   uintptr_t address = h->base + (head << GL_GRANULE_SHIFT);
-  gl_assert(address <= word && word - address < GL_ARENA_BYTES);
+  gl_assert(address <= word.bits && word.bits - address < GL_ARENA_BYTES);
   return hot_tags(h, address)->block >> (head & 63) & 1 ? address : 0;
 }
 
@@ -116,8 +116,8 @@ GL_INLINE size_t hot_count_to_end(const struct hot *h, uintptr_t head) {
   return gl_marker_find_end(granule) - granule;
 }
 
-GL_INLINE unsigned hot_bit_of(uintptr_t word) {
-  return (unsigned)(word >> GL_GRANULE_SHIFT) & 63;
+GL_INLINE unsigned hot_bit_of(uintptr_t address) {
+  return (unsigned)(address >> GL_GRANULE_SHIFT) & 63;
 }
 
 /* Slots whose blocks are scanned, and those alone, have odd numbers. */
@@ -125,77 +125,77 @@ _Static_assert(GL_SLOT_SCANNED % 2 == 1 && GL_SLOT_UNCOLLECTABLE % 2 == 1 &&
                    GL_SLOT_ATOMIC % 2 == 0 && GL_SLOT_RUNS % 2 == 0,
                "one bit says whether blocks are scanned");
 
-GL_INLINE uint8_t hot_slot(const struct hot *h, uintptr_t word) {
+GL_INLINE uint8_t hot_slot(const struct hot *h, struct gl_word word) {
   gl_assert(gl_mark_is_candidate(word));
-  return *(const uint8_t *)(h->slots_bias + (word >> GL_ARENA_SHIFT));
+  return *(const uint8_t *)(h->slots_bias + (word.bits >> GL_ARENA_SHIFT));
 }
 
 GL_INLINE bool hot_slot_is_scanned(uint8_t slot) { return slot % 2 == 1; }
 
 /* Whether its arena is tenured, 1 or 0; in a minor collection. */
-GL_INLINE uint8_t hot_tenured(const struct hot *h, uintptr_t word) {
+GL_INLINE uint8_t hot_tenured(const struct hot *h, struct gl_word word) {
   gl_assert(h->tenured_bias != 0 && gl_mark_is_candidate(word));
-  return *(const uint8_t *)(h->tenured_bias + (word >> GL_ARENA_SHIFT));
+  return *(const uint8_t *)(h->tenured_bias + (word.bits >> GL_ARENA_SHIFT));
 }
 
-GL_INLINE uint32_t *hot_live(const struct hot *h, uintptr_t word) {
+GL_INLINE uint32_t *hot_live(const struct hot *h, uintptr_t address) {
   return (uint32_t *)(h->live_bias +
-                      (word >> GL_ARENA_SHIFT) * sizeof(uint32_t));
+                      (address >> GL_ARENA_SHIFT) * sizeof(uint32_t));
 }
 
 /*
- * Blacken the block that a word points into, in an arena of territory that is
- * held; its line of tags has been fetched.  Returns whether there was a white
- * one, all of it as an entry, and a word in its first granule.  The caller
- * counts the object.
+ * Blacken the block that a candidate points into, in an arena of territory that
+ * is held; its line of tags has been fetched.  Returns whether there was a
+ * white one, an address in its first granule, and all of it as an entry.  The
+ * caller counts the object.
  */
-GL_INLINE bool hot_blacken(const struct hot *h, uintptr_t *where,
-                           gl_mark_entry *entry) {
-  uintptr_t word = *where;
+GL_INLINE bool hot_blacken(const struct hot *h, struct gl_word word,
+                           uintptr_t *where, gl_mark_entry *entry) {
+  uintptr_t at = word.bits;
   gl_assert(hot_slot(h, word) != GL_SLOT_RUNS && gl_marker_holds(h->m, word));
-  struct gl_tags *line = hot_tags(h, word);
-  unsigned bit = hot_bit_of(word);
+  struct gl_tags *line = hot_tags(h, at);
+  unsigned bit = hot_bit_of(at);
   uint64_t block = line->block, mark = line->mark;
   if (((block & ~mark) >> bit & 1) == 0) {
     if (GL_LIKELY(block >> bit & 1)) return false;
-    word = hot_head(h, word); /* it is interior, or in free memory */
-    if (word == 0) return false;
-    *where = word;
-    line = hot_tags(h, word);
-    bit = hot_bit_of(word);
+    at = hot_head(h, word); /* it is interior, or in free memory */
+    if (at == 0) return false;
+    line = hot_tags(h, at);
+    bit = hot_bit_of(at);
     block = line->block;
     mark = line->mark;
     if (((block & ~mark) >> bit & 1) == 0) return false;
   }
   gl_assert(h->tenured_bias == 0 || hot_tenured(h, word) == 0);
+  *where = at;
   line->mark = mark | (uint64_t)1 << bit;
   uint64_t tags = (block | mark) >> bit; /* its own is the lowest */
   uint64_t above = tags & (tags - 1);
   size_t granules =
-      GL_LIKELY(above != 0) ? gl_lowest(above) : hot_count_to_end(h, word);
-  *hot_live(h, word) += (uint32_t)granules;
-  gl_assert(*hot_live(h, word) <= GL_ARENA_GRANULES);
-  *entry = gl_mark_entry_of(word & ~(GL_GRANULE_BYTES - 1), granules);
+      GL_LIKELY(above != 0) ? gl_lowest(above) : hot_count_to_end(h, at);
+  *hot_live(h, at) += (uint32_t)granules;
+  gl_assert(*hot_live(h, at) <= GL_ARENA_GRANULES);
+  *entry = gl_mark_entry_of(at & ~(GL_GRANULE_BYTES - 1), granules);
   return true;
 }
 
 /* A candidate in no arena, but perhaps in a large block. */
-GL_INLINE void hot_blacken_large(struct hot *h, uintptr_t word) {
+GL_INLINE void hot_blacken_large(struct hot *h, struct gl_word word) {
   hot_save(h);
   gl_marker_mark_large(h->m, word);
   hot_load(h);
 }
 
 /* A candidate of any kind.  Returns whether it blackened a block that is to be
-   scanned, its entry, and a word in its first granule. */
-GL_INLINE bool hot_blacken_any(struct hot *h, uintptr_t *where,
-                               gl_mark_entry *entry) {
-  uint8_t slot = hot_slot(h, *where);
+   scanned, an address in its first granule, and its entry. */
+GL_INLINE bool hot_blacken_any(struct hot *h, struct gl_word word,
+                               uintptr_t *where, gl_mark_entry *entry) {
+  uint8_t slot = hot_slot(h, word);
   if (slot == GL_SLOT_RUNS) {
-    hot_blacken_large(h, *where);
+    hot_blacken_large(h, word);
     return false;
   }
-  if (!hot_blacken(h, where, entry)) return false;
+  if (!hot_blacken(h, word, where, entry)) return false;
   h->m->objects++;
   return hot_slot_is_scanned(slot);
 }

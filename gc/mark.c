@@ -182,9 +182,10 @@ gl_mark_entry gl_marker_split(struct gl_marker *m) {
   return upper;
 }
 
-GL_NOINLINE void gl_marker_mark_large(struct gl_marker *m, uintptr_t address) {
-  gl_assert(gl_mark_is_candidate(address));
-  size_t page = gl_runs_find_large(gl_page_of((void *)address));
+GL_NOINLINE void gl_marker_mark_large(struct gl_marker *m,
+                                      struct gl_word word) {
+  gl_assert(gl_mark_is_candidate(word));
+  size_t page = gl_runs_find_large(gl_page_of((void *)word.bits));
   if (page == 0) return;
   size_t granule = gl_page_granule(page);
   gl_assert(gl_tags_is_block(gl_heap.tags, granule));
@@ -228,16 +229,16 @@ GL_INLINE struct hot_filter hot_filter_begin(const struct hot *h) {
    collecting thread runs on, and change meanwhile. */
 GL_MARK_UNCHECKED GL_INLINE void hot_filter_words(struct hot *h,
                                                   const struct hot_filter *f,
-                                                  const uintptr_t *word,
+                                                  const struct gl_word *word,
                                                   size_t granules) {
   (void)f;
   size_t at = h->ring_end;
-  for (const uintptr_t *end = word + 2 * granules; word < end; word += 2) {
-    uintptr_t first = __atomic_load_n(&word[0], __ATOMIC_RELAXED);
-    uintptr_t second = __atomic_load_n(&word[1], __ATOMIC_RELAXED);
-    h->ring[at] = first;
+  for (const struct gl_word *end = word + 2 * granules; word < end; word += 2) {
+    uintptr_t first = __atomic_load_n(&word[0].bits, __ATOMIC_RELAXED);
+    uintptr_t second = __atomic_load_n(&word[1].bits, __ATOMIC_RELAXED);
+    h->ring[at].bits = first;
     at += first - h->base < h->extent;
-    h->ring[at] = second;
+    h->ring[at].bits = second;
     at += second - h->base < h->extent;
   }
   h->ring_end = at;
@@ -245,18 +246,18 @@ GL_MARK_UNCHECKED GL_INLINE void hot_filter_words(struct hot *h,
 
 GL_MARK_UNCHECKED GL_INLINE void hot_filter_four(struct hot *h,
                                                  const struct hot_filter *f,
-                                                 const uintptr_t *word) {
+                                                 const struct gl_word *word) {
   hot_filter_words(h, f, word, 2);
 }
 
 /* Without a branch for each: at random half of them are another marker's. */
-GL_INLINE void hot_split(struct hot *h, const uintptr_t *words, size_t count,
-                         size_t from) {
+GL_INLINE void hot_split(struct hot *h, const struct gl_word *words,
+                         size_t count, size_t from) {
   struct gl_marker *m = h->m;
   uint32_t held = m->held;
   size_t kept = from, away = m->away_count;
   for (size_t i = 0; i < count; i++) {
-    uintptr_t word = words[i];
+    struct gl_word word = words[i];
     size_t mine = held >> gl_region(word) & 1;
     h->ring[kept] = word;
     m->away[away] = word;
@@ -270,14 +271,15 @@ GL_INLINE void hot_split(struct hot *h, const uintptr_t *words, size_t count,
 
 #include "drain.h"
 
-void gl_marker_blacken(struct gl_marker *m, uintptr_t word) {
+void gl_marker_blacken(struct gl_marker *m, struct gl_word word) {
   struct hot h = hot_begin(m);
+  uintptr_t where;
   gl_mark_entry entry;
-  if (hot_blacken_any(&h, &word, &entry)) gl_marker_push(m, entry);
+  if (hot_blacken_any(&h, word, &where, &entry)) gl_marker_push(m, entry);
 }
 
 GL_NOINLINE void gl_marker_blacken_slowly(struct gl_marker *m,
-                                          const uintptr_t *candidates,
+                                          const struct gl_word *candidates,
                                           size_t count) {
   gl_assert(m->bottom <= m->depth && count <= GL_MARK_RING);
   for (size_t i = 0; i < count; i++) gl_marker_blacken(m, candidates[i]);
@@ -295,10 +297,10 @@ void gl_marker_drain(struct gl_marker *m) {
 /* Roots that were found, and not followed yet. */
 struct mark_roots {
   size_t count;
-  uintptr_t words[MARK_ROOTS_AT_ONCE];
+  struct gl_word words[MARK_ROOTS_AT_ONCE];
 };
 
-static void mark_put_aside(struct gl_marker *m, uintptr_t word) {
+static void mark_put_aside(struct gl_marker *m, struct gl_word word) {
   gl_assert(m->shared && !gl_marker_holds(m, word));
   gl_assert(m->away_count < GL_PACKET_WORDS);
   m->away[m->away_count++] = word;
@@ -313,13 +315,14 @@ static GL_NOINLINE void mark_follow(struct gl_marker *m,
   for (size_t i = 0; i < roots->count; i++)
     hot_fetch_tags(&h, roots->words[i]);
   for (size_t i = 0; i < roots->count; i++) {
-    uintptr_t word = roots->words[i];
+    struct gl_word word = roots->words[i];
+    uintptr_t where;
     gl_mark_entry entry;
     if (!gl_marker_holds(m, word)) {
       hot_save(&h); /* to send may take room, and to make some blacken */
       mark_put_aside(m, word);
       hot_load(&h);
-    } else if (hot_blacken_any(&h, &word, &entry)) {
+    } else if (hot_blacken_any(&h, word, &where, &entry)) {
       hot_save(&h);
       gl_marker_push(m, entry);
       hot_load(&h);
@@ -331,7 +334,7 @@ static GL_NOINLINE void mark_follow(struct gl_marker *m,
 }
 
 static void mark_keep(struct gl_marker *m, struct mark_roots *roots,
-                      uintptr_t word) {
+                      struct gl_word word) {
   gl_assert(gl_mark_is_candidate(word) && roots->count < MARK_ROOTS_AT_ONCE);
   roots->words[roots->count++] = word;
   if (roots->count == MARK_ROOTS_AT_ONCE) mark_follow(m, roots);
@@ -340,17 +343,19 @@ static void mark_keep(struct gl_marker *m, struct mark_roots *roots,
 /* The block that ends where a word points, not padded; or 0.  In an arena it is
    a short one, so that one line of tags will do, but for the first granules.
    (It may be the block that the word points into, or a free run: no harm.) */
-static uintptr_t mark_find_ending(uintptr_t word) {
-  unsigned bit = hot_bit_of(word);
-  gl_assert(word % GL_GRANULE_BYTES == 0);
+static uintptr_t mark_find_ending(struct gl_word word) {
+  unsigned bit = hot_bit_of(word.bits);
+  size_t slot = (word.bits - gl_heap.base) >> GL_ARENA_SHIFT;
+  gl_assert(word.bits % GL_GRANULE_BYTES == 0);
   if (bit < GL_PAD_GRANULES || gl_heap.pad_bytes == 0 ||
-      gl_heap.slots[(word - gl_heap.base) >> GL_ARENA_SHIFT] == GL_SLOT_RUNS)
-    return (uintptr_t)gl_heap_find_ending((void *)word);
-  const struct gl_tags *line = gl_tags_at(word);
+      gl_heap.slots[slot] == GL_SLOT_RUNS)
+    return (uintptr_t)gl_heap_find_ending((void *)word.bits);
+  const struct gl_tags *line = gl_tags_at(word.bits);
   uint64_t below = (line->block | line->mark) & (((uint64_t)1 << bit) - 1);
   if (below == 0) return 0;
   size_t granules = bit - gl_log2(below);
-  return granules < GL_PAD_GRANULES ? word - (granules << GL_GRANULE_SHIFT) : 0;
+  return granules < GL_PAD_GRANULES ? word.bits - (granules << GL_GRANULE_SHIFT)
+                                    : 0;
 }
 
 /* Whether a root that points to the end of a block may rather point to the
@@ -362,34 +367,35 @@ static bool mark_is_doubtful(size_t offset) {
 }
 
 static void mark_root(struct gl_marker *m, struct mark_roots *roots,
-                      uintptr_t word) {
-  size_t offset = word - gl_heap.base;
+                      struct gl_word word) {
+  size_t offset = word.bits - gl_heap.base;
   gl_assert(offset <= gl_marking.extent_bytes);
   if (offset < gl_marking.extent_bytes) mark_keep(m, roots, word);
   /* With debugging all blocks end in some bytes that are not the program's. */
   if (offset % GL_GRANULE_BYTES != 0 || gl_options.debug) return;
   uintptr_t ending = mark_find_ending(word);
-  gl_assert(ending == 0 || (gl_mark_is_candidate(ending) && ending < word));
+  gl_assert(ending == 0 || (ending >= gl_heap.base && ending < word.bits));
   if (ending != 0 && !(mark_is_doubtful(offset) && gl_endings_defer(ending)))
-    mark_keep(m, roots, ending);
+    mark_keep(m, roots, gl_word_of(ending));
 }
 
-static const uintptr_t *mark_near(const uintptr_t *word, const uintptr_t *end) {
+static const struct gl_word *mark_near(const struct gl_word *word,
+                                       const struct gl_word *end) {
   gl_assert(word <= end);
   return end - word > MARK_ROOTS_NEAR ? word + MARK_ROOTS_NEAR : end;
 }
 
 /* One word after another until many were none.  That at the heap's end is a
    root too: a block may end there.  Returns how far it came. */
-static GL_MARK_UNCHECKED const uintptr_t *mark_roots_near(
-    struct gl_marker *m, struct mark_roots *roots, const uintptr_t *word,
-    const uintptr_t *end) {
+static GL_MARK_UNCHECKED const struct gl_word *mark_roots_near(
+    struct gl_marker *m, struct mark_roots *roots, const struct gl_word *word,
+    const struct gl_word *end) {
   uintptr_t base = gl_heap.base;
   size_t extent = gl_marking.extent_bytes;
-  const uintptr_t *stop = mark_near(word, end);
+  const struct gl_word *stop = mark_near(word, end);
   for (; word < stop; word++) {
-    uintptr_t root = *word;
-    if (GL_LIKELY(root - base > extent)) continue;
+    struct gl_word root = *word;
+    if (GL_LIKELY(root.bits - base > extent)) continue;
     mark_root(m, roots, root);
     stop = mark_near(word, end);
   }
@@ -401,9 +407,10 @@ void gl_mark_roots(const void *low, const void *high) {
   struct mark_roots roots;
   roots.count = 0;
   gl_assert(gl_marking.extent_bytes == gl_heap.extent_bytes);
-  const uintptr_t *word =
-      (const uintptr_t *)gl_round_up((uintptr_t)low, sizeof *word);
-  const uintptr_t *end = (const uintptr_t *)((uintptr_t)high & ~(uintptr_t)7);
+  const struct gl_word *word =
+      (const struct gl_word *)gl_round_up((uintptr_t)low, sizeof *word);
+  const struct gl_word *end =
+      (const struct gl_word *)((uintptr_t)high & ~(sizeof *end - 1));
   while (word < end) {
     if (gl_marking.has_avx2) word = gl_mark_next_root_avx2(word, end);
     word = mark_roots_near(m, &roots, word, end);
@@ -446,7 +453,7 @@ static void mark_all_of_arena(struct gl_marker *m, struct mark_roots *roots,
   size_t at = slot * GL_ARENA_GRANULES, end = at + GL_ARENA_GRANULES;
   gl_assert(!gl_heap.arenas[slot].tenured);
   for (; (at = gl_tags_next_block(gl_heap.tags, at, end)) < end; at++)
-    mark_keep(m, roots, (uintptr_t)gl_granule_address(at));
+    mark_keep(m, roots, gl_word_of((uintptr_t)gl_granule_address(at)));
 }
 
 void gl_mark_uncollectable(void) {
@@ -461,7 +468,7 @@ void gl_mark_uncollectable(void) {
   for (uint32_t page = gl_heap.runs.large; page != 0;
        page = gl_heap.pages[page].next)
     if (gl_heap.pages[page].kind == GL_UNCOLLECTABLE) {
-      gl_marker_mark_large(m, (uintptr_t)gl_page_address(page));
+      gl_marker_mark_large(m, gl_word_of((uintptr_t)gl_page_address(page)));
       gl_marker_drain(m);
     }
 }

@@ -40,6 +40,21 @@ GL_INLINE size_t gl_mark_entry_granules(gl_mark_entry entry) {
   return (size_t)(entry & GL_MARK_COUNT_MAX);
 }
 
+/*
+ * A word of memory that may or may not be a pointer: of it nothing is known but
+ * its bits.  A candidate is one that points below the heap's extent.  One
+ * function turns words into blocks: hot_blacken_any (hot.h).
+ */
+struct gl_word {
+  uintptr_t bits;
+} __attribute__((may_alias));
+
+_Static_assert(sizeof(struct gl_word) == sizeof(void *), "memory is so many");
+
+GL_INLINE struct gl_word gl_word_of(uintptr_t address) {
+  return (struct gl_word){address};
+}
+
 /* Words that are sorted at once; room for candidates, and behind it for what
    such a load or store has too much. */
 #define GL_SPLIT_WORDS 4
@@ -73,7 +88,10 @@ _Static_assert(((uint64_t)1 << GL_REGIONS_MAX) - 1 == GL_TERRITORIES_ALL,
 struct gl_packet {
   struct gl_packet *next;
   size_t count;
-  uint64_t words[GL_PACKET_WORDS];
+  union {
+    struct gl_word candidates[GL_PACKET_WORDS];
+    gl_mark_entry entries[GL_PACKET_WORDS];
+  };
 } __attribute__((aligned(64)));
 
 /*
@@ -98,8 +116,8 @@ struct gl_marker {
   size_t taken;
   struct gl_packet *spare; /* for what it will send */
   size_t spare_count;
-  uintptr_t ring[GL_MARK_RING]; /* candidates: words that point into the heap */
-  uintptr_t away[GL_MARK_RING + GL_PACKET_WORDS + GL_MARK_RING_SLACK];
+  struct gl_word ring[GL_MARK_RING]; /* candidates */
+  struct gl_word away[GL_MARK_RING + GL_PACKET_WORDS + GL_MARK_RING_SLACK];
 } __attribute__((aligned(64)));
 
 /* What all markers share. */
@@ -117,19 +135,19 @@ struct gl_marking {
 extern struct gl_marking gl_marking;
 
 /* Whether a marking would take it for the address of something. */
-GL_INLINE bool gl_mark_is_candidate(uintptr_t word) {
-  return word - gl_heap.base < gl_marking.extent_bytes;
+GL_INLINE bool gl_mark_is_candidate(struct gl_word word) {
+  return word.bits - gl_heap.base < gl_marking.extent_bytes;
 }
 
 /* That of a candidate. */
-GL_INLINE unsigned gl_region(uintptr_t word) {
+GL_INLINE unsigned gl_region(struct gl_word word) {
   gl_assert(gl_mark_is_candidate(word));
-  return (word - gl_marking.region_base) >> gl_marking.region_shift &
+  return (word.bits - gl_marking.region_base) >> gl_marking.region_shift &
          (GL_REGIONS_MAX - 1);
 }
 
 /* Whether a candidate lies in territory that a marker holds. */
-GL_INLINE bool gl_marker_holds(const struct gl_marker *m, uintptr_t word) {
+GL_INLINE bool gl_marker_holds(const struct gl_marker *m, struct gl_word word) {
   return (m->held >> gl_region(word) & 1) != 0;
 }
 
@@ -148,8 +166,8 @@ bool gl_marker_has_avx2(void);
 
 /* The first word of [word, end) that points into the heap or to its end, or
    end. */
-const uintptr_t *gl_mark_next_root_avx2(const uintptr_t *word,
-                                        const uintptr_t *end);
+const struct gl_word *gl_mark_next_root_avx2(const struct gl_word *word,
+                                             const struct gl_word *end);
 
 /* The rare cases of draining: an entry of the block at head that finds the
    stack full; candidates for whose blocks it may have no room; an entry that is
@@ -159,10 +177,10 @@ const uintptr_t *gl_mark_next_root_avx2(const uintptr_t *word,
 void gl_marker_push_slow(struct gl_marker *marker, uintptr_t head,
                          gl_mark_entry entry);
 void gl_marker_blacken_slowly(struct gl_marker *marker,
-                              const uintptr_t *candidates, size_t count);
+                              const struct gl_word *candidates, size_t count);
 void gl_marker_push_rest(struct gl_marker *marker, gl_mark_entry entry,
                          size_t piece_granules);
-void gl_marker_mark_large(struct gl_marker *marker, uintptr_t address);
+void gl_marker_mark_large(struct gl_marker *marker, struct gl_word word);
 size_t gl_marker_find_head(size_t granule);
 size_t gl_marker_find_end(size_t head);
 
@@ -175,7 +193,7 @@ bool gl_marker_can_split(const struct gl_marker *marker);
 gl_mark_entry gl_marker_split(struct gl_marker *marker);
 
 /* Blacken the block that a word points into, in a territory that is held. */
-void gl_marker_blacken(struct gl_marker *marker, uintptr_t word);
+void gl_marker_blacken(struct gl_marker *marker, struct gl_word word);
 
 /* ------------------------------------------------------ endings (endings.c) */
 

@@ -46,7 +46,8 @@ GL_INLINE struct hot_filter hot_filter_begin(const struct hot *h) {
 
 /* Store, of four words, those in a mask, at and above a place with room for all
    four; returns how many. */
-GL_INLINE size_t hot_store(uintptr_t *place, __m256i words, unsigned mask) {
+GL_INLINE size_t hot_store(struct gl_word *place, __m256i words,
+                           unsigned mask) {
   gl_assert(mask < 16);
   __m256i order = _mm256_cvtepu8_epi32(
       _mm_loadl_epi64((const __m128i *)hot_permutations[mask]));
@@ -57,7 +58,7 @@ GL_INLINE size_t hot_store(uintptr_t *place, __m256i words, unsigned mask) {
 
 GL_MARK_UNCHECKED GL_INLINE void hot_filter_four(struct hot *h,
                                                  const struct hot_filter *f,
-                                                 const uintptr_t *word) {
+                                                 const struct gl_word *word) {
   gl_assert(hot_ring_has_room(h, GL_SPLIT_WORDS));
   __m256i words = _mm256_loadu_si256((const __m256i *)word);
   /* Read once: what is judged is what is kept.  The block may be the stack that
@@ -70,11 +71,11 @@ GL_MARK_UNCHECKED GL_INLINE void hot_filter_four(struct hot *h,
 }
 
 GL_MARK_UNCHECKED GL_INLINE void hot_filter_one(struct hot *h,
-                                                uintptr_t word) {
-  __asm__("" : "+r"(word)); /* read once, as above */
+                                                struct gl_word word) {
+  __asm__("" : "+r"(word.bits)); /* read once, as above */
   gl_assert(hot_ring_has_room(h, 1));
   h->ring[h->ring_end] = word;
-  h->ring_end += word - h->base < h->extent;
+  h->ring_end += word.bits - h->base < h->extent;
 }
 
 /* Of a block of so many granules more is fetched, so far ahead: which may be
@@ -85,7 +86,7 @@ GL_MARK_UNCHECKED GL_INLINE void hot_filter_one(struct hot *h,
 
 GL_MARK_UNCHECKED GL_INLINE void hot_filter_words(struct hot *h,
                                                   const struct hot_filter *f,
-                                                  const uintptr_t *word,
+                                                  const struct gl_word *word,
                                                   size_t granules) {
   for (; granules >= LONG_GRANULES; granules -= 4, word += 8) {
     __builtin_prefetch(word + LONG_WORDS_AHEAD);
@@ -109,8 +110,8 @@ GL_INLINE unsigned hot_held_of(__m256i words, __m256i base, __m128i shift,
 }
 
 /* What is stored over the ring has been read: no more is kept than was. */
-GL_INLINE void hot_split(struct hot *h, const uintptr_t *words, size_t count,
-                         size_t from) {
+GL_INLINE void hot_split(struct hot *h, const struct gl_word *words,
+                         size_t count, size_t from) {
   struct gl_marker *m = h->m;
   const __m256i held = _mm256_set1_epi64x(m->held);
   const __m256i base = _mm256_set1_epi64x((long long)gl_marking.region_base);
@@ -136,15 +137,15 @@ void gl_marker_drain_avx2(struct gl_marker *m) {
 }
 
 /* In a mask, which of four words are above `most`, all turned. */
-GL_MARK_UNCHECKED GL_INLINE unsigned hot_without(const uintptr_t *word,
+GL_MARK_UNCHECKED GL_INLINE unsigned hot_without(const struct gl_word *word,
                                                  __m256i base, __m256i most) {
   __m256i words = _mm256_loadu_si256((const __m256i *)word);
   __m256i without = _mm256_cmpgt_epi64(_mm256_sub_epi64(words, base), most);
   return (unsigned)_mm256_movemask_pd(_mm256_castsi256_pd(without));
 }
 
-GL_MARK_UNCHECKED const uintptr_t *
-gl_mark_next_root_avx2(const uintptr_t *word, const uintptr_t *end) {
+GL_MARK_UNCHECKED const struct gl_word *
+gl_mark_next_root_avx2(const struct gl_word *word, const struct gl_word *end) {
   const uintptr_t base = gl_heap.base, extent = gl_marking.extent_bytes;
   const __m256i bases = _mm256_set1_epi64x((long long)(base + TURN));
   const __m256i most = _mm256_set1_epi64x((long long)(extent - TURN));
@@ -154,7 +155,7 @@ gl_mark_next_root_avx2(const uintptr_t *word, const uintptr_t *end) {
                        hot_without(word + 4, bases, most) << 4;
     if (without != 0xff) return word + __builtin_ctz(~without);
   }
-  while (word < end && *word - base > extent) word++;
+  while (word < end && word->bits - base > extent) word++;
   return word;
 }
 

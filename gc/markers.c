@@ -226,7 +226,7 @@ static struct gl_packet *markers_new_locked(void) {
   return packet;
 }
 
-static unsigned markers_territory(uintptr_t word) {
+static unsigned markers_territory(struct gl_word word) {
   gl_assert(markers.territory[gl_region(word)] < markers.territories);
   return markers.territory[gl_region(word)];
 }
@@ -259,7 +259,7 @@ static struct gl_packet *markers_receive_locked(uint32_t held) {
 }
 
 static void markers_send_locked(struct gl_packet *packet) {
-  unsigned t = markers_territory(packet->words[0]);
+  unsigned t = markers_territory(packet->candidates[0]);
   gl_assert(markers_are_locked() && markers.open);
   markers_put_locked(&markers.in[t], packet);
   markers.waiting |= markers.masks[t];
@@ -343,10 +343,10 @@ static GL_COLD struct gl_packet *markers_relieve(struct gl_marker *m) {
   gl_assert(markers_is_packet(packet) && count > 0 && m->spare == NULL);
   packet->count = 0;
   for (size_t i = 0; i < count; i++)
-    if ((m->held >> gl_region(packet->words[i]) & 1) != 0)
-      gl_marker_blacken(m, packet->words[i]);
+    if (gl_marker_holds(m, packet->candidates[i]))
+      gl_marker_blacken(m, packet->candidates[i]);
     else
-      packet->words[packet->count++] = packet->words[i];
+      packet->candidates[packet->count++] = packet->candidates[i];
   if (packet->count == 0) return packet;
   markers_lock();
   markers_send_locked(packet);
@@ -379,11 +379,12 @@ static struct gl_packet *markers_new(struct gl_marker *m) {
   }
 }
 
-static void markers_send_packet(struct gl_marker *m, const uintptr_t *words,
+static void markers_send_packet(struct gl_marker *m,
+                                const struct gl_word *candidates,
                                 size_t count) {
   gl_assert(count > 0 && count <= GL_PACKET_WORDS);
   struct gl_packet *packet = markers_new(m);
-  memcpy(packet->words, words, count * sizeof *words);
+  memcpy(packet->candidates, candidates, count * sizeof *candidates);
   packet->count = count;
   markers_exchange(m, packet);
 }
@@ -411,7 +412,7 @@ static void markers_send_to_others(struct gl_marker *m) {
     struct gl_packet *packet = m->out[t];
     if (packet == NULL) packet = m->out[t] = markers_new(m);
     gl_assert(packet->count < GL_PACKET_WORDS && packet->count < m->unsent);
-    packet->words[packet->count++] = m->away[i];
+    packet->candidates[packet->count++] = m->away[i];
     if (packet->count == GL_PACKET_WORDS) markers_publish(m, t);
   }
 }
@@ -438,11 +439,11 @@ static void markers_send_all(struct gl_marker *m) {
 static void markers_move_entries(struct gl_marker *m,
                                  struct gl_packet *packet) {
   size_t count = (m->depth - m->bottom) / 2, halves = 0;
-  if (gl_marker_can_split(m)) packet->words[halves++] = gl_marker_split(m);
+  if (gl_marker_can_split(m)) packet->entries[halves++] = gl_marker_split(m);
   if (count > MARKERS_ENTRIES - halves) count = MARKERS_ENTRIES - halves;
   gl_assert(count + halves > 0 && count + halves <= m->depth - m->bottom);
   const gl_mark_entry *whole = m->stack + m->bottom + halves;
-  memcpy(packet->words + halves, whole, count * sizeof *packet->words);
+  memcpy(packet->entries + halves, whole, count * sizeof *whole);
   if (halves > 0) m->stack[m->bottom + count] = m->stack[m->bottom];
   m->bottom += count;
   packet->count = halves + count;
@@ -515,7 +516,7 @@ static void markers_take_entries(struct gl_marker *m,
   gl_assert(m->depth == m->bottom && packet->count <= m->capacity);
   m->bottom = m->depth = 0; /* empty, so they fit, however small it is */
   for (size_t i = 0; i < packet->count; i++)
-    gl_marker_push(m, packet->words[i]);
+    gl_marker_push(m, packet->entries[i]);
   gl_markers_return(m, packet);
 }
 
@@ -670,7 +671,8 @@ static void markers_deal(void) {
   size_t arenas[GL_REGIONS_MAX] = {0}, all = 0, before = 0;
   for (size_t slot = 0; slot < gl_mark_slots(); slot++) {
     if (gl_heap.slots[slot] == GL_SLOT_RUNS) continue;
-    arenas[gl_region(gl_heap.base + (slot << GL_ARENA_SHIFT))]++;
+    uintptr_t start = gl_heap.base + (slot << GL_ARENA_SHIFT);
+    arenas[gl_region(gl_word_of(start))]++;
     all++;
   }
   gl_assert(all == gl_heap.arena_count);

@@ -15,8 +15,8 @@
 
 /* Split words into candidates and those of other markers, to whom they are sent
    when there are many. */
-GL_INLINE void hot_sort(struct hot *h, const uintptr_t *words, size_t count,
-                        size_t from) {
+GL_INLINE void hot_sort(struct hot *h, const struct gl_word *words,
+                        size_t count, size_t from) {
   gl_assert(h->m->shared && h->m->away_count < GL_PACKET_WORDS);
   gl_assert(from + count <= GL_MARK_RING - GL_MARK_RING_SLACK);
   hot_split(h, words, count, from);
@@ -57,7 +57,7 @@ GL_INLINE void hot_take(struct hot *h) {
   size_t from = h->ring_end, at = h->m->taken;
   size_t left = packet->count - at;
   size_t count = left < SHARE_TAKE ? left : SHARE_TAKE;
-  hot_sort(h, packet->words + at, count, from);
+  hot_sort(h, packet->candidates + at, count, from);
   hot_fetch_all_tags(h, from);
   h->m->taken = at + count;
   if (count < left) return;
@@ -70,7 +70,7 @@ GL_INLINE void hot_take(struct hot *h) {
 GL_INLINE void hot_drop(struct hot *h, size_t from) {
   size_t kept = from;
   for (size_t i = from; i < h->ring_end; i++) {
-    uintptr_t word = h->ring[i];
+    struct gl_word word = h->ring[i];
     h->ring[kept] = word;
     kept += hot_tenured(h, word) ^ 1;
   }

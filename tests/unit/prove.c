@@ -165,7 +165,7 @@ static void **make_old(enum gl_kind kind) {
   root[0] = kind == GL_SCANNED ? list : NULL;
   mark(false, true);
   for (void **p = kind == GL_ATOMIC ? list : NULL; p != NULL; p = *p)
-    gl_marker_blacken(&gl_marker_main, (uintptr_t)p);
+    gl_marker_blacken(&gl_marker_main, gl_word_of((uintptr_t)p));
   sweep();
   return list;
 }
