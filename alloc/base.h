@@ -77,6 +77,7 @@ static inline bool gl_kind_is_zeroed(enum gl_kind kind) {
    to 10 % longer, by what had been compiled before it. */
 #define GL_HOT __attribute__((aligned(64)))
 #define GL_COLD __attribute__((noinline, cold))
+#define GL_NORETURN __attribute__((noreturn))
 
 /* ThreadSanitizer keeps signals from a thread until that calls one of some
    functions of the C library; to wait for a mutex is none of them. */

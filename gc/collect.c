@@ -140,7 +140,7 @@ static void collect_mark_rest(struct gl_cycle *cycle) {
   cycle->marked_ns = gl_os_now_ns();
   gl_assert(collect_cpu_ns(cycle, cycle->marked_ns) >= cycle->marking_cpu_ns);
   cycle->mark_cpu_ns = collect_cpu_ns(cycle, cycle->marked_ns) -
-                       cycle->marking_cpu_ns + gl_mark_helped_ns();
+                       cycle->marking_cpu_ns + gl_markers_helped_ns();
   collect_check(gl_mark_prove, "a marking missed a block");
 }
 
@@ -164,7 +164,7 @@ static void collect_settle(struct gl_cycle *cycle) {
   cycle->floating_bytes = gl_minor_floating_bytes(cycle);
   gl_assert(cycle->floating_bytes <= cycle->live_bytes);
   gl_pace_note(cycle);
-  gl_markers_note(cycle);
+  gl_helpers_note(cycle);
   cycle->next_bytes = gl_pace_set_budget();
   gl_minor_note(cycle);
   gl_heap_tick();
@@ -242,9 +242,9 @@ static void collect_ready(struct collect_request *request, uintptr_t entry_sp) {
     gl_stack_capture_here(&request->entry);
     return;
   }
-  if (gl_markers_are_wanted()) {
+  if (gl_helpers_are_wanted()) {
     collect_note_helpers(true);
-    gl_markers_prepare();
+    gl_helpers_prepare();
     collect_note_helpers(false);
   }
   gl_stack_capture(&request->entry, entry_sp);

@@ -248,7 +248,7 @@ void gl_threads_resume(void);
 
 /* Scan the stacks, registers and thread-local storage of all threads; entry is
    the caller's own. */
-void gl_threads_scan(const struct gl_entry *entry, gl_scan_range *scan,
+void gl_scan_threads(const struct gl_entry *entry, gl_scan_range *scan,
                      void *data);
 
 /* Give the calling thread a cache, best that of a block which it frees; false
@@ -321,12 +321,12 @@ void gl_mark_finish(void);
    time that helpers took for it. */
 const uint32_t *gl_mark_live(void);
 uint64_t gl_mark_objects(void);
-uint64_t gl_mark_helped_ns(void);
+uint64_t gl_markers_helped_ns(void);
 size_t gl_mark_metadata_bytes(void);
 
-/* Tell the markers how long they took. */
+/* Tell whether it was quick, for the choice of helpers. */
 struct gl_cycle;
-void gl_markers_note(const struct gl_cycle *cycle);
+void gl_helpers_note(const struct gl_cycle *cycle);
 
 /* Processors that this process may use: by its affinity, and by the limits of
    its cgroups. */

@@ -14,6 +14,7 @@ libgleaner_core_la_SOURCES += \
   gc/gc.h \
   gc/drain.h gc/hot.h gc/mark.c gc/mark.h gc/share.h \
   gc/lean.c \
+  gc/helpers.c \
   gc/markers.c \
   gc/minor.c \
   gc/modules.c \
@@ -27,6 +28,7 @@ libgleaner_core_la_SOURCES += \
   gc/records.c \
   gc/restart.c \
   gc/roots.c \
+  gc/scan.c \
   gc/setup.c \
   gc/stack.c \
   gc/stacks.c \

@@ -614,6 +614,6 @@ size_t gl_mark_metadata_bytes(void) {
   size_t slots = gl_heap.extent_bytes >> GL_ARENA_SHIFT;
   size_t marker = gl_marker_main.capacity * sizeof(gl_mark_entry) +
                   slots * sizeof *gl_marker_main.live;
-  return marker * (1 + gl_markers_helpers()) + 2 * slots +
+  return marker * (1 + gl_helpers_count()) + 2 * slots +
          gl_markers_pool_bytes();
 }

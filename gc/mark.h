@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * mark.h: a marker: what one thread needs to mark.  mark.c is what a marker
- * does, markers.c how several share the work.
+ * does, markers.c how several share the work, helpers.c who they are.
  */
 #ifndef GL_MARK_H
 #define GL_MARK_H
@@ -236,18 +236,15 @@ void gl_markers_share(struct gl_marker *marker);
 /* All of a packet has been taken in. */
 void gl_markers_return(struct gl_marker *marker, struct gl_packet *packet);
 
-/* Whether there are fewer helpers than a marking wants. */
-bool gl_markers_are_wanted(void);
+/* Make the pool of packets; false without memory. */
+bool gl_markers_init(void);
 
-/* Make the helpers that this marking wants, with no lock held but that of the
-   turn; wake them; let them work until all is marked; put them to sleep. */
-void gl_markers_prepare(void);
+/* Let the helpers work, where that is chosen, until all is marked. */
 void gl_markers_start(void);
 void gl_markers_finish(void);
 
-/* Threads of the process that are helpers: they are not stopped. */
-bool gl_markers_is_helper(pid_t tid);
-size_t gl_markers_helpers(void);
+/* What a helper does: take part in one marking after another. */
+GL_NORETURN void gl_markers_serve(struct gl_marker *marker);
 
 /* Slots below the top of the heap, as of the start of the marking. */
 size_t gl_mark_slots(void);
@@ -255,8 +252,40 @@ size_t gl_mark_slots(void);
 /* Memory of packets that was ever used. */
 size_t gl_markers_pool_bytes(void);
 
-/* In the child of a fork there are none. */
+/* In the child of a fork there is nobody to share with. */
 void gl_markers_after_fork(void);
+
+/* ------------------------------------------------------ helpers (helpers.c) */
+
+/* With the collecting thread; fewer than packets: gc/options.c. */
+#define GL_MARKERS_MAX 32
+
+struct gl_helper {
+  struct gl_marker marker;
+  uint32_t round;     /* the marking that the marker was last used in */
+  clockid_t clock;    /* processor time of the thread, */
+  uint64_t joined_ns; /* and what it was when that began */
+  pid_t tid;          /* 0 until the thread is ready */
+};
+
+_Static_assert(offsetof(struct gl_helper, marker) == 0,
+               "a marker that is a helper's is the helper");
+
+/* Whether there are fewer helpers than a marking wants; make those, with no
+   lock held but that of the turn. */
+bool gl_helpers_are_wanted(void);
+void gl_helpers_prepare(void);
+
+/* Whether they are to take part in the marking that begins. */
+bool gl_helpers_are_chosen(void);
+
+/* How many there are, one of them, and whether a thread is one. */
+size_t gl_helpers_count(void);
+struct gl_helper *gl_helpers_get(size_t i);
+bool gl_helpers_have(pid_t tid);
+
+/* In the child of a fork there are none. */
+void gl_helpers_after_fork(void);
 
 /* --------------------------------------------------------- trials (trial.c) */
 

@@ -18,27 +18,15 @@
  * When all are hungry and no packet waits, all is marked.  (Packets: Ossia et
  * al. 2002, A Parallel, Incremental and Concurrent GC for Servers.)
  *
- * That may be slower than to mark alone: where most candidates have to be sent
- * and processors are far apart, or busy with something else.  So both are
- * tried, now and then, and the one that takes less time for a byte is what is
- * done in between.
- *
- * Helpers are made on first need, block all signals, touch the heap only to
- * mark, and are gone in the child of a fork.  With one marker none of this
- * runs.
+ * With one marker none of this runs.  The other markers' threads are made in
+ * helpers.c, where it is decided too whether they help.
  */
-#include <pthread.h>
 #include <sched.h>
-#include <signal.h>
 #include <string.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include "../alloc/os.h"
 #include "mark.h"
 #include "threads.h"
-
-#define MARKERS_MAX 32 /* fewer than packets: gc/options.c */
 
 /* Territories for each marker, to begin with: so that one with more to do than
    another has some to give.  (With one for each, one of two markers waited for
@@ -56,10 +44,6 @@
 #define MARKERS_MEAL ((size_t)32)
 #define MARKERS_PLENTY ((size_t)1024)
 
-/* No help for less than this: to wake a helper takes some 50 us, in which one
-   marker marks about so much. */
-#define MARKERS_MIN_BYTES ((size_t)4 << 20)
-
 /* Looks for work before a hungry marker yields the processor, and pauses
    between two of them. */
 #define MARKERS_SPINS 64
@@ -69,14 +53,6 @@
    for each; but all markers together no more than a part of the pool. */
 #define MARKERS_PACKETS ((size_t)16)
 #define MARKERS_PACKETS_PART 4
-
-struct markers_helper {
-  struct gl_marker marker;
-  uint32_t round;     /* the marking that the marker was last used in */
-  clockid_t clock;    /* processor time of the thread, */
-  uint64_t joined_ns; /* and what it was when that began */
-  pid_t tid;          /* 0 until the thread is ready */
-};
 
 /* First in, first out: neighbours in memory stay together in time. */
 struct markers_list {
@@ -89,17 +65,13 @@ struct markers_list {
  * until it finds work, so one that the system never lets run holds nobody up.
  */
 static struct {
-  struct markers_helper *helpers[MARKERS_MAX];
-  size_t count;   /* helpers that are there */
-  size_t wanted;  /* of them, by the options and the machine */
-  bool asked;     /* wanted is known */
-  size_t working; /* helpers in this marking */
-  size_t kept;    /* packets that each marker may keep */
+  size_t working;     /* helpers in this marking */
+  size_t kept;        /* packets that each marker may keep */
   uint64_t helped_ns; /* processor time of theirs, in the last one */
-  uint32_t round; /* number of the marking */
+  uint32_t round;     /* number of the marking */
   struct gl_packet *pool;
   unsigned territories;
-  uint8_t territory[GL_REGIONS_MAX];          /* of each region */
+  uint8_t territory[GL_REGIONS_MAX];  /* of each region */
   uint32_t masks[GL_TERRITORIES_MAX]; /* of each territory, its regions */
   uint32_t lock __attribute__((aligned(64))); /* of what follows */
   bool open;                                  /* not all is marked yet */
@@ -114,22 +86,14 @@ static struct {
   bool asleep;            /* somebody may */
   struct gl_packet *free; /* used before */
   size_t used, most;      /* of the pool, now and ever */
-} markers GL_DATA = {.count = 0};
-
-/* Whether to be helped, or to mark alone, in a full collection and in a minor
-   one. With help at first. */
-static struct gl_trial markers_trials[2] GL_DATA = {GL_TRIAL_OF(true),
-                                                    GL_TRIAL_OF(true)};
-static bool markers_is_tried GL_DATA = false; /* in this marking */
+} markers GL_DATA = {.working = 0};
 
 struct gl_marker gl_marker_main GL_DATA = {.held = GL_TERRITORIES_ALL};
 struct gl_markers_news gl_markers_news GL_DATA = {0};
 
-_Static_assert(MARKERS_MAX <= GL_TERRITORIES_MAX, "a territory for each");
+_Static_assert(GL_MARKERS_MAX <= GL_TERRITORIES_MAX, "a territory for each");
 _Static_assert(MARKERS_ENTRIES <= GL_PACKET_WORDS, "they fit a packet");
 _Static_assert(MARKERS_ENTRIES < MARKERS_SPARE, "some are left");
-_Static_assert(offsetof(struct markers_helper, marker) == 0,
-               "a marker that is a helper's is the helper");
 
 /* ----------------------------------------------------------------- the pool */
 
@@ -503,7 +467,7 @@ void gl_markers_share(struct gl_marker *m) {
 
 /* A helper's first work in a marking: what it holds is of the last one. */
 static void markers_join(struct gl_marker *m) {
-  struct markers_helper *helper = (struct markers_helper *)m;
+  struct gl_helper *helper = (struct gl_helper *)m;
   if (m == &gl_marker_main || helper->round == markers.round) return;
   gl_assert(m->shared && markers_is_empty(m));
   helper->round = markers.round;
@@ -597,71 +561,21 @@ static void markers_become_hungry(struct gl_marker *m) {
   markers_unlock();
 }
 
-/* ------------------------------------------------------------------ helpers */
-
-static void *markers_main(void *data) {
-  struct markers_helper *helper = data;
-  gl_assert(helper->tid == 0 && helper->marker.stack != NULL);
-  pthread_getcpuclockid(pthread_self(), &helper->clock);
-  __atomic_store_n(&helper->tid, (pid_t)syscall(SYS_gettid), __ATOMIC_RELEASE);
-  gl_futex_wake((uint32_t *)&helper->tid, 1);
-  while (markers_find_work(&helper->marker)) {
-    gl_marker_drain(&helper->marker);
-    markers_become_hungry(&helper->marker);
+GL_NORETURN void gl_markers_serve(struct gl_marker *m) {
+  for (;;) {
+    gl_assert(m != &gl_marker_main && m->held == 0);
+    markers_find_work(m);
+    gl_marker_drain(m);
+    markers_become_hungry(m);
   }
-  return NULL;
 }
 
-static bool markers_start_thread(struct markers_helper *helper) {
-  pthread_t thread;
-  sigset_t all, before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
-  bool made = pthread_create(&thread, NULL, markers_main, helper) == 0;
-  pthread_sigmask(SIG_SETMASK, &before, NULL);
-  if (!made) return false;
-  gl_assert(helper->marker.held == 0);
-  pthread_detach(thread);
-  while (__atomic_load_n(&helper->tid, __ATOMIC_ACQUIRE) == 0)
-    gl_futex_wait((uint32_t *)&helper->tid, 0, 0);
-  return true;
-}
+/* ------------------------------------------------------- a marking together */
 
-static bool markers_add_helper(void) {
-  gl_assert(markers.count < MARKERS_MAX - 1);
-  struct markers_helper *helper = gl_os_map(sizeof *helper);
-  if (helper == NULL) return false;
-  if (!gl_marker_init(&helper->marker) || !markers_start_thread(helper))
-    return false; /* and never try again */
-  helper->marker.shared = true;
-  markers.helpers[markers.count++] = helper;
-  return true;
-}
-
-/* Processors this process may use, of which the collecting thread has one. */
-static size_t markers_wanted(void) {
-  unsigned in_all = gl_options.markers;
-  if (in_all == 0) in_all = gl_processors();
-  if (in_all > MARKERS_MAX) in_all = MARKERS_MAX;
-  gl_assert(in_all > 0);
-  return in_all - 1;
-}
-
-bool gl_markers_are_wanted(void) {
-  if (gl_heap_held_bytes() < MARKERS_MIN_BYTES) return false;
-  return !markers.asked || markers.count < markers.wanted;
-}
-
-void gl_markers_prepare(void) {
-  gl_assert(!markers.open);
-  if (!markers.asked) markers.wanted = markers_wanted();
-  markers.asked = true;
-  if (markers.wanted > 0 && markers.pool == NULL)
+bool gl_markers_init(void) {
+  if (markers.pool == NULL)
     markers.pool = gl_os_map(gl_options.mark_packets * sizeof *markers.pool);
-  if (markers.pool == NULL) markers.wanted = 0;
-  while (markers.count < markers.wanted)
-    if (!markers_add_helper()) markers.wanted = markers.count;
-  gl_assert(!gl_markers_are_wanted());
+  return markers.pool != NULL;
 }
 
 /* Deal the regions out to territories, neighbours to the same one, until each
@@ -700,27 +614,10 @@ static void markers_divide(void) {
   gl_assert(markers.kept * (markers.working + 1) < gl_options.mark_packets);
 }
 
-/* A program that says how many markers it wants has them. */
-static bool markers_are_chosen(void) {
-  markers_is_tried = false;
-  if (gl_heap_held_bytes() < MARKERS_MIN_BYTES || markers.count == 0)
-    return false;
-  markers_is_tried = gl_options.markers == 0 && !GL_TORTURE;
-  return !markers_is_tried || gl_trial_choose(&markers_trials[gl_heap.minor]);
-}
-
-void gl_markers_note(const struct gl_cycle *cycle) {
-  size_t bytes = cycle->live_bytes + cycle->root_bytes;
-  uint64_t ns = cycle->marked_ns - cycle->stopped_ns;
-  gl_assert(cycle->stopped && cycle->marked_ns >= cycle->stopped_ns);
-  if (markers_is_tried && bytes > 0)
-    gl_trial_note(&markers_trials[cycle->minor], (double)ns / (double)bytes);
-}
-
 void gl_markers_start(void) {
   gl_assert(!markers.open && markers.waiting == 0 &&
             markers.entries_count == 0);
-  markers.working = markers_are_chosen() ? markers.count : 0;
+  markers.working = gl_helpers_are_chosen() ? gl_helpers_count() : 0;
   gl_marker_main.shared = markers.working > 0;
   gl_marker_main.held = GL_TERRITORIES_ALL;
   markers.helped_ns = 0;
@@ -736,7 +633,7 @@ void gl_markers_start(void) {
   markers_unlock();
 }
 
-static void markers_add_up(const struct markers_helper *helper) {
+static void markers_add_up(const struct gl_helper *helper) {
   for (size_t i = 0; i < gl_mark_slots(); i++) {
     gl_marker_main.live[i] += helper->marker.live[i];
     gl_assert(gl_marker_main.live[i] <= GL_ARENA_GRANULES);
@@ -753,23 +650,14 @@ void gl_markers_finish(void) {
   } while (markers_find_work(&gl_marker_main));
   gl_assert(!markers.open && markers_is_empty(&gl_marker_main));
   for (size_t i = 0; i < markers.working; i++)
-    if (markers.helpers[i]->round == markers.round)
-      markers_add_up(markers.helpers[i]);
+    if (gl_helpers_get(i)->round == markers.round)
+      markers_add_up(gl_helpers_get(i));
   gl_marker_main.shared = false;
   gl_marker_main.held = GL_TERRITORIES_ALL;
   if (markers.most < markers.used) markers.most = markers.used;
 }
 
-bool gl_markers_is_helper(pid_t tid) {
-  gl_assert(tid > 0 && markers.count < MARKERS_MAX);
-  for (size_t i = 0; i < markers.count; i++)
-    if (markers.helpers[i]->tid == tid) return true;
-  return false;
-}
-
-size_t gl_markers_helpers(void) { return markers.count; }
-
-uint64_t gl_mark_helped_ns(void) { return markers.helped_ns; }
+uint64_t gl_markers_helped_ns(void) { return markers.helped_ns; }
 
 size_t gl_markers_pool_bytes(void) {
   return markers.most * sizeof *markers.pool;
@@ -778,6 +666,6 @@ size_t gl_markers_pool_bytes(void) {
 /* A helper may have held the lock, on its way to sleep. */
 void gl_markers_after_fork(void) {
   gl_assert(!markers.open);
-  markers.count = markers.working = 0;
+  markers.working = 0;
   markers.lock = 0;
 }

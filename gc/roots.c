@@ -33,7 +33,7 @@ size_t gl_roots_scan(const struct gl_entry *entry) {
   gl_assert(entry->register_count <= GL_REGISTERS_MAX);
   if (gl_options.debug) gl_debug_mark_roots();
   size_t bytes = 0;
-  gl_threads_scan(entry, roots_scan_range, &bytes);
+  gl_scan_threads(entry, roots_scan_range, &bytes);
   roots_scan_ranges(&gl_modules.data, &bytes);
   roots_scan_ranges(&gl_added_roots, &bytes);
   roots_scan_pins(&bytes);

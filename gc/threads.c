@@ -166,13 +166,6 @@ static uint32_t threads_asked(const struct gl_thread *thread,
              : 0;
 }
 
-static void threads_set_signal_stack(struct gl_thread *thread,
-                                     const stack_t *stack) {
-  bool none = (stack->ss_flags & SS_DISABLE) != 0;
-  thread->alt_low = none ? 0 : (uintptr_t)stack->ss_sp;
-  thread->alt_high = none ? 0 : (uintptr_t)stack->ss_sp + stack->ss_size;
-}
-
 /* The signal: stop here, or at the end of the allocation that it hit. */
 static void threads_on_signal(int number, siginfo_t *info, void *data) {
   ucontext_t *context = data;
@@ -188,7 +181,7 @@ static void threads_on_signal(int number, siginfo_t *info, void *data) {
   } else if (stop != 0) {
     thread->context = context;
     thread->sp = gl_context_sp(context);
-    threads_set_signal_stack(thread, &context->uc_stack);
+    gl_thread_set_signal_stack(thread, &context->uc_stack);
     threads_answer(thread, stop, before);
   }
   gl_restart_interrupted(context, number);
@@ -206,7 +199,7 @@ static GL_NOINLINE void threads_stop_self(struct gl_thread *thread,
   __builtin_unwind_init();
   gl_threads_hold_signals(&mask);
   sigaltstack(NULL, &signal_stack);
-  threads_set_signal_stack(thread, &signal_stack);
+  gl_thread_set_signal_stack(thread, &signal_stack);
   thread->context = NULL;
   threads_answer(thread, stop, before);
   gl_threads_restore_signals(&mask);
@@ -272,7 +265,7 @@ static bool threads_is_asked(const struct gl_thread *thread) {
 
 /* True where the process has no other thread but helpers. */
 static bool threads_is_alone(void) {
-  return gl_proc_count_threads() == 1 + gl_markers_helpers();
+  return gl_proc_count_threads() == 1 + gl_helpers_count();
 }
 
 static bool threads_is_held_back(enum gl_proc_signal signal) {
@@ -320,7 +313,7 @@ static bool threads_ask_held_back(struct gl_thread *thread) {
    was, 0 where there was nothing to ask, -1 without memory. */
 static int threads_ask(pid_t tid) {
   gl_assert(threads_is_on(world.number) && world.self != NULL);
-  if (gl_markers_is_helper(tid)) return 0;
+  if (gl_helpers_have(tid)) return 0;
   struct gl_thread *thread = gl_threads_record(tid);
   if (thread == NULL) return -1;
   bool known = thread->seen == world.number;
@@ -476,7 +469,7 @@ static bool threads_have_all_answered(void) {
   const struct gl_thread *main = gl_threads_find(world.pid);
   size_t count = gl_proc_count_threads(), kernels = 0;
   gl_threads_each(threads_count_kernels, &kernels);
-  size_t stopped = threads_answers() + 1 + gl_markers_helpers() + kernels;
+  size_t stopped = threads_answers() + 1 + gl_helpers_count() + kernels;
   if (main != NULL && main->dead) stopped++;
   return count == stopped;
 }
@@ -584,88 +577,14 @@ void gl_threads_resume(void) {
 
 size_t gl_threads_count(void) { return world.count; }
 
+struct gl_thread *gl_threads_self(void) { return world.self; }
+
+bool gl_thread_has_stopped(const struct gl_thread *thread) {
+  return thread != world.self && !thread->dead && thread->acked == world.number;
+}
+
 bool gl_threads_are_stopped(void) {
   return __atomic_load_n(&world.stopping, __ATOMIC_RELAXED) != 0;
-}
-
-/* ----------------------------------------------------------------- scanning */
-
-struct threads_scan {
-  gl_scan_range *scan;
-  void *data;
-  bool doubtful; /* the thread may be replacing its vector of storage */
-};
-
-static void threads_scan_words(const void *low, const void *high, void *data) {
-  struct threads_scan *how = data;
-  how->doubtful = how->doubtful || gl_tls_may_change(low, high);
-  how->scan(low, high, how->data);
-}
-
-/* The registers and stacks of a stopped thread. */
-static void threads_visit_words(struct gl_thread *thread, gl_scan_range *visit,
-                                void *data) {
-  gl_assert(thread != world.self && thread->acked == world.number);
-  gl_assert(thread->tracee == NULL || thread->context == NULL);
-  if (thread->tracee != NULL)
-    gl_tracer_scan(thread->tracee, visit, data);
-  else if (thread->context != NULL)
-    gl_context_scan(thread->context, visit, data);
-  gl_stacks_scan(thread, visit, data);
-}
-
-static void threads_visit_again(const struct gl_tls_words *words,
-                                gl_scan_range *look, void *data) {
-  struct gl_range left_out = gl_stacks_left_out(words->thread);
-  threads_visit_words(words->thread, look, data);
-  look(left_out.low, left_out.high, data);
-}
-
-static void threads_scan_tls(struct gl_thread *thread,
-                             const struct threads_scan *how) {
-  struct gl_tls_words words = {threads_visit_again, thread};
-  struct gl_range left_out = gl_stacks_left_out(thread);
-  if (how->doubtful || gl_tls_may_change(left_out.low, left_out.high))
-    gl_tls_scan_doubtful(thread->tp, &words, how->scan, how->data);
-  else
-    gl_tls_scan(thread->tp, how->scan, how->data);
-}
-
-static void threads_scan_stopped(struct gl_thread *thread, void *data) {
-  struct threads_scan *how = data;
-  if (thread == world.self || thread->dead || thread->acked != world.number)
-    return;
-  gl_assert(threads_is_asked(thread) && thread->seen == world.number);
-  /* The C library holds signals back as it frees the vector of a thread that
-     ends. */
-  how->doubtful = thread->tracee != NULL;
-  threads_visit_words(thread, threads_scan_words, how);
-  threads_scan_tls(thread, how);
-}
-
-static void threads_scan_self(const struct gl_entry *entry,
-                              const struct threads_scan *how) {
-  struct gl_thread *self = world.self;
-  stack_t signal_stack;
-  gl_assert(self->tid == threads_tid() && self->tracee == NULL);
-  gl_assert(entry->register_count <= GL_REGISTERS_MAX);
-  sigaltstack(NULL, &signal_stack);
-  threads_set_signal_stack(self, &signal_stack);
-  self->tp = gl_context_thread_pointer();
-  self->sp = entry->sp + GL_RED_ZONE_BYTES; /* it has none: it called us */
-  how->scan(entry->registers, entry->registers + entry->register_count,
-            how->data);
-  gl_stacks_scan(self, how->scan, how->data);
-  gl_tls_scan(self->tp, how->scan, how->data);
-}
-
-void gl_threads_scan(const struct gl_entry *entry, gl_scan_range *scan,
-                     void *data) {
-  struct threads_scan how = {.scan = scan, .data = data};
-  gl_assert(gl_threads_are_stopped());
-  threads_scan_self(entry, &how);
-  gl_threads_each(threads_scan_stopped, &how);
-  gl_stacks_scan_added(scan, data);
 }
 
 /* ------------------------------------------------------- coming and going */
@@ -742,6 +661,7 @@ void gl_threads_after_fork(void) {
   struct gl_thread *self = gl_threads_find(world.fork_tid);
   bool was_main = world.fork_tid == world.pid;
   gl_assert(world.fork_tid != 0 && !gl_threads_are_stopped());
+  gl_helpers_after_fork();
   gl_markers_after_fork();
   gl_threads_each(threads_forget_other, self);
   world.pid = getpid();

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * threads.h: what the collector keeps about a thread, for the files that stop
- * threads and scan them: threads.c, stacks.c, context.c, fork.c.
+ * threads and scan them: threads.c, scan.c, stacks.c, context.c, fork.c.
  */
 #ifndef GL_THREADS_H
 #define GL_THREADS_H
@@ -42,6 +42,19 @@ struct gl_thread {
   struct gl_tracee *tracee;    /* its registers, where tracing has stopped it */
   uintptr_t alt_low, alt_high; /* its alternate signal stack; 0 for none */
 };
+
+/* What sigaltstack, or the kernel, says of it. */
+GL_INLINE void gl_thread_set_signal_stack(struct gl_thread *thread,
+                                          const stack_t *stack) {
+  bool none = (stack->ss_flags & SS_DISABLE) != 0;
+  thread->alt_low = none ? 0 : (uintptr_t)stack->ss_sp;
+  thread->alt_high = none ? 0 : (uintptr_t)stack->ss_sp + stack->ss_size;
+}
+
+/* The collecting thread, and whether another is stopped: so that it may be
+   scanned.  In a stopped world. */
+struct gl_thread *gl_threads_self(void);
+bool gl_thread_has_stopped(const struct gl_thread *thread);
 
 /* Hold all signals back from the calling thread, those of the C library too,
    and undo it. */
