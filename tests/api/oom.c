@@ -229,6 +229,54 @@ static void start_threads(bool faulty) {
   witnesses[3].size = 0;
 }
 
+/* More threads than there are records at first, none of which the library has
+   met, and each with the only pointer to a block: a stop may fail when it has
+   asked some of them. */
+#define STRANGERS 100
+
+static struct {
+  char *volatile block[STRANGERS]; /* handed over, then forgotten */
+  pthread_barrier_t ready;
+  int finish;
+} strangers;
+
+static void *stranger_main(void *data) {
+  char *volatile *place = data;
+  char *volatile mine = *place;
+  *place = NULL;
+  pthread_barrier_wait(&strangers.ready);
+  while (__atomic_load_n(&strangers.finish, __ATOMIC_ACQUIRE) == 0)
+    usleep(2000);
+  if (mine != NULL) expect(suite_is_filled(mine, 100, 5));
+  return NULL;
+}
+
+static void stop_strangers(bool faulty) {
+  pthread_t threads[STRANGERS];
+  gc_collect(); /* what any collection needs is there */
+  strangers.finish = 0;
+  pthread_barrier_init(&strangers.ready, NULL, STRANGERS + 1);
+  for (size_t i = 0; i < STRANGERS; i++) {
+    errno = 0;
+    char *p = gc_malloc(100);
+    if (got(p, faulty)) suite_fill(p, 100, 5);
+    strangers.block[i] = p;
+    expect(pthread_create(&threads[i], NULL, stranger_main,
+                          (void *)&strangers.block[i]) == 0);
+  }
+  pthread_barrier_wait(&strangers.ready);
+  for (int i = 0; i < 4; i++) gc_collect();
+  for (int i = 0; i < 1000; i++) {
+    errno = 0;
+    char *p = gc_malloc(100);
+    if (got(p, faulty)) memset(p, 0xFF, 100);
+  }
+  __atomic_store_n(&strangers.finish, 1, __ATOMIC_RELEASE);
+  for (size_t i = 0; i < STRANGERS; i++)
+    expect(pthread_join(threads[i], NULL) == 0);
+  pthread_barrier_destroy(&strangers.ready);
+}
+
 static bool count_item(const struct gc_walk_item *item, void *data) {
   *(size_t *)data += item->size;
   return true;
@@ -260,6 +308,7 @@ static const struct operation operations[] = {
     {"the first of everything", true, collect},
     {"add_roots", false, add_roots},
     {"thread start", false, start_threads},
+    {"stop of strangers", false, stop_strangers},
     {"trim", false, trim_and_look},
 };
 #define OPERATIONS ((int)(sizeof operations / sizeof *operations))
