@@ -13,6 +13,8 @@ unit_tests = \
   tests/unit/common \
   tests/unit/faults \
   tests/unit/heap \
+  tests/unit/hole \
+  tests/unit/lane \
   tests/unit/limits \
   tests/unit/mark \
   tests/unit/minor \
@@ -31,7 +33,8 @@ check_PROGRAMS += $(unit_tests)
 TESTS += $(unit_tests)
 
 check_LIBRARIES += tests/unit/libharness.a
-tests_unit_libharness_a_SOURCES = tests/unit/harness.c tests/unit/harness.h
+tests_unit_libharness_a_SOURCES = tests/unit/blocks.c tests/unit/blocks.h \
+  tests/unit/harness.c tests/unit/harness.h
 tests_unit_libharness_a_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 
 asserting_cppflags = $(AM_CPPFLAGS) -UGL_DEBUG -DGL_DEBUG=1
@@ -74,6 +77,14 @@ tests_unit_faults_LDADD = $(unit_ldadd)
 tests_unit_heap_SOURCES = tests/unit/heap.c
 tests_unit_heap_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_heap_LDADD = $(unit_ldadd)
+
+tests_unit_hole_SOURCES = tests/unit/hole.c
+tests_unit_hole_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_hole_LDADD = $(unit_ldadd)
+
+tests_unit_lane_SOURCES = tests/unit/lane.c
+tests_unit_lane_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_lane_LDADD = $(unit_ldadd)
 
 tests_unit_limits_SOURCES = tests/unit/limits.c
 tests_unit_limits_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
