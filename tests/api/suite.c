@@ -81,6 +81,11 @@ void *suite_allocate(enum suite_kind kind, size_t size) {
   }
 }
 
+void suite_make_garbage(size_t bytes) {
+  for (size_t done = 0; done < bytes; done += 512)
+    expect(gc_malloc(512) != NULL);
+}
+
 bool suite_is_zero(const void *p, size_t bytes) {
   const char *at = p;
   return bytes == 0 || (at[0] == 0 && memcmp(at, at + 1, bytes - 1) == 0);

@@ -59,6 +59,9 @@ enum suite_kind { SUITE_SCANNED, SUITE_ATOMIC, SUITE_UNCOLLECTABLE };
 
 void *suite_allocate(enum suite_kind kind, size_t size);
 
+/* Allocate so many bytes, in small scanned blocks, and keep none. */
+void suite_make_garbage(size_t bytes);
+
 bool suite_is_zero(const void *p, size_t bytes);
 
 /* Fill bytes with what only this id has, and see that they still have it.  The
