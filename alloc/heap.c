@@ -565,8 +565,12 @@ static bool heap_resize_large(struct gl_cache *cache,
     cache->large_bytes +=
         (int64_t)(pages << GL_PAGE_SHIFT) - (int64_t)(old << GL_PAGE_SHIFT);
   gl_heap_unlock();
-  if (resized && pages > old && gl_kind_is_zeroed(block->kind))
+  if (resized && pages > old && gl_kind_is_zeroed(block->kind)) {
+    /* Its padding may be what a longer block has left there. */
+    size_t usable = gl_heap_usable(block);
+    memset(block->start + usable, 0, block->size - usable);
     gl_runs_zero(page + old, pages - old);
+  }
   return resized;
 }
 

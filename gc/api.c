@@ -95,6 +95,8 @@ static bool api_make_room(const struct api_request *request, enum gl_want want,
     *collected = true;
     if (gl_collect(GL_CAUSE_ROOM, request->entry_sp)) return true;
   }
+  if (gl_options.debug && gl_debug_empty_queue("gc_malloc", request->entry_sp))
+    return true;
   return api_ask_for_room(request->size);
 }
 
@@ -327,6 +329,12 @@ static void *api_try_more(const struct gl_block *block, size_t size) {
   return p != NULL ? p : gl_heap_allocate(gl_self, more, block->kind, &want);
 }
 
+/* Bytes of a block that are the program's: its padding may be what a longer one
+   has left there.  (In debug mode its size is what was asked for.) */
+static size_t api_usable(const struct gl_block *block) {
+  return gl_options.debug ? block->size : gl_heap_usable(block);
+}
+
 /* Move a block to a new one of another size. */
 static void *api_move(const struct gl_block *block, size_t size,
                       uintptr_t entry_sp) {
@@ -335,7 +343,8 @@ static void *api_move(const struct gl_block *block, size_t size,
     p = api_allocate_pinned(size, block->kind, block->start, entry_sp);
   if (p == NULL) return NULL;
   gl_assert(gl_self != &gl_cache_none);
-  memcpy(p, block->start, size < block->size ? size : block->size);
+  size_t usable = api_usable(block);
+  memcpy(p, block->start, size < usable ? size : usable);
   if (!gl_heap.slow_free && !gl_cache_free(gl_self, block->start))
     gl_api_free("gc_realloc", block->start, entry_sp);
   return p;

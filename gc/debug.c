@@ -178,11 +178,13 @@ void *gl_debug_allocate(size_t size, size_t align, enum gl_kind kind,
   return p;
 }
 
-/* The block that has waited longest, where the queue is too long; looked at. */
+static bool debug_queue_is_long(void) {
+  return debug.queued == DEBUG_QUEUE_BLOCKS ||
+         debug.queued_bytes > DEBUG_QUEUE_BYTES;
+}
+
+/* The block that has waited longest, looked at. */
 static char *debug_unqueue(struct debug_finding *finding) {
-  if (debug.queued < DEBUG_QUEUE_BLOCKS &&
-      debug.queued_bytes <= DEBUG_QUEUE_BYTES)
-    return NULL;
   char *block = debug.queue[debug.first];
   struct debug_record *record = debug_find(block);
   gl_assert(record->state == DEBUG_IS_FREED);
@@ -215,7 +217,7 @@ enum gl_fault gl_debug_free(const char *function, void *p,
   bool noted = record != NULL && record->state == DEBUG_LIVE;
   if (noted) {
     debug_look(record, &overrun);
-    old = debug_unqueue(&written);
+    if (debug_queue_is_long()) old = debug_unqueue(&written);
     record->state = DEBUG_IS_FREED;
     memcpy(record->freed, trace, sizeof trace);
     debug_enqueue(record);
@@ -225,6 +227,19 @@ enum gl_fault gl_debug_free(const char *function, void *p,
   debug_report(&written, function, entry_sp);
   if (!noted) return gl_heap_free(gl_self, p);
   return old == NULL ? GL_FAULT_NONE : gl_heap_free(gl_self, old);
+}
+
+bool gl_debug_empty_queue(const char *function, uintptr_t entry_sp) {
+  size_t count = 0;
+  for (;; count++) {
+    struct debug_finding written = {.block = NULL};
+    gl_heap_lock(NULL);
+    char *block = debug.queued > 0 ? debug_unqueue(&written) : NULL;
+    gl_heap_unlock();
+    if (block == NULL) return count > 0;
+    debug_report(&written, function, entry_sp);
+    gl_heap_free(gl_self, block);
+  }
 }
 
 bool gl_debug_is_freed(const void *p) {

@@ -511,6 +511,10 @@ void *gl_debug_allocate(size_t size, size_t align, enum gl_kind kind,
 enum gl_fault gl_debug_free(const char *function, void *p,
                             uintptr_t entry_sp);
 
+/* Free what waits to be looked at once more: there is no room.  False where
+   nothing waits. */
+bool gl_debug_empty_queue(const char *function, uintptr_t entry_sp);
+
 /* Whether the block at p is freed, though the heap does not know it yet; the
    size that was asked for, or usable where that is not known. */
 bool gl_debug_is_freed(const void *p);

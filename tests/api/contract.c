@@ -223,6 +223,30 @@ START_TEST(realloc_keeps_contents_and_kind) {
 }
 END_TEST
 
+/* What a block gives up and gets back is zero, to the last byte: whatever it was
+   that made it longer, its padding is never seen. */
+START_TEST(realloc_forgets_what_was_given_up) {
+  for (size_t i = 0; i < SIZES * SIZES; i++) {
+    size_t size = sizes[i / SIZES], less = sizes[i % SIZES];
+    if (less >= size) continue;
+    char *p = suite_allocate((enum suite_kind)_i, size);
+    memset(p, 0xDB, gc_size(p));
+    p = keep[0] = gc_realloc(p, less);
+    size_t usable = gc_size(p);
+    memset(p, 0xDB, usable);
+    for (size_t j = 0; j < 3; j++) {
+      p = keep[0] = gc_realloc(p, usable + 1 + size * j);
+      expect(p != NULL);
+      if (_i != SUITE_ATOMIC)
+        expect(suite_is_zero(p + usable, gc_size(p) - usable));
+      usable = gc_size(p);
+      memset(p, 0xDB, usable);
+    }
+    gc_free(p);
+  }
+}
+END_TEST
+
 /* An uncollectable block that has been moved still is. */
 START_TEST(realloc_keeps_uncollectable) {
   uintptr_t hidden[20];
@@ -451,6 +475,7 @@ int main(void) {
   tcase_add_test(tests, blocks_are_their_own);
   tcase_add_test(tests, recycled_blocks_are_zero);
   tcase_add_loop_test(tests, realloc_keeps_contents_and_kind, 0, SUITE_KINDS);
+  tcase_add_loop_test(tests, realloc_forgets_what_was_given_up, 0, SUITE_KINDS);
   tcase_add_test(tests, realloc_keeps_uncollectable);
   tcase_add_test(tests, realloc_frees_what_it_leaves);
   tcase_add_test(tests, realloc_without_room);

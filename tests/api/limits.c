@@ -63,6 +63,19 @@ START_TEST(limit_of_the_environment) {
 }
 END_TEST
 
+/* In debug mode what is freed waits for a while; but not where it is needed. */
+START_TEST(what_waits_is_room) {
+  ck_assert_int_eq(setenv("GLEANER_DEBUG", "1", 1), 0);
+  ck_assert_int_eq(setenv("GLEANER_HEAP_LIMIT", "8M", 1), 0);
+  for (int i = 0; i < 100; i++) {
+    void *p = gc_malloc(MIB);
+    ck_assert_ptr_nonnull(p);
+    gc_free(p);
+  }
+  ck_assert(gc_heap_check());
+}
+END_TEST
+
 /* As good as none, and rounded up to pages without wrapping. */
 START_TEST(limits_near_the_largest_number) {
   for (size_t below = 0; below < 5000; below += 499) {
@@ -330,6 +343,7 @@ int main(void) {
   TCase *tests = suite_begin("limits");
   tcase_add_test(tests, limit_holds);
   tcase_add_test(tests, limit_of_the_environment);
+  tcase_add_test(tests, what_waits_is_room);
   tcase_add_test(tests, limits_near_the_largest_number);
   tcase_add_test(tests, limit_below_the_heap);
   tcase_add_test(tests, oom_handler_makes_room);
