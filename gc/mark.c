@@ -411,6 +411,7 @@ void gl_mark_roots(const void *low, const void *high) {
       (const struct gl_word *)gl_round_up((uintptr_t)low, sizeof *word);
   const struct gl_word *end =
       (const struct gl_word *)((uintptr_t)high & ~(sizeof *end - 1));
+  if ((uintptr_t)word < (uintptr_t)low) return; /* it wrapped */
   while (word < end) {
     if (gl_marking.has_avx2) word = gl_mark_next_root_avx2(word, end);
     word = mark_roots_near(m, &roots, word, end);

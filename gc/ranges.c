@@ -27,28 +27,20 @@ bool gl_ranges_reserve(struct gl_ranges *ranges) {
   return true;
 }
 
-/* The whole words of [low, high). */
-static struct gl_range ranges_words(const void *low, const void *high) {
-  uintptr_t from = gl_round_up((uintptr_t)low, sizeof(uintptr_t));
-  uintptr_t to = (uintptr_t)high & ~(sizeof(uintptr_t) - 1);
-  return (struct gl_range){(const char *)from, (const char *)to};
-}
-
 bool gl_ranges_add(struct gl_ranges *ranges, const void *low,
                    const void *high) {
   if (!gl_ranges_reserve(ranges)) return false;
   gl_assert(ranges->count < ranges->capacity);
-  ranges->items[ranges->count++] = ranges_words(low, high);
+  ranges->items[ranges->count++] = (struct gl_range){low, high};
   return true;
 }
 
 bool gl_ranges_remove(struct gl_ranges *ranges, const void *low,
                       const void *high) {
-  struct gl_range gone = ranges_words(low, high);
   gl_assert(ranges->count <= ranges->capacity);
   for (size_t i = ranges->count; i-- > 0;) {
     struct gl_range *range = &ranges->items[i];
-    if (range->low != gone.low || range->high != gone.high) continue;
+    if (range->low != low || range->high != high) continue;
     *range = ranges->items[--ranges->count];
     return true;
   }

@@ -128,6 +128,15 @@ START_TEST(ranges_that_are_wrong) {
   ck_assert(!gc_remove_roots(range, range + 7));
   ck_assert(!gc_remove_roots(range + 1, range + 8));
   ck_assert(gc_remove_roots(range, range + 8));
+  const char *odd = (char *)range + 2; /* the words within are the same */
+  ck_assert(gc_add_roots(odd, odd + 21));
+  ck_assert(!gc_remove_roots(odd + 1, odd + 21));
+  ck_assert(!gc_remove_roots(odd, odd + 20));
+  ck_assert(gc_remove_roots(odd, odd + 21));
+  const void *last = (void *)(UINTPTR_MAX - 3), *end = (void *)UINTPTR_MAX;
+  ck_assert(gc_add_roots(last, end)); /* no word is within */
+  gc_collect();
+  ck_assert(gc_remove_roots(last, end));
   errno = 0;
   ck_assert(!gc_add_stack(range + 1, range));
   ck_assert_int_eq(errno, EINVAL);
