@@ -40,6 +40,13 @@ echo "== memory goes back"
 ${CC:-cc} -O1 -g $cflags -o "$work/returned" "$programs/returned.c" -pthread
 preloaded "$work/returned" || fail "returned: status $?"
 
+echo "== handlers of a fork that allocate"
+${CC:-cc} -O1 -g $cflags -fPIC -shared -o "$work/libhandlers.so" \
+  "$programs/handlers.c"
+${CC:-cc} -O1 -g $cflags -DMAIN -o "$work/handlers" "$programs/handlers.c" \
+  "$work/libhandlers.so" -pthread -Wl,-rpath,"$work"
+LD_PRELOAD=$library timeout 60 "$work/handlers" || fail "handlers: status $?"
+
 if [ -n "${CXX:-}" ] &&
   $CXX -std=c++17 -O1 -g -pthread -o "$work/objects" "$programs/objects.cc"; then
   preloaded "$work/objects" || fail "objects: status $?"
