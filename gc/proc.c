@@ -24,17 +24,19 @@ size_t gl_proc_count_threads(void) {
              : 0;
 }
 
-int gl_proc_open_threads(void) {
-  return open("/proc/self/task", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-}
-
 /* Not on the stack, which may be a small one, nor static: a program reads as
    many of its pages as it has threads for. */
 static struct {
   int fd;
   long at, bytes; /* in the buffer */
+  bool has_failed;
   char *entries;
 } proc_list GL_DATA = {.fd = -1};
+
+int gl_proc_open_threads(void) {
+  proc_list.has_failed = false;
+  return open("/proc/self/task", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
 
 bool gl_proc_init(void) {
   if (proc_list.entries == NULL) proc_list.entries = gl_os_map(PROC_LIST_BYTES);
@@ -46,7 +48,10 @@ void gl_proc_begin_threads(int fd) {
   lseek(fd, 0, SEEK_SET);
   proc_list.fd = fd;
   proc_list.at = proc_list.bytes = 0;
+  proc_list.has_failed = false;
 }
+
+bool gl_proc_has_failed(void) { return proc_list.has_failed; }
 
 _Static_assert(10L << GL_TID_BITS < INT32_MAX, "and one more digit");
 
@@ -64,7 +69,8 @@ pid_t gl_proc_next_thread(void) {
       proc_list.at = 0;
       proc_list.bytes = syscall(SYS_getdents64, proc_list.fd, proc_list.entries,
                                 PROC_LIST_BYTES);
-      if (proc_list.bytes <= 0) return 0;
+      proc_list.has_failed = proc_list.bytes < 0;
+      if (proc_list.bytes <= 0) return (pid_t)proc_list.bytes;
     }
     const struct dirent64 *entry =
         (const struct dirent64 *)(proc_list.entries + proc_list.at);

@@ -72,7 +72,9 @@ static void scan_self(const struct gl_entry *entry, const struct scan *how) {
   sigaltstack(NULL, &signal_stack);
   gl_thread_set_signal_stack(self, &signal_stack);
   self->tp = gl_context_thread_pointer();
-  self->sp = entry->sp + GL_RED_ZONE_BYTES; /* it has none: it called us */
+  self->sp = entry->sp - sizeof(uintptr_t); /* where it returns to: so it is
+                                               in the stack in any case */
+  self->red_zone_bytes = 0;
   how->scan(entry->registers, entry->registers + entry->register_count,
             how->data);
   gl_stacks_scan(self, how->scan, how->data);

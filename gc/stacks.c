@@ -5,9 +5,10 @@
  * From the stack pointer to the end of the stack it is in, flat.  What stack
  * that is:
  *
- *    the thread's own       for the main thread, up to where the program
- *                           started; for others, up to the thread-local storage
- *                           that the C library keeps at the top
+ *    the thread's own       for the main thread, to the end of its mapping, for
+ *                           the program's arguments lie there; for others, up
+ *                           to the thread-local storage that the C library
+ *                           keeps at the top
  *    alternate signal stack its upper end, and then the stack beneath it, from
  *                           where the signal came
  *    a block of the heap    a coroutine's: the stack pointer itself is a root,
@@ -17,6 +18,8 @@
  *
  * A thread that is not on its own stack has frames waiting there too, and
  * nobody knows how far down: all of its pages that are in memory are scanned.
+ * So they are where it may seem to be on its own: on an added stack that is a
+ * local variable, or where nobody tells of an alternate signal stack that is.
  *
  * Everything runs with the world stopped and the heap lock held.
  */
@@ -49,37 +52,77 @@ static struct {
 
 /* ---------------------------------------------------------------- mappings */
 
-/* A reader of maps, a byte at a time: "low-high rw.. ...\n".  It
-   fills the table, and finds the mapping of one address meanwhile. */
-struct stacks_reader {
-  uintptr_t number[2];
-  int field; /* 0 low, 1 high, 2 and 3 permissions, 4 the rest */
-  bool readable, writable;
-  uintptr_t address;
-  struct gl_range found;
+/* The fields of a line of maps: "low-high rwxp offset device inode name\n". */
+enum stacks_field {
+  STACKS_LOW,
+  STACKS_HIGH,
+  STACKS_READ,
+  STACKS_WRITE,
+  STACKS_REST, /* of the permissions */
+  STACKS_OFFSET,
+  STACKS_DEVICE,
+  STACKS_INODE,
+  STACKS_NAME
 };
 
+/* A reader of maps, a byte at a time.  It fills the table, and finds the mapping
+   of one address meanwhile. */
+struct stacks_reader {
+  uintptr_t number[2];
+  int field; /* enum stacks_field */
+  bool readable, writable;
+  bool anonymous; /* not of a file */
+  uintptr_t address;
+  struct gl_range found;
+  struct gl_range last; /* the newest, not yet in the table: */
+  bool may_go_on;       /* an anonymous one */
+};
+
+static void stacks_note(struct stacks_reader *reader) {
+  const struct gl_range *last = &reader->last;
+  gl_assert(last->low <= last->high);
+  if (last->low == last->high) return;
+  if (!gl_ranges_add(&stacks.maps, last->low, last->high))
+    stacks.maps_are_complete = false;
+  if (reader->address - (uintptr_t)last->low <
+      (uintptr_t)(last->high - last->low))
+    reader->found = *last;
+}
+
+/* What is one stack may be several mappings: mlock, madvise and mprotect divide
+   them.  (But the heap, and what lies below it, are two things.) */
+static bool stacks_goes_on(const struct stacks_reader *reader,
+                           const char *low) {
+  return reader->anonymous && reader->may_go_on && reader->last.high == low &&
+         !gl_in_heap(low) && !gl_in_heap(low - 1);
+}
+
 static void stacks_end_line(struct stacks_reader *reader) {
-  uintptr_t low = reader->number[0], high = reader->number[1];
-  gl_assert(reader->field == 4 && low < high);
-  if (reader->readable && reader->writable) {
-    if (!gl_ranges_add(&stacks.maps, (void *)low, (void *)high))
-      stacks.maps_are_complete = false;
-    if (reader->address - low < high - low)
-      reader->found = (struct gl_range){(char *)low, (char *)high};
+  const char *low = (const char *)reader->number[STACKS_LOW];
+  const char *high = (const char *)reader->number[STACKS_HIGH];
+  gl_assert(reader->field >= STACKS_INODE && low < high);
+  if (!reader->readable || !reader->writable) low = high = NULL;
+  if (low == NULL || !stacks_goes_on(reader, low)) {
+    stacks_note(reader);
+    reader->last.low = low;
+    reader->may_go_on = reader->anonymous;
   }
+  reader->last.high = high;
   reader->number[0] = reader->number[1] = 0;
-  reader->field = 0;
-  reader->readable = reader->writable = false;
+  reader->field = STACKS_LOW;
 }
 
 static void stacks_read_byte(struct stacks_reader *reader, char c) {
   if (c == '\n') {
     stacks_end_line(reader);
-  } else if (reader->field >= 2) {
-    if (reader->field == 2) reader->readable = c == 'r';
-    if (reader->field == 3) reader->writable = c == 'w';
-    if (reader->field < 4) reader->field++;
+  } else if (reader->field >= STACKS_REST) {
+    reader->anonymous &= reader->field != STACKS_INODE || c == '0' || c == ' ';
+    if (c == ' ' && reader->field < STACKS_NAME) reader->field++;
+  } else if (reader->field >= STACKS_READ) {
+    if (reader->field == STACKS_READ) reader->readable = c == 'r';
+    if (reader->field == STACKS_WRITE) reader->writable = c == 'w';
+    reader->anonymous = true;
+    reader->field++;
   } else if (c == '-' || c == ' ') {
     reader->field++;
   } else {
@@ -103,6 +146,7 @@ static struct gl_range stacks_read_maps(uintptr_t address) {
     n = read(fd, buffer, sizeof buffer);
     for (ssize_t i = 0; i < n; i++) stacks_read_byte(&reader, buffer[i]);
   }
+  stacks_note(&reader);
   if (fd >= 0) close(fd);
   gl_assert(reader.found.low == NULL ||
             address - (uintptr_t)reader.found.low <
@@ -234,7 +278,10 @@ static void stacks_find_main(struct gl_thread *thread) {
   gl_assert(__libc_stack_end != NULL && thread->tid > 0);
   thread->stack_high = gl_round_up((uintptr_t)__libc_stack_end, 16);
   struct gl_range mapping = stacks_mapping(thread->stack_high - 1);
-  thread->stack_low = stacks.maps.count > 0 ? (uintptr_t)mapping.low : 0;
+  thread->stack_low = 0;
+  if (stacks.maps.count == 0) return;
+  thread->stack_low = (uintptr_t)mapping.low;
+  thread->stack_high = (uintptr_t)mapping.high;
 }
 
 static void stacks_find_own(struct gl_thread *thread) {
@@ -273,8 +320,18 @@ struct stacks_walk {
 static void stacks_scan_words(const struct stacks_walk *walk, uintptr_t sp,
                               uintptr_t low, uintptr_t high) {
   gl_assert(sp >= low);
-  uintptr_t from = sp - low < GL_RED_ZONE_BYTES ? low : sp - GL_RED_ZONE_BYTES;
+  size_t red_zone = walk->thread->red_zone_bytes;
+  uintptr_t from = sp - low < red_zone ? low : sp - red_zone;
   walk->scan((void *)from, (void *)high, walk->data);
+}
+
+/* The added stack that an address is in, or NULL. */
+static const struct gl_range *stacks_find_added(const char *address) {
+  for (size_t i = 0; i < stacks.added.count; i++) {
+    const struct gl_range *range = &stacks.added.items[i];
+    if (address >= range->low && address < range->high) return range;
+  }
+  return NULL;
 }
 
 /* On a stack that is neither the thread's own nor for signals. */
@@ -284,17 +341,14 @@ static void stacks_scan_foreign(const struct stacks_walk *walk, uintptr_t sp) {
     walk->scan(&sp, &sp + 1, walk->data);
     return;
   }
-  for (size_t i = 0; i < stacks.added.count; i++) {
-    const struct gl_range *range = &stacks.added.items[i];
-    if (sp >= (uintptr_t)range->low && sp < (uintptr_t)range->high) return;
-  }
+  if (stacks_find_added((const char *)sp) != NULL) return;
   struct gl_range mapping = stacks_mapping(sp);
   stacks_scan_words(walk, sp, (uintptr_t)mapping.low, (uintptr_t)mapping.high);
 }
 
 /* Scan the stack that sp is in.  Returns the stack pointer of what waits
    beneath, where that is known; 0 where sp was on the thread's own stack; and
-   1 where something waits there, but nobody knows where. */
+   1 where something waits there, or may wait, but nobody knows where. */
 static uintptr_t stacks_scan_one(const struct stacks_walk *walk, uintptr_t sp) {
   struct gl_thread *thread = walk->thread;
   if (sp >= thread->alt_low && sp < thread->alt_high) {
@@ -305,7 +359,9 @@ static uintptr_t stacks_scan_one(const struct stacks_walk *walk, uintptr_t sp) {
   }
   if (stacks_on_own(thread, sp)) {
     stacks_scan_words(walk, sp, thread->stack_low, thread->stack_high);
-    return 0;
+    bool may_wait =
+        thread->tracee != NULL || stacks_find_added((const char *)sp) != NULL;
+    return may_wait ? 1 : 0;
   }
   stacks_scan_foreign(walk, sp);
   return 1;
@@ -330,12 +386,8 @@ struct gl_range gl_stacks_left_out(const struct gl_thread *thread) {
     gl_assert((size_t)(sp - block.start) < block.size);
     return (struct gl_range){sp, block.start + block.size};
   }
-  for (size_t i = 0; i < stacks.added.count; i++) {
-    const struct gl_range *range = &stacks.added.items[i];
-    if (sp >= range->low && sp < range->high)
-      return (struct gl_range){sp, range->high};
-  }
-  return (struct gl_range){sp, sp};
+  const struct gl_range *added = stacks_find_added(sp);
+  return (struct gl_range){sp, added != NULL ? added->high : sp};
 }
 
 bool gl_stacks_are_mapped(const char *low, const char *high) {

@@ -146,6 +146,7 @@ static GL_NOINLINE void threads_answer(struct gl_thread *thread,
   thread->tp = gl_context_thread_pointer();
   if (thread->context == NULL)
     thread->sp = (uintptr_t)__builtin_frame_address(0);
+  thread->red_zone_bytes = GL_RED_ZONE_BYTES;
   /* Release: the collecting thread reads the record after the answer. */
   if (__atomic_compare_exchange_n(&thread->acked, &before, number, false,
                                   __ATOMIC_RELEASE, __ATOMIC_RELAXED))
@@ -263,9 +264,19 @@ static bool threads_is_asked(const struct gl_thread *thread) {
          thread->signalled == world.number;
 }
 
-/* True where the process has no other thread but helpers. */
+/* From glibc 2.32 on: whether it has made no thread that is still there. */
+extern char __libc_single_threaded __attribute__((weak));
+
+static bool threads_are_none_by_libc(void) {
+  return &__libc_single_threaded != NULL && __libc_single_threaded != 0;
+}
+
+/* True where the process has no other thread but helpers.  Where the kernel does
+   not tell, the C library knows of those that it has made. */
 static bool threads_is_alone(void) {
-  return gl_proc_count_threads() == 1 + gl_helpers_count();
+  size_t count = gl_proc_count_threads();
+  if (count == 0) return threads_are_none_by_libc() && gl_helpers_count() == 0;
+  return count == 1 + gl_helpers_count();
 }
 
 static bool threads_is_held_back(enum gl_proc_signal signal) {
@@ -339,7 +350,7 @@ static int threads_ask_all(int fd) {
   int asked = 0;
   gl_proc_begin_threads(fd);
   for (pid_t tid; (tid = gl_proc_next_thread()) != 0;) {
-    int result = threads_ask(tid);
+    int result = tid < 0 ? -1 : threads_ask(tid);
     if (result < 0) return -1;
     asked += result;
   }
@@ -444,6 +455,31 @@ static bool threads_await(uint64_t most_ns) {
   }
 }
 
+/* ------------------------------------------------------- another process */
+
+static void threads_disown(struct gl_thread *thread, void *data) {
+  (void)data;
+  if (thread->cache != NULL) thread->cache->thread = NULL;
+  thread->cache = NULL; /* or it would be abandoned */
+  gl_threads_forget(thread);
+}
+
+/* In a process that was made by _Fork or clone nobody has told us: what is known
+   of threads is true of the parent's.  The caches that they had are nobody's to
+   take, since one of them is that of the only thread there is here, and it is
+   not known which. */
+static void threads_mind_process(void) {
+  pid_t pid = getpid();
+  if (pid == world.pid) return;
+  gl_assert(!gl_threads_are_stopped());
+  gl_helpers_after_fork();
+  gl_markers_after_fork();
+  gl_threads_each(threads_disown, NULL);
+  gl_stacks_after_fork(false);
+  world.pid = pid;
+  world.proc_is_foreign = gl_proc_is_foreign(pid);
+}
+
 /* ------------------------------------------------------------- stop, resume */
 
 /* Threads that this stop did not find are gone. */
@@ -460,33 +496,53 @@ static void threads_count_kernels(struct gl_thread *thread, void *data) {
     *(size_t *)data += gl_proc_is_kernels(thread->tid);
 }
 
-/* Whether the threads that have answered, this one and the helpers are all that
-   the kernel counts.  A main thread that has ended goes on to be counted; and
-   of the kernel's own, which end as they like, those were that are still there
-   after. */
-static bool threads_have_all_answered(void) {
-  gl_assert(threads_answers() >= world.expected);
-  const struct gl_thread *main = gl_threads_find(world.pid);
-  size_t count = gl_proc_count_threads(), kernels = 0;
-  gl_threads_each(threads_count_kernels, &kernels);
-  size_t stopped = threads_answers() + 1 + gl_helpers_count() + kernels;
-  if (main != NULL && main->dead) stopped++;
-  return count == stopped;
+static void threads_count_dead(struct gl_thread *thread, void *data) {
+  *(size_t *)data += thread->dead && thread->seen == world.number;
 }
 
-/* Threads that are listed by other numbers cannot be stopped. */
-static void threads_report_proc(void) {
-  static const char message[] =
-      "gleaner: /proc is that of another pid namespace: no collection while "
-      "there are threads\n";
-  char buffer[sizeof message];
+/* Whether the threads that have answered, this one and the helpers, and some
+   dead ones, are all that the kernel counts.  Of the kernel's own, which end as
+   they like, those were that are still there after. */
+static bool threads_have_all_answered(size_t dead) {
+  gl_assert(threads_answers() >= world.expected);
+  size_t count = gl_proc_count_threads(), kernels = 0;
+  gl_threads_each(threads_count_kernels, &kernels);
+  return count == threads_answers() + 1 + gl_helpers_count() + kernels + dead;
+}
+
+/* The same.  A main thread that has ended goes on to be counted. */
+static bool threads_are_complete(void) {
+  const struct gl_thread *main = gl_threads_find(world.pid);
+  return threads_have_all_answered(main != NULL && main->dead);
+}
+
+/* The same where that does not come true: others that have ended go on to be
+   counted as well while a debugger has them. */
+static bool threads_are_complete_at_last(void) {
+  size_t dead = 0;
+  gl_threads_each(threads_count_dead, &dead);
+  return threads_have_all_answered(dead);
+}
+
+/* Threads that are listed by other numbers, or not at all, cannot be
+   stopped. */
+static void threads_report_proc(const char *what) {
+  char buffer[128];
   static bool done GL_DATA;
   struct gl_text text = {buffer, sizeof buffer, 0};
-  gl_assert(world.proc_is_foreign);
   if (done) return;
   done = true;
-  gl_text_string(&text, message);
+  gl_text_string(&text, "gleaner: /proc ");
+  gl_text_string(&text, what);
+  gl_text_string(&text, ": no collection while there are threads\n");
+  gl_assert(text.length < text.size);
   gl_text_write(&text, STDERR_FILENO);
+}
+
+/* For want of a descriptor or memory there is none for the moment only. */
+static void threads_report_listing(int error) {
+  if (error != EMFILE && error != ENFILE && error != ENOMEM)
+    threads_report_proc("cannot be read");
 }
 
 /* Of those that have ended, the kernel goes on to count the main thread
@@ -503,19 +559,23 @@ static void threads_ask_recorded(struct gl_thread *thread, void *data) {
 /* Those that are known are asked at once, and answer while others are looked
    for. Where all that the kernel counts have answered there are none: to list
    the threads takes longer than to stop one.  One that is neither new nor
-   stopped is about to end. */
+   stopped is about to end.  Where the kernel does not count, there is none when
+   two listings have found no other. */
 static bool threads_stop_listed(int fd) {
+  bool counts = gl_proc_count_threads() > 0;
+  int quiet = 0;
   gl_threads_each(threads_ask_recorded, NULL);
   threads_await(UINT64_MAX);
-  for (int tries = 0;
-       tries < THREADS_COUNT_TRIES && !threads_have_all_answered(); tries++) {
+  for (int tries = 0; tries < THREADS_COUNT_TRIES; tries++) {
+    if (counts ? threads_are_complete() : quiet >= 2) return true;
     int asked = threads_ask_all(fd);
     if (asked < 0) return false;
     threads_await(UINT64_MAX);
+    quiet = asked == 0 ? quiet + 1 : 0;
     if (asked == 0)
       gl_futex_wait(&world.answers, world.answers, THREADS_COUNT_WAIT_NS);
   }
-  return true;
+  return threads_are_complete_at_last();
 }
 
 /* Nobody is asked before it is certain that all can be found: there would be no
@@ -524,13 +584,14 @@ static bool threads_stop_listed(int fd) {
 static bool threads_stop_others(void) {
   threads_retake_signal(); /* at a fork, whoever has a cache is asked */
   if (world.proc_is_foreign) {
-    threads_report_proc();
+    threads_report_proc("is that of another pid namespace");
     return false;
   }
   int fd = gl_proc_open_threads();
+  if (fd < 0) threads_report_listing(errno);
   if (fd < 0) return false;
   bool done = threads_stop_listed(fd);
-  close(fd);
+  if (!gl_proc_has_failed()) close(fd); /* or it is not ours any more */
   return done;
 }
 
@@ -538,8 +599,11 @@ bool gl_threads_stop(void) {
   gl_assert(world.ready && !gl_threads_are_stopped());
   gl_threads_hold_signals(&world.mask);
   world.number += world.number == UINT32_MAX ? 2 : 1;
+  threads_mind_process();
   world.self = gl_threads_record(threads_tid());
   if (world.self == NULL) return false;
+  if (world.self->cache == NULL && gl_self != &gl_cache_none)
+    gl_threads_give_cache(world.self, gl_self); /* as it has been all along */
   world.self->seen = world.number;
   world.self->dead = world.self->kernels =
       false; /* who had its number may have been */
@@ -609,6 +673,7 @@ static void threads_unblock_signal(void) {
 
 bool gl_threads_adopt(const void *freed) {
   gl_heap_lock(NULL);
+  threads_mind_process();
   struct gl_thread *thread = gl_threads_record(threads_tid());
   /* A thread that ended unnoticed may have had the same number. */
   if (thread != NULL) gl_threads_abandon_cache(thread);
@@ -640,6 +705,7 @@ bool gl_threads_init(void) {
 
 void gl_threads_before_fork(void) {
   gl_assert(world.ready && !gl_threads_are_stopped());
+  threads_mind_process();
   world.fork_tid = threads_tid();
 }
 

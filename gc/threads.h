@@ -36,7 +36,8 @@ struct gl_thread {
   /* -- while stopped -- */
   uint32_t acked;              /* the stop that it answered */
   const void *tp;              /* thread pointer */
-  uintptr_t sp;                /* stack pointer, the red zone not counted */
+  uintptr_t sp;                /* stack pointer, */
+  size_t red_zone_bytes;       /* and what may be in use below it */
   const ucontext_t *context;   /* where it was interrupted; NULL: it stopped by
                                 itself, and has its registers on its stack */
   struct gl_tracee *tracee;    /* its registers, where tracing has stopped it */
@@ -94,12 +95,14 @@ size_t gl_proc_count_threads(void);
 
 /* They are listed in a directory: make room for a part of the list, false
    without memory (once, before any other of these); open the directory, or -1;
-   begin to read it, from the start; the next one that it lists, or 0.  One
-   listing at a time. */
+   begin to read it, from the start; the next one that it lists, 0 after the last
+   one, -1 where the descriptor has been closed meanwhile, which is remembered.
+   One listing at a time. */
 bool gl_proc_init(void);
 int gl_proc_open_threads(void);
 void gl_proc_begin_threads(int fd);
 pid_t gl_proc_next_thread(void);
+bool gl_proc_has_failed(void);
 
 /* Whether /proc is that of another pid namespace, where this process has
    another number. */

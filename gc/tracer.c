@@ -15,7 +15,9 @@
  *
  * Nobody sees the helper come or go: it blocks all signals, and its end sends
  * none.  A tracee that is in the allocator is let go and stops by itself as it
- * leaves.  One that has answered by itself meanwhile is let go too.
+ * leaves.  One that has answered by itself meanwhile is let go too.  Our signals
+ * that wait at a tracee are taken away: should it call execve, the next program
+ * would die of one.
  *
  * The helper shares the thread pointer of the thread that made it, and so its
  * errno: it calls nothing but the kernel, directly.  It allocates nothing.
@@ -54,6 +56,9 @@
 _Static_assert(TRACER_FIRST_WAIT_NS < TRACER_LAST_WAIT_NS &&
                    2 * TRACER_LAST_WAIT_NS < 1000000000,
                "less than a second, doubled too");
+
+/* Signals of ours that are taken away from one tracee: more than ever wait. */
+#define TRACER_TAKES_MAX 16
 
 /* Looks at tracees that have not stopped when the stop is over: some 10 ms. */
 #define TRACER_LAST_TRIES 200
@@ -163,6 +168,44 @@ GL_TRACER_UNCHECKED static bool tracer_read(struct gl_tracee *tracee) {
   return true;
 }
 
+/* Whether our signal waits at a tracee. */
+GL_TRACER_UNCHECKED static bool tracer_has_signal(
+    const struct gl_tracee *tracee) {
+  struct __ptrace_peeksiginfo_args which = {.off = 0, .flags = 0, .nr = 1};
+  siginfo_t info;
+  gl_assert(tracer.stop_signal > 0);
+  for (; tracer_ptrace(PTRACE_PEEKSIGINFO, tracee, (long)&which,
+                       (long)&info) == 1;
+       which.off++)
+    if (info.si_signo == tracer.stop_signal) return true;
+  return false;
+}
+
+/* Let our signal through, and no other: the tracee stops again as it is about to
+   take it, and takes none.  False where it has ended. */
+GL_TRACER_UNCHECKED static bool tracer_take_signal(struct gl_tracee *tracee) {
+  uint64_t held, ours = (uint64_t)1 << (tracer.stop_signal - 1), open = ~ours;
+  int status = 0;
+  if (tracer_ptrace(PTRACE_GETSIGMASK, tracee, sizeof held, (long)&held) < 0 ||
+      tracer_ptrace(PTRACE_SETSIGMASK, tracee, sizeof open, (long)&open) < 0)
+    return true;
+  tracer_ptrace(PTRACE_CONT, tracee, 0, 0);
+  long tid = tracer_call(SYS_wait4, tracee->tid, (long)&status, __WALL, 0);
+  if (tid != tracee->tid || !WIFSTOPPED(status)) return false;
+  tracer_ptrace(PTRACE_SETSIGMASK, tracee, sizeof held, (long)&held);
+  if (status >> 16 == 0 && WSTOPSIG(status) != tracer.stop_signal)
+    tracee->signal = WSTOPSIG(status); /* one that cannot be held back */
+  return true;
+}
+
+GL_TRACER_UNCHECKED static bool tracer_take_signals(struct gl_tracee *tracee) {
+  for (int i = 0; i < TRACER_TAKES_MAX && tracee->signal == 0; i++) {
+    if (!tracer_has_signal(tracee)) return true;
+    if (!tracer_take_signal(tracee)) return false;
+  }
+  return true;
+}
+
 /* It has stopped outside of the allocator: answer for it. */
 GL_TRACER_UNCHECKED static void tracer_answer(struct gl_tracee *tracee) {
   struct gl_thread *thread = tracee->thread;
@@ -171,6 +214,7 @@ GL_TRACER_UNCHECKED static void tracer_answer(struct gl_tracee *tracee) {
   thread->tracee = tracee;
   thread->tp = (const void *)tracee->registers.fs_base;
   thread->sp = (uintptr_t)tracee->registers.rsp;
+  thread->red_zone_bytes = GL_RED_ZONE_BYTES;
   thread->alt_low = thread->alt_high = 0; /* nobody tells */
   tracer_set(tracee, TRACEE_STOPPED);
   /* Release: the collecting thread reads the record after the answer. */
@@ -195,7 +239,10 @@ GL_TRACER_UNCHECKED static void tracer_on_stop(struct gl_tracee *tracee,
   /* It reads this as it leaves the allocator. */
   if (busy) __atomic_store_n(&cache->stop_wanted, 1, __ATOMIC_RELAXED);
   if (known && !answers_itself && !busy) {
-    tracer_answer(tracee);
+    if (tracer_take_signals(tracee))
+      tracer_answer(tracee);
+    else
+      tracer_set(tracee, TRACEE_LET_GO); /* it has ended */
     return;
   }
   if (known && by_request) tracer_repeat_call(tracee);

@@ -292,7 +292,8 @@ GC_API void gc_set_heap_limit(size_t limit);
  * Called when an allocation of size bytes finds no memory after a collection.
  * Returns true where it has made room (the allocation is tried again, once for
  * each such answer) and false to let the allocation return NULL.  It runs in
- * the allocating thread with no lock held, and may use the whole API.
+ * the allocating thread with no lock held, and may use the whole API.  Where an
+ * allocation of its own finds no memory it is called for that one, too.
  */
 typedef bool gc_oom_handler(size_t size, void *data);
 

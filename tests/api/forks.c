@@ -8,6 +8,7 @@
 #include <link.h>
 #include <pthread.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -225,6 +226,63 @@ START_TEST(without_file_descriptors) {
 }
 END_TEST
 
+/* --------------------------------------------------------- no fork at all */
+
+#define BLOCKS ((size_t)2000)
+#define BLOCK_BYTES ((size_t)48)
+
+/* Two threads that used one cache would have each other's blocks.  (Volatile: gcc
+   would keep nothing of the array but its address less 8 times the id.) */
+static void fill_and_verify(uint64_t id) {
+  char **volatile blocks = gc_malloc(BLOCKS * sizeof *blocks);
+  for (int round = 0; round < 20; round++) {
+    for (size_t i = 0; i < BLOCKS; i++) {
+      blocks[i] = gc_malloc(BLOCK_BYTES);
+      suite_fill(blocks[i], BLOCK_BYTES, id + i);
+    }
+    for (size_t i = 0; i < BLOCKS; i++)
+      expect(suite_is_filled(blocks[i], BLOCK_BYTES, id + i));
+  }
+}
+
+static atomic_bool ended;
+
+static void fill_meanwhile(void) {
+  while (!atomic_load(&ended)) fill_and_verify(1000000);
+}
+
+_Noreturn static void be_clone(bool collect_first) {
+  struct other others[2];
+  struct gc_stats before = suite_stats();
+  uint64_t start_ns = suite_now_ns();
+  alarm(CHILD_SECONDS);
+  if (collect_first) gc_collect(); /* or the other thread is the first to */
+  for (int i = 0; i < 2; i++) start(&others[i], fill_meanwhile);
+  for (int i = 0; i < 20; i++) {
+    gc_collect();
+    fill_and_verify(0);
+  }
+  atomic_store(&ended, true);
+  for (int i = 0; i < 2; i++) join(&others[i]);
+  expect(suite_stats().collections >= before.collections + 20);
+  expect(suite_is_full() || suite_now_ns() - start_ns < 10000000000u);
+  _exit(gc_heap_check() ? 0 : 1);
+}
+
+/* A process made by the system call: no handlers have run. */
+START_TEST(by_clone) {
+  int status;
+  if (_i / 2 != 0) gc_collect();
+  fill_and_verify(0);
+  pid_t child = (pid_t)syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
+  if (child == 0) be_clone(_i % 2 == 0);
+  ck_assert_int_gt(child, 0);
+  ck_assert_int_eq(waitpid(child, &status, 0), child);
+  ck_assert_int_eq(status, 0);
+  fill_and_verify(0);
+}
+END_TEST
+
 int main(void) {
   TCase *tests = suite_begin("forks");
   tcase_add_test(tests, before_the_first_use);
@@ -233,5 +291,6 @@ int main(void) {
   tcase_add_test(tests, during_the_set_up);
   tcase_add_test(tests, with_a_lock_of_the_program);
   tcase_add_test(tests, without_file_descriptors);
+  tcase_add_loop_test(tests, by_clone, 0, 4);
   return suite_end();
 }

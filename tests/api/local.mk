@@ -22,6 +22,7 @@ api_tests = \
   tests/api/oom \
   tests/api/seeing \
   tests/api/shapes \
+  tests/api/stacks \
   tests/api/tardy \
   tests/api/ulimit
 
@@ -58,6 +59,10 @@ tests_api_lookups_LDADD = $(api_ldadd)
 tests_api_minor_SOURCES = tests/api/minor.c
 tests_api_minor_CFLAGS = $(api_cflags)
 tests_api_minor_LDADD = $(api_ldadd)
+
+tests_api_stacks_SOURCES = tests/api/stacks.c
+tests_api_stacks_CFLAGS = $(api_cflags)
+tests_api_stacks_LDADD = $(api_ldadd)
 
 tests_api_seeing_SOURCES = tests/api/seeing.c
 tests_api_seeing_CFLAGS = $(api_cflags)

@@ -446,6 +446,31 @@ START_TEST(threads_of_the_kernel) {
 }
 END_TEST
 
+/* Whether a signal waits at the thread. */
+static bool has_pending(void) {
+  char path[64], line[100];
+  unsigned long long pending = 1;
+  snprintf(path, sizeof path, "/proc/self/task/%d/status", (int)holder);
+  FILE *file = fopen(path, "r");
+  expect(file != NULL);
+  while (fgets(line, sizeof line, file) != NULL)
+    if (sscanf(line, "SigPnd: %llx", &pending) == 1) break;
+  fclose(file);
+  return pending != 0;
+}
+
+/* What was stopped by tracing has none of our signals left: the next program
+   would die of it, after an execve. */
+START_TEST(no_signal_is_left) {
+  pthread_t thread = start(wait_100_ms);
+  for (int i = 0; i < 5; i++) {
+    collect_meanwhile();
+    ck_assert(!has_pending());
+  }
+  finish(thread);
+}
+END_TEST
+
 static uint64_t collections(void) { return suite_stats().collections; }
 
 /* Its threads are listed by numbers that mean nothing in there, or mean others.
@@ -483,6 +508,22 @@ START_TEST(proc_of_another_namespace) {
 }
 END_TEST
 
+/* A process without /proc, and with one thread, collects all the same. */
+START_TEST(no_proc) {
+  char empty[] = "/tmp/gleaner-tardy-XXXXXX";
+  if (_i != 0) gc_collect(); /* or the library is first used in there */
+  ck_assert_ptr_nonnull(mkdtemp(empty));
+  bool done = chroot(empty) == 0 ||
+              (unshare(CLONE_NEWUSER) == 0 && chroot(empty) == 0);
+  if (!done) rmdir(empty);
+  if (!is_possible(done, "a root without /proc")) return;
+  uint64_t before = collections();
+  kept = api_hide(gc_malloc(100));
+  for (int i = 0; i < 3; i++) gc_collect();
+  ck_assert_uint_eq(collections(), before + 3);
+}
+END_TEST
+
 int main(void) {
   TCase *tests = suite_begin("tardy");
   tcase_add_loop_test(tests, named_after_a_second_and_waited_for, 0, WAYS);
@@ -495,6 +536,8 @@ int main(void) {
   tcase_add_test(tests, user_in_many_groups);
   tcase_add_loop_test(tests, queue_of_signals_is_full, 0, 2);
   tcase_add_loop_test(tests, threads_of_the_kernel, 0, WAYS + 1);
+  tcase_add_test(tests, no_signal_is_left);
   tcase_add_loop_test(tests, proc_of_another_namespace, 0, 2);
+  tcase_add_loop_test(tests, no_proc, 0, 2);
   return suite_end();
 }
