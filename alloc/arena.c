@@ -239,8 +239,17 @@ void gl_arena_sweep_white(struct gl_arena *arena) {
                             GL_ARENA_LINES);
 }
 
+/* Free granules from which on an arena is hollow enough for its pages to be
+   given back.  To discard a page breaks up the huge page that it is in: where
+   there are such, half of an arena has to be free. */
+static size_t arena_hollow_from(void) {
+  bool in_huge = gl_heap.runs.top_pages >= GL_RUNS_HUGE_TOP;
+  return in_huge ? GL_ARENA_GRANULES / 2 : 0;
+}
+
 bool gl_arena_is_idle(const struct gl_arena *arena) {
   size_t more = arena->hollow_granules + (GL_PAGE_BYTES >> GL_GRANULE_SHIFT);
+  if (more < arena_hollow_from()) more = arena_hollow_from();
   return arena->idle_since != 0 && arena->free_granules >= more &&
          !arena->opened &&
          (uint8_t)(gl_heap.runs.tick - arena->idle_since) >= GL_GRACE_TICKS;

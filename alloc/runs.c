@@ -27,11 +27,11 @@
 #define RUNS_GROW_MIN_PAGES ((size_t)256)
 #define RUNS_GROW_MAX_PAGES ((size_t)16384)
 
-/* A top from here on is put where a huge page ends: the system gives none of
-   which a part is not committed yet.  (A heap of 25 MB, which grew by 2 to 3 MB
-   at a time, had none.)  Lower, an eighth is less than a huge page. */
-#define RUNS_HUGE_PAGES (GL_HUGE_BYTES >> GL_PAGE_SHIFT)
-#define RUNS_HUGE_TOP (9 * RUNS_HUGE_PAGES)
+
+/* What part of the memory in use has to be free beside it before huge pages are
+   broken up.  (A browser that keeps what it has rendered, half a gigabyte: 32
+   -> 18 s; libgc 19.) */
+#define RUNS_SPARE_SHARE 2
 
 /* Pages at the beginning for which huge ones are not asked for: a small heap is
    not to grow by one that it hardly uses.  With 64 MiB rather than 4 mixed
@@ -39,8 +39,8 @@
    memory; 8 and 16 MiB lay between. */
 #define RUNS_SMALL_PAGES (((size_t)4 << 20) >> GL_PAGE_SHIFT)
 
-_Static_assert(RUNS_SMALL_PAGES % RUNS_HUGE_PAGES == 0 &&
-                   RUNS_HUGE_TOP / 9 >= RUNS_HUGE_PAGES,
+_Static_assert(RUNS_SMALL_PAGES % GL_HUGE_PAGES == 0 &&
+                   GL_RUNS_HUGE_TOP / 9 >= GL_HUGE_PAGES,
                "the top ends a huge page, and is moved up all the same");
 
 static struct gl_page *runs_entry(size_t page) {
@@ -223,19 +223,22 @@ static bool runs_is_old(size_t page, unsigned min_age) {
   return stamp != 0 && (uint8_t)(gl_heap.runs.tick - stamp) >= min_age;
 }
 
-static size_t runs_scavenge_run(size_t page, unsigned min_age) {
-  gl_assert(runs_is_free(page));
+/* Discard what is old of a free run, in stretches that begin and end where a
+   multiple of so many pages does. */
+static size_t runs_scavenge_run(size_t page, unsigned min_age, size_t unit) {
+  gl_assert(runs_is_free(page) && (unit & (unit - 1)) == 0);
   size_t end = page + runs_entry(page)->pages, returned = 0;
   while (page < end) {
-    size_t from = page;
+    size_t from = gl_round_up(page, unit);
     while (page < end && runs_is_old(page, min_age)) page++;
-    if (page > from) returned += runs_discard(from, page - from);
+    size_t to = page & ~(unit - 1);
+    if (to > from) returned += runs_discard(from, to - from);
     page++;
   }
   return returned;
 }
 
-size_t gl_runs_scavenge(unsigned min_age) {
+static size_t runs_scavenge(unsigned min_age, size_t unit) {
   struct gl_runs *runs = &gl_heap.runs;
   size_t returned = 0;
   unsigned bin = runs_nonempty_from(0);
@@ -243,21 +246,36 @@ size_t gl_runs_scavenge(unsigned min_age) {
     for (size_t page = runs->bins[bin]; page != 0;
          page = runs_entry(page)->next) {
       if (runs->dirty_pages == 0) return returned << GL_PAGE_SHIFT;
-      returned += runs_scavenge_run(page, min_age);
+      returned += runs_scavenge_run(page, min_age, unit);
     }
   }
   gl_assert(runs_counts_are_sound());
   return returned << GL_PAGE_SHIFT;
 }
 
+size_t gl_runs_scavenge(unsigned min_age) { return runs_scavenge(min_age, 1); }
+
+/* In a heap with huge pages, which are broken up where a part of one is given
+   back, whole ones alone go, unless so much is free that not all of it will
+   soon be used again. */
+static size_t runs_unit(void) {
+  const struct gl_runs *runs = &gl_heap.runs;
+  gl_assert(runs_counts_are_sound());
+  return runs->top_pages < GL_RUNS_HUGE_TOP ||
+                 runs->dirty_pages > runs->used_pages / RUNS_SPARE_SHARE
+             ? 1
+             : GL_HUGE_PAGES;
+}
+
 void gl_runs_tick(uint64_t now_ns) {
   struct gl_runs *runs = &gl_heap.runs;
   if (now_ns - runs->tick_ns < GL_TICK_NS) return;
   runs->tick_ns = now_ns;
-  /* Every dirty page is given back long before the stamp wraps round. */
+  /* What is dirty for so long that the stamp wraps round counts as young again:
+     that happens where huge pages are kept. */
   runs->tick = runs->tick == 255 ? 1 : (uint8_t)(runs->tick + 1);
   gl_assert(runs->tick != 0); /* which is the stamp of clean pages */
-  if (runs->dirty_pages > 0) gl_runs_scavenge(GL_GRACE_TICKS);
+  if (runs->dirty_pages > 0) runs_scavenge(GL_GRACE_TICKS, runs_unit());
 }
 
 /* What would be held if the free pages from start on were taken (0: others
@@ -332,9 +350,9 @@ static size_t runs_step(size_t top) {
   size_t step = top / 8;
   if (step < RUNS_GROW_MIN_PAGES) step = RUNS_GROW_MIN_PAGES;
   if (step > RUNS_GROW_MAX_PAGES) step = RUNS_GROW_MAX_PAGES;
-  bool in_huge = top + step >= RUNS_HUGE_TOP;
-  gl_assert(!in_huge || step >= RUNS_HUGE_PAGES);
-  return in_huge ? step - (top + step) % RUNS_HUGE_PAGES : step;
+  bool in_huge = top + step >= GL_RUNS_HUGE_TOP;
+  gl_assert(!in_huge || step >= GL_HUGE_PAGES);
+  return in_huge ? step - (top + step) % GL_HUGE_PAGES : step;
 }
 
 /* Whether half of the pages in use have memory, once those that are wanted are.
@@ -360,9 +378,9 @@ static bool runs_is_dense(size_t wanted) {
 static void runs_advise_huge(size_t wanted) {
   struct gl_runs *runs = &gl_heap.runs;
   size_t from = runs->huge_pages, to = runs->top_pages;
-  gl_assert(from % RUNS_HUGE_PAGES == 0);
-  if (to < from + RUNS_HUGE_PAGES || !runs_is_dense(wanted)) return;
-  to -= to % RUNS_HUGE_PAGES;
+  gl_assert(from % GL_HUGE_PAGES == 0);
+  if (to < from + GL_HUGE_PAGES || !runs_is_dense(wanted)) return;
+  to -= to % GL_HUGE_PAGES;
   gl_os_advise_huge(gl_page_address(from), (to - from) << GL_PAGE_SHIFT);
   runs->huge_pages = to;
 }

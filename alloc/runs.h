@@ -12,6 +12,12 @@
 /* Where the heap begins to hand out pages: page 0 is the end of all lists. */
 #define GL_RUNS_FIRST_PAGE GL_ARENA_PAGES
 
+/* A top from here on is put where a huge page ends: the system gives none of
+   which a part is not committed yet.  (A heap of 25 MB, which grew by 2 to 3 MB
+   at a time, had none.)  Lower, an eighth is less than a huge page. */
+#define GL_HUGE_PAGES (GL_HUGE_BYTES >> GL_PAGE_SHIFT)
+#define GL_RUNS_HUGE_TOP (9 * GL_HUGE_PAGES)
+
 _Static_assert((GL_STRIDE_PAGES & (GL_STRIDE_PAGES - 1)) == 0,
                "the page before in a large block's stride is had by a mask");
 

@@ -123,10 +123,12 @@ void stacks_collect(void) { gc_collect(); }
 
 static uintptr_t hidden_stack;
 
+/* The stack comes last: nothing may be collected once both are hidden. */
 static void make_block_stack(void *size) {
-  void *word;
+  void *volatile word;
+  make_object((void *)&word);
   hidden_stack = api_hide(gc_malloc(*(size_t *)size));
-  make_object(&word);
+  word = NULL;
 }
 
 static void collect_on(size_t size) {

@@ -24,13 +24,17 @@ static struct {
   struct run run[MAX_RUNS];
   size_t run_count;
   size_t used, peak;
-  uint64_t ticks;
   uint64_t returned; /* pages given back by the steps that were accounted for */
 } oracle;
 
 static void runs_begin(void) {
   test_heap();
   memset(&oracle, 0, sizeof oracle);
+}
+
+/* Since a page was freed, in ticks; from 255 on less. */
+static unsigned oracle_age(size_t page) {
+  return (uint8_t)(gl_heap.runs.tick - oracle.freed_at[page]);
 }
 
 static size_t oracle_dirty(void) {
@@ -68,7 +72,7 @@ static void oracle_free(size_t from, size_t to, size_t clean) {
   for (size_t i = from; i < to; i++) {
     expect(oracle.state[i] == USED);
     oracle.state[i] = i < to - clean ? DIRTY : CLEAN;
-    oracle.freed_at[i] = oracle.ticks;
+    oracle.freed_at[i] = gl_heap.runs.tick;
     oracle.owner[i] = 0;
   }
   oracle.used -= to - from;
@@ -183,8 +187,7 @@ static void step_scavenge(void) {
   unsigned min_age = (unsigned)test_below(3);
   size_t returned = 0;
   for (size_t i = 0; i < PAGES; i++) {
-    if (oracle.state[i] != DIRTY || oracle.ticks - oracle.freed_at[i] < min_age)
-      continue;
+    if (oracle.state[i] != DIRTY || oracle_age(i) < min_age) continue;
     oracle.state[i] = CLEAN;
     returned++;
   }
@@ -192,13 +195,23 @@ static void step_scavenge(void) {
   oracle.returned += returned;
 }
 
+/* Whether all of these pages have been free for the grace period. */
+static bool oracle_is_old(size_t from, size_t to) {
+  for (size_t i = from; i < to; i++)
+    if (oracle.state[i] != DIRTY || oracle_age(i) < GL_GRACE_TICKS)
+      return false;
+  return true;
+}
+
+/* Where little is free in a heap with huge pages, those go as a whole. */
 static void step_tick(void) {
+  bool whole = gl_heap.runs.top_pages >= GL_RUNS_HUGE_TOP &&
+               oracle_dirty() <= oracle.used / 2;
+  size_t unit = whole ? GL_HUGE_PAGES : 1;
   gl_runs_tick(gl_heap.runs.tick_ns + GL_TICK_NS);
-  oracle.ticks++;
-  for (size_t i = 0; i < PAGES; i++)
-    if (oracle.state[i] == DIRTY &&
-        oracle.ticks - oracle.freed_at[i] >= GL_GRACE_TICKS)
-      oracle.state[i] = CLEAN;
+  for (size_t i = 0; i + unit <= PAGES; i += unit)
+    if (oracle_is_old(i, i + unit))
+      for (size_t j = i; j < i + unit; j++) oracle.state[j] = CLEAN;
   oracle.returned = gl_heap.runs.returned_pages;
 }
 
