@@ -243,8 +243,7 @@ void gl_arena_sweep_white(struct gl_arena *arena) {
    given back.  To discard a page breaks up the huge page that it is in: where
    there are such, half of an arena has to be free. */
 static size_t arena_hollow_from(void) {
-  bool in_huge = gl_heap.runs.top_pages >= GL_RUNS_HUGE_TOP;
-  return in_huge ? GL_ARENA_GRANULES / 2 : 0;
+  return gl_runs_are_huge() ? GL_ARENA_GRANULES / 2 : 0;
 }
 
 bool gl_arena_is_idle(const struct gl_arena *arena) {

@@ -27,7 +27,6 @@
 #define RUNS_GROW_MIN_PAGES ((size_t)256)
 #define RUNS_GROW_MAX_PAGES ((size_t)16384)
 
-
 /* What part of the memory in use has to be free beside it before huge pages are
    broken up.  (A browser that keeps what it has rendered, half a gigabyte: 32
    -> 18 s; libgc 19.) */
@@ -261,10 +260,8 @@ size_t gl_runs_scavenge(unsigned min_age) { return runs_scavenge(min_age, 1); }
 static size_t runs_unit(void) {
   const struct gl_runs *runs = &gl_heap.runs;
   gl_assert(runs_counts_are_sound());
-  return runs->top_pages < GL_RUNS_HUGE_TOP ||
-                 runs->dirty_pages > runs->used_pages / RUNS_SPARE_SHARE
-             ? 1
-             : GL_HUGE_PAGES;
+  bool has_spare = runs->dirty_pages > runs->used_pages / RUNS_SPARE_SHARE;
+  return gl_runs_are_huge() && !has_spare ? GL_HUGE_PAGES : 1;
 }
 
 void gl_runs_tick(uint64_t now_ns) {

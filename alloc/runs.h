@@ -18,6 +18,11 @@
 #define GL_HUGE_PAGES (GL_HUGE_BYTES >> GL_PAGE_SHIFT)
 #define GL_RUNS_HUGE_TOP (9 * GL_HUGE_PAGES)
 
+/* Whether the heap is one with huge pages. */
+GL_INLINE bool gl_runs_are_huge(void) {
+  return gl_heap.runs.top_pages >= GL_RUNS_HUGE_TOP;
+}
+
 _Static_assert((GL_STRIDE_PAGES & (GL_STRIDE_PAGES - 1)) == 0,
                "the page before in a large block's stride is had by a mask");
 

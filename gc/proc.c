@@ -33,9 +33,16 @@ static struct {
   char *entries;
 } proc_list GL_DATA = {.fd = -1};
 
-int gl_proc_open_threads(void) {
+bool gl_proc_open_threads(void) {
   proc_list.has_failed = false;
-  return open("/proc/self/task", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  proc_list.fd = open("/proc/self/task", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  return proc_list.fd >= 0;
+}
+
+/* Unless it was found to be another's by now. */
+void gl_proc_close_threads(void) {
+  if (!proc_list.has_failed) close(proc_list.fd);
+  proc_list.fd = -1;
 }
 
 bool gl_proc_init(void) {
@@ -43,15 +50,11 @@ bool gl_proc_init(void) {
   return proc_list.entries != NULL;
 }
 
-void gl_proc_begin_threads(int fd) {
-  gl_assert(fd >= 0 && proc_list.entries != NULL);
-  lseek(fd, 0, SEEK_SET);
-  proc_list.fd = fd;
+void gl_proc_begin_threads(void) {
+  gl_assert(proc_list.fd >= 0 && proc_list.entries != NULL);
+  lseek(proc_list.fd, 0, SEEK_SET);
   proc_list.at = proc_list.bytes = 0;
-  proc_list.has_failed = false;
 }
-
-bool gl_proc_has_failed(void) { return proc_list.has_failed; }
 
 _Static_assert(10L << GL_TID_BITS < INT32_MAX, "and one more digit");
 

@@ -35,7 +35,6 @@
 #include "threads.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -346,9 +345,9 @@ static int threads_ask(pid_t tid) {
 }
 
 /* List the threads and ask all new ones.  Returns how many, or -1. */
-static int threads_ask_all(int fd) {
+static int threads_ask_all(void) {
   int asked = 0;
-  gl_proc_begin_threads(fd);
+  gl_proc_begin_threads();
   for (pid_t tid; (tid = gl_proc_next_thread()) != 0;) {
     int result = tid < 0 ? -1 : threads_ask(tid);
     if (result < 0) return -1;
@@ -457,6 +456,19 @@ static bool threads_await(uint64_t most_ns) {
 
 /* ------------------------------------------------------- another process */
 
+static void threads_note_process(void) {
+  world.pid = getpid();
+  world.proc_is_foreign = gl_proc_is_foreign(world.pid);
+}
+
+/* In a process that has just been made nobody helps to mark. */
+static void threads_enter_process(void) {
+  gl_assert(!gl_threads_are_stopped());
+  gl_helpers_after_fork();
+  gl_markers_after_fork();
+  threads_note_process();
+}
+
 static void threads_disown(struct gl_thread *thread, void *data) {
   (void)data;
   if (thread->cache != NULL) thread->cache->thread = NULL;
@@ -469,15 +481,10 @@ static void threads_disown(struct gl_thread *thread, void *data) {
    take, since one of them is that of the only thread there is here, and it is
    not known which. */
 static void threads_mind_process(void) {
-  pid_t pid = getpid();
-  if (pid == world.pid) return;
-  gl_assert(!gl_threads_are_stopped());
-  gl_helpers_after_fork();
-  gl_markers_after_fork();
+  if (getpid() == world.pid) return;
+  threads_enter_process();
   gl_threads_each(threads_disown, NULL);
   gl_stacks_after_fork(false);
-  world.pid = pid;
-  world.proc_is_foreign = gl_proc_is_foreign(pid);
 }
 
 /* ------------------------------------------------------------- stop, resume */
@@ -561,14 +568,14 @@ static void threads_ask_recorded(struct gl_thread *thread, void *data) {
    the threads takes longer than to stop one.  One that is neither new nor
    stopped is about to end.  Where the kernel does not count, there is none when
    two listings have found no other. */
-static bool threads_stop_listed(int fd) {
+static bool threads_stop_listed(void) {
   bool counts = gl_proc_count_threads() > 0;
   int quiet = 0;
   gl_threads_each(threads_ask_recorded, NULL);
   threads_await(UINT64_MAX);
   for (int tries = 0; tries < THREADS_COUNT_TRIES; tries++) {
     if (counts ? threads_are_complete() : quiet >= 2) return true;
-    int asked = threads_ask_all(fd);
+    int asked = threads_ask_all();
     if (asked < 0) return false;
     threads_await(UINT64_MAX);
     quiet = asked == 0 ? quiet + 1 : 0;
@@ -587,11 +594,12 @@ static bool threads_stop_others(void) {
     threads_report_proc("is that of another pid namespace");
     return false;
   }
-  int fd = gl_proc_open_threads();
-  if (fd < 0) threads_report_listing(errno);
-  if (fd < 0) return false;
-  bool done = threads_stop_listed(fd);
-  if (!gl_proc_has_failed()) close(fd); /* or it is not ours any more */
+  if (!gl_proc_open_threads()) {
+    threads_report_listing(errno);
+    return false;
+  }
+  bool done = threads_stop_listed();
+  gl_proc_close_threads();
   return done;
 }
 
@@ -690,8 +698,7 @@ bool gl_threads_adopt(const void *freed) {
 
 bool gl_threads_init(void) {
   gl_assert(!gl_options.lean && !world.ready);
-  world.pid = getpid();
-  world.proc_is_foreign = gl_proc_is_foreign(world.pid);
+  threads_note_process();
   gl_stacks_init();
   if (!gl_proc_init()) return false;
   if (!threads_take_signal(gl_options.stop_signal)) return false;
@@ -726,12 +733,9 @@ static void threads_leave_cache(struct gl_cache *cache) {
 void gl_threads_after_fork(void) {
   struct gl_thread *self = gl_threads_find(world.fork_tid);
   bool was_main = world.fork_tid == world.pid;
-  gl_assert(world.fork_tid != 0 && !gl_threads_are_stopped());
-  gl_helpers_after_fork();
-  gl_markers_after_fork();
+  gl_assert(world.fork_tid != 0);
+  threads_enter_process();
   gl_threads_each(threads_forget_other, self);
-  world.pid = getpid();
-  world.proc_is_foreign = gl_proc_is_foreign(world.pid);
   if (self == NULL) return;
   struct gl_cache *cache = self->cache;
   self->cache = NULL; /* or it would be abandoned */

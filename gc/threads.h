@@ -94,15 +94,15 @@ void gl_threads_each(void (*visit)(struct gl_thread *thread, void *data),
 size_t gl_proc_count_threads(void);
 
 /* They are listed in a directory: make room for a part of the list, false
-   without memory (once, before any other of these); open the directory, or -1;
-   begin to read it, from the start; the next one that it lists, 0 after the last
-   one, -1 where the descriptor has been closed meanwhile, which is remembered.
-   One listing at a time. */
+   without memory (once, before any other of these); open the directory, false
+   and errno where that fails; begin to read it, from the start; the next one
+   that it lists, 0 after the last one, -1 where the program has closed the
+   descriptor meanwhile; close it.  One listing at a time. */
 bool gl_proc_init(void);
-int gl_proc_open_threads(void);
-void gl_proc_begin_threads(int fd);
+bool gl_proc_open_threads(void);
+void gl_proc_begin_threads(void);
 pid_t gl_proc_next_thread(void);
-bool gl_proc_has_failed(void);
+void gl_proc_close_threads(void);
 
 /* Whether /proc is that of another pid namespace, where this process has
    another number. */
