@@ -397,8 +397,10 @@ void gl_cache_drain_inbox(struct gl_cache *cache) {
 void gl_cache_init(struct gl_cache *cache) {
   gl_assert(!cache->in_use && (uintptr_t)cache % 64 == 0);
   gl_assert((gl_heap.caches == NULL) == (gl_heap.cache_count == 0));
-  for (int i = 0; i < GL_LANES; i++)
+  for (int i = 0; i < GL_LANES; i++) {
     cache->lane[i].kind = (enum gl_kind)(i % GL_KIND_COUNT);
+    cache->lane[i].few = GL_ZERO_FEW;
+  }
   cache->next = gl_heap.caches;
   gl_heap.caches = cache;
   gl_heap.cache_count++;

@@ -108,19 +108,23 @@ GL_INLINE void gl_zero_granule_until(char *p, char *last) {
   gl_zero_granule(p);
 }
 
-/* Zero granules of 16 bytes, of which there are few: of up to four, and from
-   there up to eight, without a branch, or one is mispredicted for each block
-   where sizes are random. */
-GL_INLINE void gl_zero_granules(void *p, size_t granules) {
+/* What gl_zero_granules zeroes before it looks at the length. */
+#define GL_ZERO_FEW 4
+
+/* Zero granules of 16 bytes, of which there are few: up to four without a
+   branch, or one is mispredicted for each block where sizes are random.  Blocks
+   of up to `few` granules are done then: that is four, or none where blocks on
+   both sides of it are asked for.  Up to eight there is no other branch. */
+GL_INLINE void gl_zero_granules(void *p, size_t granules, size_t few) {
   char *at = p, *last = at + ((granules - 1) << GL_GRANULE_SHIFT);
   gl_assert(granules != 0 && granules <= GL_EXACT_CLASSES);
   gl_zero_granule(at);
   gl_zero_granule_until(at + 16, last);
   gl_zero_granule_until(at + 32, last);
   gl_zero_granule(last);
-  if (granules <= 4) return;
-  gl_zero_granule(at + 48);
-  gl_zero_granule(at + 64);
+  if (granules <= few) return;
+  gl_zero_granule_until(at + 48, last);
+  gl_zero_granule_until(at + 64, last);
   gl_zero_granule_until(at + 80, last);
   gl_zero_granule_until(at + 96, last);
   for (at += 112; at < last; at += GL_GRANULE_BYTES) {
@@ -195,7 +199,7 @@ GL_INLINE bool gl_cache_try_take(struct gl_cache *cache, size_t size,
                   NULL)) { /* not rare, but the hole's path is straight */
     if (!gl_quick_is_sealed(block)) return false;
     gl_lane_pop(cache, lane, block, granules, granules);
-    if (gl_kind_is_zeroed(kind)) gl_zero_granules(block, granules);
+    if (gl_kind_is_zeroed(kind)) gl_zero_granules(block, granules, lane->few);
     *taken = block;
     return true;
   }
@@ -392,7 +396,7 @@ GL_INLINE enum gl_freed gl_cache_try_take_back(struct gl_cache *cache, char *p,
      from is the arena's before. */
   if (p == lane->hole.cur && granule % GL_ARENA_GRANULES != 0) {
     line->block ^= bit;
-    if (gl_kind_is_zeroed(lane->kind)) gl_zero_granules(p, granules);
+    if (gl_kind_is_zeroed(lane->kind)) gl_zero_granules(p, granules, lane->few);
     lane->hole.cur = p + bytes;
     cache->withdrawn_bytes += bytes;
   } else {

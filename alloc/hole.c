@@ -114,6 +114,9 @@ void gl_lane_set_lists(const struct gl_cache *cache, struct gl_lane *lane,
 }
 
 void gl_lane_forget_asked(struct gl_lane *lane) {
+  bool few = lane->asked[0] << (64 - GL_ZERO_FEW) != 0;
+  bool more = lane->asked[0] >> GL_ZERO_FEW != 0;
+  lane->few = few && more ? 0 : GL_ZERO_FEW;
   lane->asked[1] = lane->asked[0];
   lane->asked[0] = 0;
 }

@@ -238,6 +238,7 @@ struct gl_lane {
                                 blocks may be cut in two */
   uint64_t asked[2];         /* sizes of small blocks, a bit each, that were not
                                 at hand since the last collection; and before */
+  size_t few;                /* GL_ZERO_FEW, or 0: see gl_zero_granules */
 };
 
 /* Blocks on their way from one cache to another: several chains of them.  A

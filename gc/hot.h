@@ -13,6 +13,11 @@
 
 #include "mark.h"
 
+/* Where lengths are unlike, blocks of up to so many granules are scanned
+   without a branch on it: of up to the lesser number where few are longer. */
+#define HOT_FEW_GRANULES ((size_t)4)
+#define HOT_SHORT_GRANULES ((size_t)8)
+
 /* Tables are reached from a word itself, not from its offset in the heap: the
    heap is aligned to arenas, so a table moved down by the heap's number of
    entries (`_bias`) can be indexed by address. */

@@ -244,6 +244,15 @@ GL_MARK_UNCHECKED GL_INLINE void hot_filter_words(struct hot *h,
   h->ring_end = at;
 }
 
+GL_MARK_UNCHECKED GL_INLINE void hot_filter_short(struct hot *h,
+                                                  const struct hot_filter *f,
+                                                  const struct gl_word *word,
+                                                  size_t granules,
+                                                  size_t most) {
+  gl_assert(granules <= most);
+  hot_filter_words(h, f, word, granules);
+}
+
 GL_MARK_UNCHECKED GL_INLINE void hot_filter_four(struct hot *h,
                                                  const struct hot_filter *f,
                                                  const struct gl_word *word) {

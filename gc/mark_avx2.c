@@ -56,11 +56,10 @@ GL_INLINE size_t hot_store(struct gl_word *place, __m256i words,
   return (unsigned)__builtin_popcount(mask);
 }
 
-GL_MARK_UNCHECKED GL_INLINE void hot_filter_four(struct hot *h,
-                                                 const struct hot_filter *f,
-                                                 const struct gl_word *word) {
+/* Those of four words, just read, that are within. */
+GL_INLINE void hot_filter_read(struct hot *h, const struct hot_filter *f,
+                               __m256i words) {
   gl_assert(hot_ring_has_room(h, GL_SPLIT_WORDS));
-  __m256i words = _mm256_loadu_si256((const __m256i *)word);
   /* Read once: what is judged is what is kept.  The block may be the stack that
      the collecting thread runs on, and change meanwhile. */
   __asm__("" : "+x"(words));
@@ -68,6 +67,31 @@ GL_MARK_UNCHECKED GL_INLINE void hot_filter_four(struct hot *h,
   __m256i within = _mm256_cmpgt_epi64(f->extent, turned);
   unsigned mask = (unsigned)_mm256_movemask_pd(_mm256_castsi256_pd(within));
   h->ring_end += hot_store(&h->ring[h->ring_end], words, mask);
+}
+
+GL_MARK_UNCHECKED GL_INLINE void hot_filter_four(struct hot *h,
+                                                 const struct hot_filter *f,
+                                                 const struct gl_word *word) {
+  hot_filter_read(h, f, _mm256_loadu_si256((const __m256i *)word));
+}
+
+/* From an index on: as many ones as a block has words are before the zeros. */
+static const int64_t hot_ones[4 * HOT_SHORT_GRANULES]
+    __attribute__((aligned(64))) = {[0 ... 2 * HOT_SHORT_GRANULES - 1] = -1};
+
+/* What is masked is not read, so it may be nobody's memory; and it is 0. */
+GL_MARK_UNCHECKED GL_INLINE void hot_filter_short(struct hot *h,
+                                                  const struct hot_filter *f,
+                                                  const struct gl_word *word,
+                                                  size_t granules,
+                                                  size_t most) {
+  gl_assert(granules <= most && most <= HOT_SHORT_GRANULES);
+  const int64_t *ones = hot_ones + 2 * (HOT_SHORT_GRANULES - granules);
+  for (size_t i = 0; i < 2 * most; i += 4) {
+    __m256i mask = _mm256_loadu_si256((const __m256i *)(ones + i));
+    hot_filter_read(
+        h, f, _mm256_maskload_epi64((const long long *)(word + i), mask));
+  }
 }
 
 GL_MARK_UNCHECKED GL_INLINE void hot_filter_one(struct hot *h,

@@ -222,6 +222,62 @@ START_TEST(random_graph) {
 }
 END_TEST
 
+/* ---------------------------------------------------------- unlike lengths */
+
+/* A block of random length, with a leaf for each word. */
+struct tuft {
+  size_t words;
+  size_t **leaf;
+};
+
+static struct tuft make_tuft(size_t granules) {
+  struct tuft t = {2 * (1 + suite_below(granules)) - suite_below(2), NULL};
+  t.leaf = allocate(t.words * sizeof *t.leaf);
+  return t;
+}
+
+static void grow_tuft(struct tuft *t, size_t number) {
+  for (size_t i = 0; i < t->words; i++) {
+    t->leaf[i] = allocate(sizeof **t->leaf);
+    *t->leaf[i] = number + i;
+  }
+}
+
+/* Blocks are cut off from the top down: each lies below one that is dropped, of
+   which leaves live on where a marker reads beyond its end.  Returns how many
+   leaves are to live. */
+static size_t grow_meadow(struct tuft *tuft, size_t count, size_t granules) {
+  size_t leaves = 0;
+  for (size_t i = 0; i < count; i++) {
+    struct tuft dropped = make_tuft(granules);
+    tuft[i] = make_tuft(granules);
+    grow_tuft(&dropped, i);
+    grow_tuft(&tuft[i], i);
+    leaves += tuft[i].words;
+  }
+  return leaves;
+}
+
+START_TEST(unlike_lengths) {
+  static const size_t most[] = {3, 4, 8, 12}; /* granules */
+  begin(_i);
+  size_t count = scaled(_i, 50000);
+  for (size_t k = 0; k < sizeof most / sizeof *most; k++) {
+    root = NULL;
+    struct tuft *tuft = root = allocate(count * sizeof *tuft);
+    size_t leaves = grow_meadow(tuft, count, most[k]);
+    gc_collect();
+    size_t marked = suite_stats().marked_objects;
+    ck_assert_uint_ge(marked, leaves + count);
+    ck_assert_uint_le(marked, leaves + count + 200);
+    collect_and_flood(64);
+    for (size_t i = 0; i < count; i++)
+      for (size_t j = 0; j < tuft[i].words; j++)
+        expect(*tuft[i].leaf[j] == i + j);
+  }
+}
+END_TEST
+
 /* -------------------------------------------------------------------- chain */
 
 /* Linked both ways, each with a pointer into the middle of a block of another
@@ -434,6 +490,7 @@ int main(void) {
   tcase_add_loop_test(tests, wide_array, 0, SETTINGS);
   tcase_add_loop_test(tests, comb, 0, SETTINGS);
   tcase_add_loop_test(tests, random_graph, 0, SETTINGS);
+  tcase_add_loop_test(tests, unlike_lengths, 0, SETTINGS);
   tcase_add_loop_test(tests, chain_of_all_kinds, 0, SETTINGS);
   tcase_add_loop_test(tests, arrays_of_arrays, 0, SETTINGS);
   tcase_add_test(tests, more_candidates_than_packets);
