@@ -3,6 +3,7 @@
 # gc/local.mk: the collector and the public functions.
 
 libgleaner_core_la_SOURCES += \
+  gc/answer.c \
   gc/api.c \
   gc/collect.c \
   gc/context.c \

@@ -9,10 +9,8 @@
  *    /proc/self/task, and ask those that are new: a thread that had not
  *    stopped yet may have made another, and some have never called the library.
  *
- * And as the others see it: the handler answers, and sleeps until the stop is
- * over.  But where it interrupted the allocator (the cache is busy) it only
- * leaves a note, and the thread answers when it leaves the allocator: so no
- * allocation is ever seen half-done.
+ * How the others answer is in answer.c; here is whom to ask, how to make sure
+ * that these are all, and what to do about those that tarry.
  *
  * Does a listing have all threads?  Not where one ends meanwhile: the kernel
  * may then end the listing there, or pass over another.  So the last word has
@@ -26,17 +24,13 @@
  * linker, and they may be waiting for a lock that a stopped thread has.
  *
  * Invariant: once gl_threads_stop has returned true, every thread but the
- * collecting one and the markers sleeps in threads_answer, or is stopped by
+ * collecting one and the markers has answered and sleeps, or is stopped by
  * tracing, or is dead.
- *
- * The numbers of stops tell answers apart; world.stopping is the number of the
- * stop that is on, and the word that stopped threads sleep on.
  */
 #include "threads.h"
 
 #include <errno.h>
 #include <pthread.h>
-#include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -71,21 +65,10 @@
 #define THREADS_COUNT_WAIT_NS ((uint64_t)50000)
 #define THREADS_COUNT_TRIES 20000
 
-/* Answers are counted in the low bits of a word; above them it has those of the
-   stop's number.  (The answer to a stop that failed may come so late that there
-   is another one: counted for that, it ended the wait for a thread that still
-   ran.) */
-#define THREADS_ANSWER_BITS GL_TID_BITS
-#define THREADS_ANSWERS (((uint32_t)1 << THREADS_ANSWER_BITS) - 1)
-
 static struct {
-  uint32_t stopping; /* the stop that is on; 0 for none */
-  uint32_t answers;  /* to this stop, and the end of its number */
-  uint32_t expected;
   uint32_t number; /* of stops so far */
   size_t count;    /* threads found by the last stop, the caller too */
   bool queue_full; /* for good, it seems; in this stop */
-  int signal;
   bool ready;
   bool proc_is_foreign; /* /proc tells of us by other numbers than ours */
   bool reported;        /* a thread that does not stop, in this stop */
@@ -95,171 +78,15 @@ static struct {
   pthread_key_t key;      /* its destructor tells of the end of a thread */
   struct gl_thread *self; /* of the collecting thread */
   uint64_t mask;          /* signals that it holds back when it does not stop */
-} world GL_DATA = {.stopping = 0};
+} world GL_DATA = {.number = 0};
 
 static pid_t threads_tid(void) { return (pid_t)syscall(SYS_gettid); }
-
-/* ------------------------------------------------- seen by a stopped thread */
-
-/* The kernel's set of signals has 64 bits.  pthread_sigmask and sigfillset
-   leave the C library's own signals out, and one of those is cancellation:
-   which would run the program's code in a stopped world. */
-void gl_threads_hold_signals(uint64_t *before) {
-  uint64_t all = UINT64_MAX;
-  syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, before, sizeof all);
-}
-
-void gl_threads_restore_signals(const uint64_t *before) {
-  syscall(SYS_rt_sigprocmask, SIG_SETMASK, before, NULL, sizeof *before);
-}
-
-static bool threads_is_on(uint32_t number) {
-  return __atomic_load_n(&world.stopping, __ATOMIC_ACQUIRE) == number;
-}
-
-static uint32_t threads_answers(void) {
-  return __atomic_load_n(&world.answers, __ATOMIC_SEQ_CST) & THREADS_ANSWERS;
-}
-
-/* Both sides write, then read: one of them sees the other. */
-static void threads_count_answer(uint32_t number) {
-  uint32_t answers = __atomic_load_n(&world.answers, __ATOMIC_SEQ_CST);
-  do {
-    if ((answers ^ number << THREADS_ANSWER_BITS) > THREADS_ANSWERS) return;
-  } while (!__atomic_compare_exchange_n(&world.answers, &answers, answers + 1,
-                                        false, __ATOMIC_SEQ_CST,
-                                        __ATOMIC_SEQ_CST));
-  if ((answers & THREADS_ANSWERS) + 1 >=
-      __atomic_load_n(&world.expected, __ATOMIC_SEQ_CST))
-    gl_futex_wake(&world.answers, 1);
-}
-
-/*
- * Its frame lies below whatever its caller spilled.  Where the thread has been
- * answered for by tracing, at any point of this, the answer counts no more:
- * before is what acked was when it was found to be asked.
- */
-static GL_NOINLINE void threads_answer(struct gl_thread *thread,
-                                       uint32_t number, uint32_t before) {
-  gl_assert(number != 0 && before != number);
-  thread->tp = gl_context_thread_pointer();
-  if (thread->context == NULL)
-    thread->sp = (uintptr_t)__builtin_frame_address(0);
-  thread->red_zone_bytes = GL_RED_ZONE_BYTES;
-  /* Release: the collecting thread reads the record after the answer. */
-  if (__atomic_compare_exchange_n(&thread->acked, &before, number, false,
-                                  __ATOMIC_RELEASE, __ATOMIC_RELAXED))
-    threads_count_answer(number);
-  while (threads_is_on(number)) gl_futex_wait(&world.stopping, number, 0);
-}
-
-/* The number of the stop that this thread has yet to answer, or 0; and what it
-   answered last. */
-static uint32_t threads_asked(const struct gl_thread *thread,
-                              uint32_t *before) {
-  if (thread == NULL) return 0;
-  *before = __atomic_load_n(&thread->acked, __ATOMIC_RELAXED);
-  uint32_t number = __atomic_load_n(&world.stopping, __ATOMIC_ACQUIRE);
-  if (number == 0 || *before == number) return 0;
-  return __atomic_load_n(&thread->signalled, __ATOMIC_ACQUIRE) == number
-             ? number
-             : 0;
-}
-
-/* The signal: stop here, or at the end of the allocation that it hit. */
-static void threads_on_signal(int number, siginfo_t *info, void *data) {
-  ucontext_t *context = data;
-  struct gl_cache *cache = gl_self;
-  int saved = errno;
-  (void)info;
-  struct gl_thread *thread = gl_threads_find(threads_tid());
-  uint32_t before;
-  uint32_t stop = threads_asked(thread, &before);
-  bool busy = __atomic_load_n(&cache->busy, __ATOMIC_RELAXED) != 0;
-  if (stop != 0 && cache != &gl_cache_none && busy) {
-    __atomic_store_n(&cache->stop_wanted, 1, __ATOMIC_RELAXED);
-  } else if (stop != 0) {
-    thread->context = context;
-    thread->sp = gl_context_sp(context);
-    gl_thread_set_signal_stack(thread, &context->uc_stack);
-    threads_answer(thread, stop, before);
-  }
-  gl_restart_interrupted(context, number);
-  errno = saved;
-}
-
-/* The same from ordinary code.  The registers that calls preserve are spilled
-   to the frame, which is scanned from here up; all signals are held back, so
-   that no handler of the program runs in a stopped world. */
-static GL_NOINLINE void threads_stop_self(struct gl_thread *thread,
-                                          uint32_t stop, uint32_t before) {
-  uint64_t mask;
-  stack_t signal_stack;
-  gl_assert(__atomic_load_n(&gl_self->busy, __ATOMIC_RELAXED) == 0);
-  __builtin_unwind_init();
-  gl_threads_hold_signals(&mask);
-  sigaltstack(NULL, &signal_stack);
-  gl_thread_set_signal_stack(thread, &signal_stack);
-  thread->context = NULL;
-  threads_answer(thread, stop, before);
-  gl_threads_restore_signals(&mask);
-}
-
-/* A stop was asked for while the thread was in the allocator, which it has
-   left now. */
-static void threads_on_leave(struct gl_cache *cache) {
-  gl_assert(cache == gl_self && cache != &gl_cache_none);
-  __atomic_store_n(&cache->stop_wanted, 0, __ATOMIC_RELAXED);
-  GL_SIGNAL_FENCE();
-  int saved = errno;
-  struct gl_thread *thread = gl_threads_find(threads_tid());
-  uint32_t before;
-  uint32_t stop = threads_asked(thread, &before);
-  if (stop != 0) threads_stop_self(thread, stop, before);
-  errno = saved;
-}
-
-/* --------------------------------------------------------------- the signal */
-
-static bool threads_is_unused(int number) {
-  struct sigaction action;
-  return sigaction(number, NULL, &action) == 0 &&
-         (action.sa_flags & SA_SIGINFO) == 0 && action.sa_handler == SIG_DFL;
-}
-
-/* The highest real-time signal that nobody uses; or one that hardly anybody
-   does. */
-static int threads_choose_signal(void) {
-  for (int number = SIGRTMAX - 1; number >= SIGRTMIN; number--)
-    if (threads_is_unused(number)) return number;
-  return threads_is_unused(SIGPWR) ? SIGPWR : SIGRTMAX;
-}
-
-/* Take the signal of this number, or choose one for 0. */
-static bool threads_take_signal(int number) {
-  struct sigaction action = {.sa_sigaction = threads_on_signal,
-                             .sa_flags = SA_SIGINFO | SA_RESTART};
-  /* sigfillset would leave cancellation out. */
-  memset(&action.sa_mask, 0xff, sizeof action.sa_mask);
-  world.signal = number > 0 ? number : threads_choose_signal();
-  gl_assert(world.signal > 0 && world.signal <= SIGRTMAX);
-  return sigaction(world.signal, &action, NULL) == 0;
-}
-
-/* Where the program has taken our signal for itself, take another. */
-static void threads_retake_signal(void) {
-  struct sigaction action;
-  gl_assert(world.ready && world.signal > 0);
-  if (sigaction(world.signal, NULL, &action) != 0 ||
-      action.sa_sigaction != threads_on_signal)
-    threads_take_signal(0);
-}
 
 /* ------------------------------------------------------- asking to stop */
 
 /* By the thread that has begun the stop, while it is on. */
 static bool threads_is_asked(const struct gl_thread *thread) {
-  return threads_is_on(world.number) && thread != world.self &&
+  return gl_answer_is_on(world.number) && thread != world.self &&
          thread->signalled == world.number;
 }
 
@@ -270,12 +97,16 @@ static bool threads_are_none_by_libc(void) {
   return &__libc_single_threaded != NULL && __libc_single_threaded != 0;
 }
 
-/* True where the process has no other thread but helpers.  Where the kernel does
-   not tell, the C library knows of those that it has made. */
+/* True where the process has no other thread but helpers.  Where the kernel
+   does not tell, the C library knows of those that it has made. */
 static bool threads_is_alone(void) {
   size_t count = gl_proc_count_threads();
   if (count == 0) return threads_are_none_by_libc() && gl_helpers_count() == 0;
   return count == 1 + gl_helpers_count();
+}
+
+static enum gl_proc_signal threads_find_signal(const struct gl_thread *thread) {
+  return gl_proc_find_signal(thread->tid, gl_answer_signal());
 }
 
 static bool threads_is_held_back(enum gl_proc_signal signal) {
@@ -287,7 +118,7 @@ static bool threads_is_held_back(enum gl_proc_signal signal) {
 static bool threads_trace(struct gl_thread *thread) {
   gl_assert(threads_is_asked(thread));
   thread->held_back = true;
-  return gl_tracer_add(thread, world.number, &world.answers, world.signal);
+  return gl_answer_by_tracing(thread);
 }
 
 /* Where the queue of signals is full, tracing stops the thread: others may have
@@ -296,12 +127,12 @@ static bool threads_trace(struct gl_thread *thread) {
 static bool threads_send(struct gl_thread *thread) {
   gl_assert(threads_is_asked(thread) && thread->tid > 0);
   for (int tries = 0;; tries++) {
-    if (syscall(SYS_tgkill, world.pid, thread->tid, world.signal) == 0)
+    if (syscall(SYS_tgkill, world.pid, thread->tid, gl_answer_signal()) == 0)
       return true;
     if (errno != EAGAIN) return false;
     world.queue_full |= tries == THREADS_SEND_TRIES;
     if (world.queue_full) break;
-    gl_futex_wait(&world.answers, world.answers, THREADS_SEND_WAIT_NS);
+    gl_answer_pause(THREADS_SEND_WAIT_NS);
   }
   threads_trace(thread);
   return true;
@@ -313,8 +144,7 @@ static bool threads_send(struct gl_thread *thread) {
 static bool threads_ask_held_back(struct gl_thread *thread) {
   gl_assert(threads_is_asked(thread) && !thread->dead && !thread->kernels);
   if (!thread->held_back) return false;
-  thread->held_back =
-      threads_is_held_back(gl_proc_find_signal(thread->tid, world.signal));
+  thread->held_back = threads_is_held_back(threads_find_signal(thread));
   if (thread->held_back) threads_trace(thread);
   return thread->held_back;
 }
@@ -322,7 +152,7 @@ static bool threads_ask_held_back(struct gl_thread *thread) {
 /* Ask one listed thread to stop, if it was not asked yet.  Returns 1 where it
    was, 0 where there was nothing to ask, -1 without memory. */
 static int threads_ask(pid_t tid) {
-  gl_assert(threads_is_on(world.number) && world.self != NULL);
+  gl_assert(gl_answer_is_on(world.number) && world.self != NULL);
   if (gl_helpers_have(tid)) return 0;
   struct gl_thread *thread = gl_threads_record(tid);
   if (thread == NULL) return -1;
@@ -336,11 +166,10 @@ static int threads_ask(pid_t tid) {
   if (thread->dead) return 0;
   /* Release: the handler compares it. */
   __atomic_store_n(&thread->signalled, world.number, __ATOMIC_RELEASE);
-  __atomic_add_fetch(&world.expected, 1, __ATOMIC_SEQ_CST);
+  gl_answer_expect();
   if (threads_ask_held_back(thread) || threads_send(thread)) return 1;
   thread->dead = true;
-  gl_assert(world.expected > 0);
-  __atomic_sub_fetch(&world.expected, 1, __ATOMIC_SEQ_CST);
+  gl_answer_excuse();
   return 0;
 }
 
@@ -367,7 +196,7 @@ static void threads_report(const struct gl_thread *thread, bool held_back) {
   gl_text_string(&text, " does not stop: ");
   gl_text_string(&text,
                  held_back ? "it blocks signal " : "no answer to signal ");
-  gl_text_number(&text, (uint64_t)world.signal);
+  gl_text_number(&text, (uint64_t)gl_answer_signal());
   gl_text_string(&text, held_back ? ", and may not be traced" : "");
   gl_text_string(&text, "; waiting for it\n");
   gl_assert(text.length < text.size);
@@ -391,11 +220,9 @@ static void threads_look_at(struct gl_thread *thread, void *data) {
   gl_assert(threads_is_asked(thread) && thread->seen == world.number);
   thread->dead = gl_proc_is_dead(world.pid, thread->tid);
   thread->kernels = !tardy->patient && gl_proc_is_kernels(thread->tid);
-  gl_assert(world.expected > 0);
-  if (thread->dead || thread->kernels)
-    __atomic_sub_fetch(&world.expected, 1, __ATOMIC_SEQ_CST);
+  if (thread->dead || thread->kernels) gl_answer_excuse();
   if (thread->dead || thread->kernels || tardy->patient) return;
-  enum gl_proc_signal signal = gl_proc_find_signal(thread->tid, world.signal);
+  enum gl_proc_signal signal = threads_find_signal(thread);
   bool held_back = threads_is_held_back(signal);
   bool traced = held_back && threads_trace(thread);
   /* Most often the thread is on its way out of the allocator; but the program
@@ -410,7 +237,8 @@ static void threads_look_at(struct gl_thread *thread, void *data) {
 
 static void threads_look_at_all(uint64_t waited_ns) {
   struct threads_tardy tardy = {.patient = waited_ns < THREADS_PATIENCE_NS};
-  if (!tardy.patient) threads_retake_signal();
+  gl_assert(world.ready);
+  if (!tardy.patient) gl_answer_retake_signal();
   /* Ever more rarely, or a thread that takes signals otherwise than by handlers
      would be busy with ours. */
   tardy.again = waited_ns >= world.again_ns;
@@ -420,19 +248,9 @@ static void threads_look_at_all(uint64_t waited_ns) {
   gl_threads_each(threads_look_at, &tardy);
 }
 
-/* And what the word of them is, to wait for another one. */
-static bool threads_have_answered(uint32_t *word) {
-  *word = __atomic_load_n(&world.answers, __ATOMIC_SEQ_CST);
-  uint32_t answers = *word & THREADS_ANSWERS;
-  uint32_t expected = __atomic_load_n(&world.expected, __ATOMIC_SEQ_CST);
-  gl_assert(answers <= expected);
-  return answers >= expected;
-}
-
 static void threads_spin(uint64_t start_ns) {
-  uint32_t word;
   if (gl_heap.processors == 1) return;
-  while (!threads_have_answered(&word) &&
+  while (!gl_answer_is_complete() &&
          gl_os_now_ns() - start_ns < THREADS_SPIN_NS)
     for (int i = 0; i < THREADS_SPIN_PAUSES; i++) __builtin_ia32_pause();
 }
@@ -440,18 +258,17 @@ static void threads_spin(uint64_t start_ns) {
 /* Wait for the answers of all that were asked.  False where that takes longer
    than most_ns. */
 static bool threads_await(uint64_t most_ns) {
-  gl_assert(world.self != NULL && threads_is_on(world.number));
+  gl_assert(world.self != NULL && gl_answer_is_on(world.number));
   uint64_t start_ns = gl_os_now_ns(), wait_ns = THREADS_FIRST_WAIT_NS;
   world.again_ns = 0;
   threads_spin(start_ns);
-  for (uint32_t word;;) {
-    if (threads_have_answered(&word)) return true;
-    if (gl_futex_wait(&world.answers, word, wait_ns)) continue;
+  while (!gl_answer_await(wait_ns)) {
     uint64_t waited_ns = gl_os_now_ns() - start_ns;
     if (waited_ns > most_ns) return false;
     threads_look_at_all(waited_ns);
     if (wait_ns < THREADS_LAST_WAIT_NS) wait_ns *= 2;
   }
+  return true;
 }
 
 /* ------------------------------------------------------- another process */
@@ -476,10 +293,10 @@ static void threads_disown(struct gl_thread *thread, void *data) {
   gl_threads_forget(thread);
 }
 
-/* In a process that was made by _Fork or clone nobody has told us: what is known
-   of threads is true of the parent's.  The caches that they had are nobody's to
-   take, since one of them is that of the only thread there is here, and it is
-   not known which. */
+/* In a process that was made by _Fork or clone nobody has told us: what is
+   known of threads is true of the parent's.  The caches that they had are
+   nobody's to take, since one of them is that of the only thread there is here,
+   and it is not known which. */
 static void threads_mind_process(void) {
   if (getpid() == world.pid) return;
   threads_enter_process();
@@ -511,10 +328,10 @@ static void threads_count_dead(struct gl_thread *thread, void *data) {
    dead ones, are all that the kernel counts.  Of the kernel's own, which end as
    they like, those were that are still there after. */
 static bool threads_have_all_answered(size_t dead) {
-  gl_assert(threads_answers() >= world.expected);
+  gl_assert(gl_answer_is_complete());
   size_t count = gl_proc_count_threads(), kernels = 0;
   gl_threads_each(threads_count_kernels, &kernels);
-  return count == threads_answers() + 1 + gl_helpers_count() + kernels + dead;
+  return count == gl_answer_count() + 1 + gl_helpers_count() + kernels + dead;
 }
 
 /* The same.  A main thread that has ended goes on to be counted. */
@@ -579,8 +396,7 @@ static bool threads_stop_listed(void) {
     if (asked < 0) return false;
     threads_await(UINT64_MAX);
     quiet = asked == 0 ? quiet + 1 : 0;
-    if (asked == 0)
-      gl_futex_wait(&world.answers, world.answers, THREADS_COUNT_WAIT_NS);
+    if (asked == 0) gl_answer_pause(THREADS_COUNT_WAIT_NS);
   }
   return threads_are_complete_at_last();
 }
@@ -589,7 +405,8 @@ static bool threads_stop_listed(void) {
    end to waiting for one that has died or holds the signal back.  And the
    descriptor is one that stacks can be found with when all have stopped. */
 static bool threads_stop_others(void) {
-  threads_retake_signal(); /* at a fork, whoever has a cache is asked */
+  gl_assert(world.ready);
+  gl_answer_retake_signal(); /* at a fork, whoever has a cache is asked */
   if (world.proc_is_foreign) {
     threads_report_proc("is that of another pid namespace");
     return false;
@@ -615,15 +432,12 @@ bool gl_threads_stop(void) {
   world.self->seen = world.number;
   world.self->dead = world.self->kernels =
       false; /* who had its number may have been */
-  world.expected = 0;
-  __atomic_store_n(&world.answers, world.number << THREADS_ANSWER_BITS,
-                   __ATOMIC_SEQ_CST);
   world.count = 1;
   world.reported = world.queue_full = false;
   gl_stacks_begin();
-  __atomic_store_n(&world.stopping, world.number, __ATOMIC_SEQ_CST);
+  gl_answer_begin(world.number);
   if (!threads_is_alone() && !threads_stop_others()) return false;
-  gl_assert(threads_answers() >= world.expected && world.count > 0);
+  gl_assert(gl_answer_is_complete() && world.count > 0);
   gl_threads_each(threads_forget_unseen, NULL);
   return true;
 }
@@ -640,9 +454,8 @@ bool gl_threads_stop_known(void) {
 }
 
 void gl_threads_resume(void) {
-  gl_assert(!gl_threads_are_stopped() || threads_is_on(world.number));
-  __atomic_store_n(&world.stopping, 0, __ATOMIC_SEQ_CST);
-  if (world.expected > 0) gl_futex_wake(&world.stopping, INT32_MAX);
+  gl_assert(!gl_threads_are_stopped() || gl_answer_is_on(world.number));
+  gl_answer_end();
   gl_tracer_finish();
   gl_threads_restore_signals(&world.mask);
 }
@@ -653,10 +466,6 @@ struct gl_thread *gl_threads_self(void) { return world.self; }
 
 bool gl_thread_has_stopped(const struct gl_thread *thread) {
   return thread != world.self && !thread->dead && thread->acked == world.number;
-}
-
-bool gl_threads_are_stopped(void) {
-  return __atomic_load_n(&world.stopping, __ATOMIC_RELAXED) != 0;
 }
 
 /* ------------------------------------------------------- coming and going */
@@ -675,7 +484,7 @@ static void threads_on_exit(void *data) {
 static void threads_unblock_signal(void) {
   sigset_t set;
   sigemptyset(&set);
-  sigaddset(&set, world.signal);
+  sigaddset(&set, gl_answer_signal());
   pthread_sigmask(SIG_UNBLOCK, &set, NULL);
 }
 
@@ -701,9 +510,8 @@ bool gl_threads_init(void) {
   threads_note_process();
   gl_stacks_init();
   if (!gl_proc_init()) return false;
-  if (!threads_take_signal(gl_options.stop_signal)) return false;
+  if (!gl_answer_init(gl_options.stop_signal)) return false;
   if (pthread_key_create(&world.key, threads_on_exit) != 0) return false;
-  gl_heap.on_leave = threads_on_leave;
   world.ready = true;
   return true;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * threads.h: what the collector keeps about a thread, for the files that stop
- * threads and scan them: threads.c, scan.c, stacks.c, context.c, fork.c.
+ * threads and scan them: threads.c, answer.c, scan.c, stacks.c, context.c,
+ * fork.c.
  */
 #ifndef GL_THREADS_H
 #define GL_THREADS_H
@@ -57,10 +58,49 @@ GL_INLINE void gl_thread_set_signal_stack(struct gl_thread *thread,
 struct gl_thread *gl_threads_self(void);
 bool gl_thread_has_stopped(const struct gl_thread *thread);
 
+/* --------------------------------------------------- answering (answer.c) */
+
 /* Hold all signals back from the calling thread, those of the C library too,
    and undo it. */
 void gl_threads_hold_signals(uint64_t *before);
 void gl_threads_restore_signals(const uint64_t *before);
+
+/* Take the signal of this number to stop threads by, or choose one for 0.
+   False where the system does not let us. */
+bool gl_answer_init(int signal);
+
+/* The signal that was taken; and take another, where the program has taken that
+   one for itself. */
+int gl_answer_signal(void);
+void gl_answer_retake_signal(void);
+
+/* The rest is for the collecting thread.  The stop of this number is on, and
+   nobody is expected to answer yet; and it is over: all that sleep go on. */
+void gl_answer_begin(uint32_t number);
+void gl_answer_end(void);
+
+/* Whether the stop of this number is on. */
+bool gl_answer_is_on(uint32_t number);
+
+/* One more thread is expected to answer, before the signal is sent; one less,
+   since it never will. */
+void gl_answer_expect(void);
+void gl_answer_excuse(void);
+
+/* Have a thread that was asked, but holds the signal back, answered for by
+   tracing.  False where it may not be traced. */
+bool gl_answer_by_tracing(struct gl_thread *thread);
+
+/* How many have answered in this stop, and whether all have that are
+   expected to. */
+uint32_t gl_answer_count(void);
+bool gl_answer_is_complete(void);
+
+/* Sleep until all have; false after timeout_ns in which nothing woke us. */
+bool gl_answer_await(uint64_t timeout_ns);
+
+/* Sleep for most_ns, or until an answer wakes us. */
+void gl_answer_pause(uint64_t most_ns);
 
 /* -------------------------------------------------- records (records.c) */
 
