@@ -71,6 +71,17 @@ void *gl_os_reserve(size_t bytes, size_t alignment) {
   return start;
 }
 
+void *gl_os_map_for_process(size_t bytes) {
+  int saved = errno;
+  void *p = gl_os_map(bytes);
+  if (p != NULL && madvise(p, bytes, MADV_WIPEONFORK) != 0) {
+    gl_os_unmap(p, bytes);
+    p = NULL;
+  }
+  errno = saved;
+  return p;
+}
+
 bool gl_os_commit(void *start, size_t bytes) {
   gl_assert((uintptr_t)start % GL_PAGE_BYTES == 0);
   gl_assert(bytes % GL_PAGE_BYTES == 0);

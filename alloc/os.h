@@ -42,6 +42,10 @@ bool gl_os_populate(void *start, size_t bytes);
 /* Map bytes of fresh zeroed memory outside the heap; NULL where the system
    refuses.  Undone by gl_os_unmap. */
 void *gl_os_map(size_t bytes);
+
+/* The same, and it is zero again in a process that is made by forking; NULL
+   before Linux 4.14 as well. */
+void *gl_os_map_for_process(size_t bytes);
 void gl_os_unmap(void *start, size_t bytes);
 
 /* Make such memory longer or shorter, with what it holds, perhaps elsewhere:

@@ -44,9 +44,11 @@ static struct {
 /* The kernel's set of signals has 64 bits.  pthread_sigmask and sigfillset
    leave the C library's own signals out, and one of those is cancellation:
    which would run the program's code in a stopped world. */
-void gl_threads_hold_signals(uint64_t *before) {
-  uint64_t all = UINT64_MAX;
-  syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, before, sizeof all);
+void gl_threads_hold_signals(int but, uint64_t *before) {
+  uint64_t held = UINT64_MAX;
+  gl_assert(but >= 0 && but <= 64);
+  if (but != 0) held ^= (uint64_t)1 << (but - 1);
+  syscall(SYS_rt_sigprocmask, SIG_SETMASK, &held, before, sizeof held);
 }
 
 void gl_threads_restore_signals(const uint64_t *before) {
@@ -137,7 +139,7 @@ static GL_NOINLINE void answer_stop_self(struct gl_thread *thread,
   stack_t signal_stack;
   gl_assert(__atomic_load_n(&gl_self->busy, __ATOMIC_RELAXED) == 0);
   __builtin_unwind_init();
-  gl_threads_hold_signals(&mask);
+  gl_threads_hold_signals(0, &mask);
   sigaltstack(NULL, &signal_stack);
   gl_thread_set_signal_stack(thread, &signal_stack);
   thread->context = NULL;

@@ -113,6 +113,7 @@ static void collect_stop(struct gl_cycle *cycle) {
   if (cycle->timed)
     cycle->stopped_cpu_ns =
         gl_os_cpu_ns() - (cycle->marking_cpu_ns - cycle->stopping_cpu_ns);
+  if (cycle->stopped) gl_guards_begin();
 }
 
 /* Close the open holes, sweep what the last collection left, make all white but
@@ -155,6 +156,7 @@ static void collect_begin_sweep(struct gl_cycle *cycle) {
 }
 
 static void collect_resume(struct gl_cycle *cycle) {
+  if (cycle->stopped) gl_guards_end();
   gl_threads_resume();
   cycle->end_ns = gl_os_now_ns();
   gl_assert(!gl_threads_are_stopped());
@@ -223,6 +225,7 @@ static bool collect_held(void *data) {
   gl_heap_lock(NULL);
   bool done = collect_can_stop(request->in_turn) && collect_locked(request);
   gl_heap_unlock();
+  if (done) gl_guards_settle();
   if (done) gl_log_cycle(request->cycle);
   gl_collect_unlock();
   return done;

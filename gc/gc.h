@@ -63,6 +63,9 @@ bool gl_ranges_add(struct gl_ranges *ranges, const void *low, const void *high);
 bool gl_ranges_remove(struct gl_ranges *ranges, const void *low,
                       const void *high);
 
+/* Whether an address is in one of them. */
+bool gl_ranges_have(const struct gl_ranges *ranges, const void *address);
+
 /* Take [low, high) out of every range. */
 bool gl_ranges_exclude(struct gl_ranges *ranges, const void *low,
                        const void *high);
@@ -291,6 +294,13 @@ extern struct gl_ranges gl_added_roots; /* under the heap lock */
 
 /* Scan everything that is a root.  Returns the bytes scanned. */
 size_t gl_roots_scan(const struct gl_entry *entry);
+
+/* From the one to the other, in a stopped world, the collecting thread and the
+   helpers may read pages that the program has made guards; and when the world
+   goes on, without its locks: say what was amiss. */
+void gl_guards_begin(void);
+void gl_guards_end(void);
+void gl_guards_settle(void);
 
 /* --------------------------------------------------------------------- mark */
 

@@ -13,6 +13,7 @@ libgleaner_core_la_SOURCES += \
   gc/fork.c \
   gc/futex.c \
   gc/gc.h \
+  gc/guards.c \
   gc/drain.h gc/hot.h gc/mark.c gc/mark.h gc/share.h \
   gc/lean.c \
   gc/helpers.c \

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * proc.c: what the kernel tells of the threads of the process, in /proc.
+ * proc.c: what the kernel tells of the threads of the process, in /proc mostly.
  */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -22,6 +23,18 @@ size_t gl_proc_count_threads(void) {
   return stat("/proc/self/task", &info) == 0 && info.st_nlink > 2
              ? (size_t)info.st_nlink - 2
              : 0;
+}
+
+/* To unshare what threads share does nothing where there is one, and is refused
+   where there are others (unshare(2)).  A sandbox may refuse it in any case. */
+bool gl_proc_is_alone(void) {
+  static bool refused GL_DATA = false;
+  if (refused) return false;
+  int saved = errno;
+  bool alone = unshare(CLONE_THREAD) == 0;
+  refused = !alone && errno != EINVAL;
+  errno = saved;
+  return alone;
 }
 
 /* Not on the stack, which may be a small one, nor static: a program reads as

@@ -65,8 +65,8 @@ enum stacks_field {
   STACKS_NAME
 };
 
-/* A reader of maps, a byte at a time.  It fills the table, and finds the mapping
-   of one address meanwhile. */
+/* A reader of maps, a byte at a time.  It fills the table, and finds the
+   mapping of one address meanwhile. */
 struct stacks_reader {
   uintptr_t number[2];
   int field; /* enum stacks_field */

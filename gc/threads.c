@@ -72,13 +72,15 @@ static struct {
   bool ready;
   bool proc_is_foreign; /* /proc tells of us by other numbers than ours */
   bool reported;        /* a thread that does not stop, in this stop */
+  bool was_alone;       /* there was no other thread at the last stop */
   uint64_t again_ns;    /* of waiting, until signals are sent again */
   pid_t pid;
+  uint32_t *mark;         /* 0 in a new process; NULL where it cannot be had */
   pid_t fork_tid;         /* the thread that forks */
   pthread_key_t key;      /* its destructor tells of the end of a thread */
   struct gl_thread *self; /* of the collecting thread */
   uint64_t mask;          /* signals that it holds back when it does not stop */
-} world GL_DATA = {.number = 0};
+} world GL_DATA = {.was_alone = true};
 
 static pid_t threads_tid(void) { return (pid_t)syscall(SYS_gettid); }
 
@@ -100,6 +102,7 @@ static bool threads_are_none_by_libc(void) {
 /* True where the process has no other thread but helpers.  Where the kernel
    does not tell, the C library knows of those that it has made. */
 static bool threads_is_alone(void) {
+  if (world.was_alone && gl_proc_is_alone()) return true;
   size_t count = gl_proc_count_threads();
   if (count == 0) return threads_are_none_by_libc() && gl_helpers_count() == 0;
   return count == 1 + gl_helpers_count();
@@ -273,8 +276,14 @@ static bool threads_await(uint64_t most_ns) {
 
 /* ------------------------------------------------------- another process */
 
+/* A system call in place of a word, where there is no page for it. */
+static bool threads_are_in_new_process(void) {
+  return world.mark != NULL ? *world.mark == 0 : getpid() != world.pid;
+}
+
 static void threads_note_process(void) {
   world.pid = getpid();
+  if (world.mark != NULL) *world.mark = 1;
   world.proc_is_foreign = gl_proc_is_foreign(world.pid);
 }
 
@@ -298,7 +307,7 @@ static void threads_disown(struct gl_thread *thread, void *data) {
    nobody's to take, since one of them is that of the only thread there is here,
    and it is not known which. */
 static void threads_mind_process(void) {
-  if (getpid() == world.pid) return;
+  if (!threads_are_in_new_process()) return;
   threads_enter_process();
   gl_threads_each(threads_disown, NULL);
   gl_stacks_after_fork(false);
@@ -422,11 +431,13 @@ static bool threads_stop_others(void) {
 
 bool gl_threads_stop(void) {
   gl_assert(world.ready && !gl_threads_are_stopped());
-  gl_threads_hold_signals(&world.mask);
+  gl_threads_hold_signals(SIGSEGV, &world.mask); /* see guards.c */
   world.number += world.number == UINT32_MAX ? 2 : 1;
   threads_mind_process();
-  world.self = gl_threads_record(threads_tid());
+  world.self = gl_self->thread; /* or it takes a system call */
+  if (world.self == NULL) world.self = gl_threads_record(threads_tid());
   if (world.self == NULL) return false;
+  gl_assert(world.self->tid == threads_tid());
   if (world.self->cache == NULL && gl_self != &gl_cache_none)
     gl_threads_give_cache(world.self, gl_self); /* as it has been all along */
   world.self->seen = world.number;
@@ -436,7 +447,8 @@ bool gl_threads_stop(void) {
   world.reported = world.queue_full = false;
   gl_stacks_begin();
   gl_answer_begin(world.number);
-  if (!threads_is_alone() && !threads_stop_others()) return false;
+  world.was_alone = threads_is_alone();
+  if (!world.was_alone && !threads_stop_others()) return false;
   gl_assert(gl_answer_is_complete() && world.count > 0);
   gl_threads_each(threads_forget_unseen, NULL);
   return true;
@@ -507,6 +519,7 @@ bool gl_threads_adopt(const void *freed) {
 
 bool gl_threads_init(void) {
   gl_assert(!gl_options.lean && !world.ready);
+  world.mark = gl_os_map_for_process(GL_PAGE_BYTES);
   threads_note_process();
   gl_stacks_init();
   if (!gl_proc_init()) return false;

@@ -61,8 +61,8 @@ bool gl_thread_has_stopped(const struct gl_thread *thread);
 /* --------------------------------------------------- answering (answer.c) */
 
 /* Hold all signals back from the calling thread, those of the C library too,
-   and undo it. */
-void gl_threads_hold_signals(uint64_t *before);
+   but for one (0 for none); and undo it. */
+void gl_threads_hold_signals(int but, uint64_t *before);
 void gl_threads_restore_signals(const uint64_t *before);
 
 /* Take the signal of this number to stop threads by, or choose one for 0.
@@ -132,6 +132,10 @@ void gl_threads_each(void (*visit)(struct gl_thread *thread, void *data),
 
 /* How many threads the kernel counts, 0 where it does not tell. */
 size_t gl_proc_count_threads(void);
+
+/* Whether it counts one only; false where that is not sure.  Takes less than
+   half of the time. */
+bool gl_proc_is_alone(void);
 
 /* They are listed in a directory: make room for a part of the list, false
    without memory (once, before any other of these); open the directory, false

@@ -15,9 +15,9 @@
  *
  * Nobody sees the helper come or go: it blocks all signals, and its end sends
  * none.  A tracee that is in the allocator is let go and stops by itself as it
- * leaves.  One that has answered by itself meanwhile is let go too.  Our signals
- * that wait at a tracee are taken away: should it call execve, the next program
- * would die of one.
+ * leaves.  One that has answered by itself meanwhile is let go too.  Our
+ * signals that wait at a tracee are taken away: should it call execve, the next
+ * program would die of one.
  *
  * The helper shares the thread pointer of the thread that made it, and so its
  * errno: it calls nothing but the kernel, directly.  It allocates nothing.
@@ -181,8 +181,8 @@ GL_TRACER_UNCHECKED static bool tracer_has_signal(
   return false;
 }
 
-/* Let our signal through, and no other: the tracee stops again as it is about to
-   take it, and takes none.  False where it has ended. */
+/* Let our signal through, and no other: the tracee stops again as it is about
+   to take it, and takes none.  False where it has ended. */
 GL_TRACER_UNCHECKED static bool tracer_take_signal(struct gl_tracee *tracee) {
   uint64_t held, ours = (uint64_t)1 << (tracer.stop_signal - 1), open = ~ours;
   int status = 0;
@@ -354,7 +354,7 @@ static bool tracer_start(uint32_t number, uint32_t *answers, int stop_signal) {
   tracer.stop_signal = stop_signal;
   tracer.finish = false;
   tracer.parent = getpid();
-  gl_threads_hold_signals(&before);
+  gl_threads_hold_signals(0, &before);
   pid_t helper =
       clone(tracer_main, tracer.stack + TRACER_STACK_BYTES,
             CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_UNTRACED, NULL);

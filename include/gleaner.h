@@ -250,7 +250,9 @@ GC_API size_t gc_trim(void);
  * Add the range from start to end (excluded) to the roots; it is scanned at
  * every collection for words that look like pointers.  Memory of the heap, of
  * globals, of stacks and of thread-local storage needs no adding.  Adding a
- * range twice counts twice.
+ * range twice counts twice.  Pages of it that may not be read are passed over;
+ * where one is not even mapped, the first collection that meets it says so on
+ * standard error: the range was to be removed before its memory went.
  *
  * Returns true, or false with errno = ENOMEM (no room to note it) or EINVAL
  * (start after end).

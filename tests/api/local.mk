@@ -16,6 +16,7 @@ api_tests = \
   tests/api/contract \
   tests/api/control \
   tests/api/forks \
+  tests/api/guards \
   tests/api/limits \
   tests/api/lookups \
   tests/api/minor \
@@ -47,6 +48,10 @@ tests_api_control_LDADD = $(api_ldadd)
 tests_api_forks_SOURCES = tests/api/forks.c
 tests_api_forks_CFLAGS = $(api_cflags)
 tests_api_forks_LDADD = $(api_ldadd)
+
+tests_api_guards_SOURCES = tests/api/guards.c
+tests_api_guards_CFLAGS = $(api_cflags)
+tests_api_guards_LDADD = $(api_ldadd)
 
 tests_api_limits_SOURCES = tests/api/limits.c
 tests_api_limits_CFLAGS = $(api_cflags)

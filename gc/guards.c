@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * guards.c: pages that may not be read, where the collector reads them.
+ *
+ * A program makes a page a guard in a static array, in a block or in a range
+ * that it has added: below a coroutine's stack, as often as not.  To ask of
+ * each page whether it may be read takes longer than to scan it.  So it is
+ * read, and where that faults the page is opened for as long as the world is
+ * stopped, when nobody can run into it, and shut again before the world goes
+ * on.
+ *
+ *    made so by              the fault is  opened by        shut by
+ *    mprotect(PROT_NONE)     SEGV_ACCERR   mprotect         mprotect
+ *    MADV_GUARD_INSTALL      SEGV_MAPERR   ..._REMOVE       ..._INSTALL
+ *    munmap                  SEGV_MAPERR   a page of zeros  munmap
+ *
+ * The last is a mistake of the program, and said to be one; elsewhere than in
+ * roots it is one of ours, and the signal does what it would have done.
+ *
+ * So from gl_guards_begin to gl_guards_end the handler of SIGSEGV is ours.  All
+ * threads but markers are stopped, so no fault is anybody else's; one that was
+ * sent is sent on afterwards.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "threads.h"
+
+/* Pages open at a time.  Where there are more, the one that was opened first is
+   shut: it has been read, or is opened again. */
+#define GUARDS_OPEN_MAX 256
+
+/* As often a page is opened before it is believed that this does not help. */
+#define GUARDS_TRIES 1000
+
+/* Since Linux 6.13. */
+#ifndef MADV_GUARD_INSTALL
+#define MADV_GUARD_INSTALL 102
+#define MADV_GUARD_REMOVE 103
+#endif
+
+enum guards_bar {
+  GUARDS_PROTECTED = 1,
+  GUARDS_MARKED = 2,
+  GUARDS_UNMAPPED = 4
+};
+
+struct guards_page {
+  uintptr_t address; /* 0 for none */
+  unsigned bars;     /* what it was shut by */
+  unsigned tries;
+};
+
+static struct {
+  struct guards_page open[GUARDS_OPEN_MAX];
+  size_t next; /* the one that was opened first */
+  bool any;
+  bool on;
+  bool sent;        /* the signal, by somebody */
+  uint32_t busy;    /* a marker opens a page */
+  uintptr_t absent; /* in a root, but not mapped; 0 for none yet */
+  bool told;
+  struct sigaction before;
+} guards GL_DATA = {.next = 0};
+
+/* ------------------------------------------------------------ open and shut */
+
+static bool guards_unbar(uintptr_t page, unsigned bar) {
+  void *p = (void *)page;
+  gl_assert(page % GL_PAGE_BYTES == 0);
+  if (bar == GUARDS_PROTECTED)
+    return mprotect(p, GL_PAGE_BYTES, PROT_READ) == 0;
+  if (bar == GUARDS_MARKED)
+    return madvise(p, GL_PAGE_BYTES, MADV_GUARD_REMOVE) == 0;
+  int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE;
+  void *made = mmap(p, GL_PAGE_BYTES, PROT_READ, flags, -1, 0);
+  if (made == p) return true;
+  if (made != MAP_FAILED) munmap(made, GL_PAGE_BYTES); /* before Linux 4.17 */
+  return false;
+}
+
+/* In the order opposite to that in which they were found. */
+static void guards_shut(struct guards_page *open) {
+  void *p = (void *)open->address;
+  gl_assert(open->bars != 0 && open->address % GL_PAGE_BYTES == 0);
+  if (open->bars & GUARDS_UNMAPPED) munmap(p, GL_PAGE_BYTES);
+  if (open->bars & GUARDS_MARKED)
+    madvise(p, GL_PAGE_BYTES, MADV_GUARD_INSTALL);
+  if (open->bars & GUARDS_PROTECTED) mprotect(p, GL_PAGE_BYTES, PROT_NONE);
+  *open = (struct guards_page){.address = 0};
+}
+
+static struct guards_page *guards_find(uintptr_t page) {
+  for (size_t i = 0; i < GUARDS_OPEN_MAX; i++)
+    if (guards.open[i].address == page) return &guards.open[i];
+  return NULL;
+}
+
+static struct guards_page *guards_add(uintptr_t page) {
+  struct guards_page *open = &guards.open[guards.next];
+  guards.next = (guards.next + 1) % GUARDS_OPEN_MAX;
+  if (open->address != 0) guards_shut(open);
+  *open = (struct guards_page){.address = page};
+  guards.any = true;
+  return open;
+}
+
+static bool guards_is_root(uintptr_t address) {
+  const void *p = (const void *)address;
+  return gl_ranges_have(&gl_added_roots, p) ||
+         gl_ranges_have(&gl_modules.data, p);
+}
+
+/* What bars the page, or 0.  Where a mapping is there, a fault as if there were
+   none comes of a mark. */
+static unsigned guards_find_bar(uintptr_t address, int code) {
+  uintptr_t page = address & ~(GL_PAGE_BYTES - 1);
+  if (code == SEGV_ACCERR) return GUARDS_PROTECTED;
+  if (code != SEGV_MAPERR) return 0;
+  if (guards_unbar(page, GUARDS_MARKED)) return GUARDS_MARKED;
+  return guards_is_root(address) ? GUARDS_UNMAPPED : 0;
+}
+
+/* Another marker may have opened it meanwhile. */
+static bool guards_open(uintptr_t address, int code) {
+  uintptr_t page = address & ~(GL_PAGE_BYTES - 1);
+  struct guards_page *open = guards_find(page);
+  if (open != NULL && ++open->tries > GUARDS_TRIES) return false;
+  unsigned bar = guards_find_bar(address, code);
+  if (bar == 0) return false;
+  if (open != NULL && (open->bars & bar) != 0) return true;
+  if (bar != GUARDS_MARKED && !guards_unbar(page, bar)) return false;
+  if (open == NULL) open = guards_add(page);
+  open->bars |= bar;
+  if (bar == GUARDS_UNMAPPED && guards.absent == 0) guards.absent = address;
+  return true;
+}
+
+/* --------------------------------------------------------------- the signal */
+
+/* Where it is no guard: the instruction is made again, and the signal does what
+   the program, or the system, has it do. */
+static void guards_on_fault(int number, siginfo_t *info, void *context) {
+  int saved = errno;
+  (void)context;
+  if (info->si_code <= 0) { /* by kill and the like */
+    guards.sent = true;
+    return;
+  }
+  while (__atomic_exchange_n(&guards.busy, 1, __ATOMIC_ACQUIRE) != 0)
+    __builtin_ia32_pause();
+  if (guards.on && !guards_open((uintptr_t)info->si_addr, info->si_code)) {
+    sigaction(number, &guards.before, NULL);
+    guards.on = false;
+  }
+  __atomic_store_n(&guards.busy, 0, __ATOMIC_RELEASE);
+  errno = saved;
+}
+
+/* (The collecting thread, and helpers, hold all other signals back.) */
+void gl_guards_begin(void) {
+  struct sigaction action = {.sa_sigaction = guards_on_fault,
+                             .sa_flags = SA_SIGINFO};
+  gl_assert(gl_threads_are_stopped() && !guards.on && !guards.any);
+  sigfillset(&action.sa_mask);
+  guards.on = sigaction(SIGSEGV, &action, &guards.before) == 0;
+}
+
+void gl_guards_end(void) {
+  gl_assert(gl_threads_are_stopped());
+  if (guards.any)
+    for (size_t i = 0; i < GUARDS_OPEN_MAX; i++)
+      if (guards.open[i].address != 0) guards_shut(&guards.open[i]);
+  guards.any = false;
+  if (guards.on) sigaction(SIGSEGV, &guards.before, NULL);
+  guards.on = false;
+}
+
+/* ------------------------------------------------------- what is left over */
+
+static void guards_report(void) {
+  char buffer[128];
+  struct gl_text text = {buffer, sizeof buffer, 0};
+  gl_text_string(&text, "gleaner: a root at ");
+  gl_text_address(&text, (const void *)guards.absent);
+  gl_text_string(&text, " is not mapped any more: passed over\n");
+  gl_assert(text.length < text.size);
+  gl_text_write(&text, STDERR_FILENO);
+}
+
+void gl_guards_settle(void) {
+  gl_assert(!guards.on);
+  if (guards.absent != 0 && !guards.told) {
+    guards.told = true;
+    guards_report();
+  }
+  if (!guards.sent) return;
+  guards.sent = false;
+  kill(getpid(), SIGSEGV);
+}
