@@ -225,7 +225,6 @@ static bool collect_held(void *data) {
   gl_heap_lock(NULL);
   bool done = collect_can_stop(request->in_turn) && collect_locked(request);
   gl_heap_unlock();
-  if (done) gl_guards_settle();
   if (done) gl_log_cycle(request->cycle);
   gl_collect_unlock();
   return done;
@@ -272,6 +271,7 @@ static GL_NOINLINE bool collect_cycle(enum gl_cause cause, uintptr_t entry_sp) {
   collect_is_mine = false;
   gl_collect_end_turn(request.in_turn);
   gl_cancel_restore(state);
+  if (cycle.stopped) gl_guards_settle();
   return done;
 }
 

@@ -296,8 +296,9 @@ extern struct gl_ranges gl_added_roots; /* under the heap lock */
 size_t gl_roots_scan(const struct gl_entry *entry);
 
 /* From the one to the other, in a stopped world, the collecting thread and the
-   helpers may read pages that the program has made guards; and when the world
-   goes on, without its locks: say what was amiss. */
+   helpers may read pages that the program has made guards.  When all locks have
+   been let go: say what was amiss, and send on what was sent.  That may not
+   return. */
 void gl_guards_begin(void);
 void gl_guards_end(void);
 void gl_guards_settle(void);

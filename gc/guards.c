@@ -60,8 +60,8 @@ static struct {
   bool on;
   bool sent;        /* the signal, by somebody */
   uint32_t busy;    /* a marker opens a page */
-  uintptr_t absent; /* in a root, but not mapped; 0 for none yet */
-  bool told;
+  uintptr_t absent; /* in a root, but not mapped; 0: none was met */
+  bool told;        /* of one */
   struct sigaction before;
 } guards GL_DATA = {.next = 0};
 
@@ -134,7 +134,8 @@ static bool guards_open(uintptr_t address, int code) {
   if (bar != GUARDS_MARKED && !guards_unbar(page, bar)) return false;
   if (open == NULL) open = guards_add(page);
   open->bars |= bar;
-  if (bar == GUARDS_UNMAPPED && guards.absent == 0) guards.absent = address;
+  if (bar == GUARDS_UNMAPPED)
+    __atomic_store_n(&guards.absent, address, __ATOMIC_RELAXED);
   return true;
 }
 
@@ -146,7 +147,7 @@ static void guards_on_fault(int number, siginfo_t *info, void *context) {
   int saved = errno;
   (void)context;
   if (info->si_code <= 0) { /* by kill and the like */
-    guards.sent = true;
+    __atomic_store_n(&guards.sent, true, __ATOMIC_RELAXED);
     return;
   }
   while (__atomic_exchange_n(&guards.busy, 1, __ATOMIC_ACQUIRE) != 0)
@@ -180,23 +181,21 @@ void gl_guards_end(void) {
 
 /* ------------------------------------------------------- what is left over */
 
-static void guards_report(void) {
+static void guards_report(uintptr_t absent) {
   char buffer[128];
   struct gl_text text = {buffer, sizeof buffer, 0};
   gl_text_string(&text, "gleaner: a root at ");
-  gl_text_address(&text, (const void *)guards.absent);
+  gl_text_address(&text, (const void *)absent);
   gl_text_string(&text, " is not mapped any more: passed over\n");
   gl_assert(text.length < text.size);
   gl_text_write(&text, STDERR_FILENO);
 }
 
+/* Several threads may come here, of different collections. */
 void gl_guards_settle(void) {
-  gl_assert(!guards.on);
-  if (guards.absent != 0 && !guards.told) {
-    guards.told = true;
-    guards_report();
-  }
-  if (!guards.sent) return;
-  guards.sent = false;
-  kill(getpid(), SIGSEGV);
+  uintptr_t absent = __atomic_load_n(&guards.absent, __ATOMIC_RELAXED);
+  if (absent != 0 && !__atomic_exchange_n(&guards.told, true, __ATOMIC_RELAXED))
+    guards_report(absent);
+  if (__atomic_exchange_n(&guards.sent, false, __ATOMIC_RELAXED))
+    kill(getpid(), SIGSEGV);
 }
