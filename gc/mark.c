@@ -39,9 +39,11 @@
 #define MARK_RANGE_GRANULES (GL_MARK_COUNT_MAX - 1)
 #define MARK_SPLIT_MOST (512 * MARK_RANGE_GRANULES)
 
-/* Roots found before they are followed, and blocks found from them before what
-   they reach is marked. */
+/* Roots found before they are followed; and blocks found from them before what
+   they reach is marked.  (So most programs have found all roots before anything
+   else is marked, and the log says what took how long.) */
 #define MARK_ROOTS_AT_ONCE 64
+#define MARK_BLOCKS_AT_ONCE 1024
 
 /* Stretches of tenured arenas on the stack before what they reach is marked:
    some, so that there is something to give to other markers, and few, since a
@@ -316,6 +318,14 @@ static void mark_put_aside(struct gl_marker *m, struct gl_word word) {
   if (m->away_count >= GL_PACKET_WORDS) gl_markers_send(m);
 }
 
+/* Of a stack that may not grow the half is as good as full. */
+static void mark_drain_many(struct gl_marker *m) {
+  size_t blocks = m->depth - m->bottom;
+  gl_assert(blocks <= m->capacity);
+  if (blocks >= MARK_BLOCKS_AT_ONCE || blocks >= m->capacity / 2)
+    gl_marker_drain(m);
+}
+
 /* Follow them: what they point to is fetched before it is looked at. */
 static GL_NOINLINE void mark_follow(struct gl_marker *m,
                                     struct mark_roots *roots) {
@@ -339,7 +349,7 @@ static GL_NOINLINE void mark_follow(struct gl_marker *m,
   }
   hot_save(&h);
   roots->count = 0;
-  if (m->depth - m->bottom >= MARK_ROOTS_AT_ONCE) gl_marker_drain(m);
+  mark_drain_many(m);
 }
 
 static void mark_keep(struct gl_marker *m, struct mark_roots *roots,
@@ -426,7 +436,6 @@ void gl_mark_roots(const void *low, const void *high) {
     word = mark_roots_near(m, &roots, word, end);
   }
   mark_follow(m, &roots);
-  gl_marker_drain(m);
 }
 
 size_t gl_mark_slots(void) {
@@ -474,12 +483,11 @@ void gl_mark_uncollectable(void) {
     if (gl_heap.slots[slot] == GL_SLOT_UNCOLLECTABLE)
       mark_all_of_arena(m, &roots, slot);
   mark_follow(m, &roots);
-  gl_marker_drain(m);
   for (uint32_t page = gl_heap.runs.large; page != 0;
        page = gl_heap.pages[page].next)
     if (gl_heap.pages[page].kind == GL_UNCOLLECTABLE) {
       gl_marker_mark_large(m, gl_word_of((uintptr_t)gl_page_address(page)));
-      gl_marker_drain(m);
+      mark_drain_many(m);
     }
 }
 
