@@ -205,6 +205,8 @@ void gl_arena_destroy(struct gl_arena *arena) {
   size_t clean_to = arena->clean_to >> GL_PAGE_SHIFT;
   while (clean_to > clean_from && gl_heap.dirty[page + clean_to - 1] != 0)
     clean_to--;
+  while (clean_from < clean_to && gl_heap.dirty[page + clean_from] != 0)
+    clean_from++;
   if (clean_to < clean_from) clean_to = clean_from;
   gl_runs_give(page, GL_ARENA_PAGES, page + clean_from, page + clean_to);
 }

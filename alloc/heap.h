@@ -152,6 +152,10 @@ void gl_heap_release_empty(void);
 void gl_heap_shut_gate(void);
 void gl_heap_open_gate(void);
 
+/* Have free pages go back too that only the system knows to have memory, by
+   what gives back next.  Wants the lock. */
+void gl_heap_find_resident(void);
+
 /* Give back what has been free for its grace period; all that is free.  Want
    the lock only.  The second returns the bytes given back. */
 void gl_heap_tick(void);

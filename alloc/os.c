@@ -96,6 +96,13 @@ bool gl_os_discard(void *start, size_t bytes) {
   return madvise(start, bytes, MADV_DONTNEED) == 0;
 }
 
+bool gl_os_find_resident(void *start, size_t bytes, unsigned char *resident) {
+  gl_assert((uintptr_t)start % GL_PAGE_BYTES == 0);
+  gl_assert(bytes % GL_PAGE_BYTES == 0);
+  if (os_fault_hits()) return false;
+  return mincore(start, bytes, resident) == 0;
+}
+
 void gl_os_advise_huge(void *start, size_t bytes) {
   gl_assert(bytes <= UINTPTR_MAX - (uintptr_t)start);
   char *from = (char *)gl_round_up((uintptr_t)start, GL_HUGE_BYTES);

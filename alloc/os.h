@@ -30,6 +30,10 @@ bool gl_os_commit(void *start, size_t bytes);
    then the contents are still there. */
 bool gl_os_discard(void *start, size_t bytes);
 
+/* Which of these whole pages, which are committed, have memory: bit 0 of a byte
+   for each.  Returns false where the system does not say. */
+bool gl_os_find_resident(void *start, size_t bytes, unsigned char *resident);
+
 /* Ask for huge pages in a part of a reservation, whose ends are rounded inwards
    to whole ones.  Advice: it may come to nothing. */
 void gl_os_advise_huge(void *start, size_t bytes);

@@ -32,6 +32,9 @@
    -> 18 s; libgc 19.) */
 #define RUNS_SPARE_SHARE 2
 
+/* Pages that the system is asked about at once: a byte each, on the stack. */
+#define RUNS_LOOK_PAGES ((size_t)512)
+
 /* Pages at the beginning for which huge ones are not asked for: a small heap is
    not to grow by one that it hardly uses.  With 64 MiB rather than 4 mixed
    churn, strings and a random graph took a tenth longer, at 0 to 4 % less
@@ -253,6 +256,49 @@ static size_t runs_scavenge(unsigned min_age, size_t unit) {
 }
 
 size_t gl_runs_scavenge(unsigned min_age) { return runs_scavenge(min_age, 1); }
+
+/* Stamp those of the clean pages that have memory.  Owners of arenas stamp
+   theirs meanwhile: to say of a page that it is dirty is always correct. */
+GL_RACES static size_t runs_stamp(size_t page, size_t pages,
+                                  const unsigned char *resident) {
+  uint8_t *stamp = &gl_heap.dirty[page];
+  size_t found = 0;
+  gl_assert(page + pages <= gl_heap.runs.top_pages);
+  for (size_t i = 0; i < pages; i++) {
+    if (stamp[i] != 0 || (resident[i] & 1) == 0) continue;
+    stamp[i] = gl_heap.runs.tick;
+    found++;
+  }
+  return found;
+}
+
+/* Returns how many clean pages of a run were found to have memory. */
+static size_t runs_find_resident(size_t page, size_t pages) {
+  unsigned char resident[RUNS_LOOK_PAGES];
+  size_t found = 0, end = page + pages;
+  gl_assert(pages != 0);
+  for (; page < end; page += pages) {
+    pages = end - page < RUNS_LOOK_PAGES ? end - page : RUNS_LOOK_PAGES;
+    if (!gl_os_find_resident(gl_page_address(page), pages << GL_PAGE_SHIFT,
+                             resident))
+      break;
+    found += runs_stamp(page, pages, resident);
+  }
+  return found;
+}
+
+void gl_runs_find_resident(void) {
+  struct gl_runs *runs = &gl_heap.runs;
+  size_t page = GL_RUNS_FIRST_PAGE, pages;
+  for (; page < runs->top_pages; page += pages) {
+    pages = runs_entry(page)->pages;
+    bool is_large = runs_entry(page)->state == GL_PAGE_LARGE;
+    if (is_large || runs_count_dirty(page, pages) == pages) continue;
+    size_t found = runs_find_resident(page, pages);
+    if (runs_entry(page)->state == GL_PAGE_FREE) runs->dirty_pages += found;
+  }
+  gl_assert(page == runs->top_pages && runs_counts_are_sound());
+}
 
 /* In a heap with huge pages, which are broken up where a part of one is given
    back, whole ones alone go, unless so much is free that not all of it will

@@ -79,6 +79,12 @@ void gl_runs_zero(size_t page, size_t pages);
    Returns the bytes given back. */
 size_t gl_runs_scavenge(unsigned min_age);
 
+/* Find the clean pages of arenas and free runs that have memory all the same,
+   and count them as dirty: the first write to a huge page brings all of it, and
+   the system fills up those of which it finds a part in use (khugepaged).
+   Costs a system call for each run with clean pages. */
+void gl_runs_find_resident(void);
+
 /* Let the age of free pages advance with the clock, and give back what has had
    its grace period. */
 void gl_runs_tick(uint64_t now_ns);

@@ -251,4 +251,6 @@ void gl_heap_open_gate(void) {
 
 void gl_heap_tick(void) { gl_runs_tick(gl_os_coarse_ns()); }
 
+void gl_heap_find_resident(void) { gl_runs_find_resident(); }
+
 size_t gl_heap_scavenge(void) { return gl_runs_scavenge(0); }

@@ -423,6 +423,7 @@ GC_API void gc_collect(void) {
 static void api_release(void *data) {
   gl_assert(gl_threads_are_stopped());
   *(size_t *)data = gl_heap.runs.returned_pages;
+  gl_heap_find_resident();
   gl_heap_release_empty();
 }
 

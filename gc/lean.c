@@ -52,6 +52,7 @@ size_t gl_lean_trim(void) {
   gl_assert(gl_options.lean && gl_lean_self == self);
   if (self != &gl_cache_none) gl_cache_enter(self);
   gl_heap_lock(NULL);
+  gl_heap_find_resident();
   size_t pages = gl_cache_trim_orphans(true);
   if (self != &gl_cache_none) pages += gl_cache_trim(self, true);
   gl_spares_give_back_all();

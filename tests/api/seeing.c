@@ -5,6 +5,7 @@
  */
 #include "suite.h"
 
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -218,6 +219,39 @@ START_TEST(trim_after_a_collection) {
     ck_assert_uint_ge(full, suite_resident_bytes() + 100 * MIB);
   work(10 * MIB, 50 * MIB);
   ck_assert(gc_heap_check());
+}
+END_TEST
+
+/* Since Linux 6.1. */
+#ifndef MADV_COLLAPSE
+#define MADV_COLLAPSE 25
+#endif
+
+/* Fill the huge page that an address is in up with memory, as the system does
+   at times (khugepaged). */
+static void collapse(const void *address) {
+  const uintptr_t huge = 2 * MIB;
+  madvise((void *)((uintptr_t)address & ~(huge - 1)), huge, MADV_COLLAPSE);
+}
+
+START_TEST(trim_gives_back_what_was_put_back) {
+  static char *block[120];
+  gc_disable();
+  for (int i = 0; i < 120; i++) {
+    block[i] = gc_malloc_atomic(MIB / 2);
+    memset(block[i], 1, MIB / 2);
+  }
+  for (int i = 0; i < 120; i++)
+    if (i % 4 != 0) gc_free(block[i]);
+  gc_trim();
+  size_t trimmed = suite_resident_bytes();
+  for (int i = 0; i < 120; i += 4) collapse(block[i]);
+  size_t filled = suite_resident_bytes();
+  size_t returned = gc_trim();
+  ck_assert(gc_heap_check());
+  if (suite_is_sanitized()) return;
+  ck_assert_uint_le(suite_resident_bytes(), trimmed + MIB);
+  ck_assert_uint_le(filled, trimmed + returned + MIB);
 }
 END_TEST
 
@@ -499,6 +533,7 @@ int main(void) {
   tcase_add_test(tests, walk_tiles_the_heap);
   tcase_add_test(tests, trim_gives_memory_back);
   tcase_add_test(tests, trim_after_a_collection);
+  tcase_add_test(tests, trim_gives_back_what_was_put_back);
   tcase_add_test(tests, hollow_arenas_give_pages_back);
   tcase_add_test(tests, log_lines_parse);
   tcase_add_test(tests, log_ends_with_a_summary);

@@ -2,8 +2,9 @@
 /*
  * returned.c: memory goes back.  After a peak, of which one block in twenty is
  * kept, the resident set falls to near what is alive within a second or two of
- * quiet work; all the rest goes by malloc_trim; and no churn leaves more than a
- * few mappings.  Run with the library preloaded.
+ * quiet work; all the rest goes by malloc_trim, also what the system has put
+ * back meanwhile; and no churn leaves more than a few mappings.  Run with the
+ * library preloaded.
  */
 #include <malloc.h>
 #include <pthread.h>
@@ -11,10 +12,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 
 enum { BLOCKS = 60000, KEEP = 20, MAPPINGS_MAX = 200, THREADS = 4 };
+enum { LARGE = 120, LARGE_BYTES = 500000 };
 
 static const size_t peak_bytes = (size_t)60 << 20;
 static char *blocks[THREADS + 1][BLOCKS];
@@ -70,11 +73,33 @@ static void empty(char **own, size_t keep) {
   }
 }
 
-static void work_quietly(double seconds) {
+/* Returns the least that was resident: the system may put some of it back. */
+static size_t work_quietly(double seconds) {
   const struct timespec pause = {.tv_nsec = 1000000};
+  size_t least = SIZE_MAX;
   for (time_t until = time(NULL) + (time_t)seconds; time(NULL) <= until;) {
     for (int i = 0; i < 50; i++) fill(&blocks[0][next_random() % 3000 * KEEP]);
     nanosleep(&pause, NULL);
+    size_t now = resident_bytes();
+    if (now < least) least = now;
+  }
+  return least;
+}
+
+/* Since Linux 6.1. */
+#ifndef MADV_COLLAPSE
+#define MADV_COLLAPSE 25
+#endif
+
+/* What khugepaged does at any time to some huge pages of which a part is in
+   use, here to all of them: what was given back has memory again. */
+static void collapse(void) {
+  const uintptr_t huge = (uintptr_t)1 << 21;
+  uintptr_t done = 0;
+  for (size_t i = 0; i < BLOCKS; i++) {
+    uintptr_t start = (uintptr_t)blocks[0][i] & ~(huge - 1);
+    if (start != done) madvise((void *)start, huge, MADV_COLLAPSE);
+    done = start;
   }
 }
 
@@ -85,6 +110,16 @@ static void run_threads(void) {
     if (pthread_create(&threads[i], NULL, build, blocks[i + 1]) != 0) exit(99);
   for (int i = 0; i < THREADS; i++) pthread_join(threads[i], NULL);
   for (int i = 0; i < THREADS; i++) empty(blocks[i + 1], 0);
+}
+
+/* Three of four blocks are given back, each with a part of a huge page. */
+static void keep_some_large(void) {
+  for (int i = 0; i < LARGE; i++) {
+    blocks[0][i] = malloc(LARGE_BYTES);
+    if (blocks[0][i] == NULL) exit(99);
+    memset(blocks[0][i], 1, LARGE_BYTES);
+  }
+  empty(blocks[0], 4);
 }
 
 static void churn(void) {
@@ -103,9 +138,9 @@ int main(void) {
   size_t peak = resident_bytes();
   check(peak - before > peak_bytes / 2, "peak", peak);
   empty(blocks[0], KEEP);
-  work_quietly(2);
-  size_t after = resident_bytes();
+  size_t after = work_quietly(2);
   check(after - before < (peak - before) / 2, "after quiet work", after);
+  collapse();
   empty(blocks[0], 0);
   malloc_trim(0);
   after = resident_bytes();
@@ -114,6 +149,13 @@ int main(void) {
   malloc_trim(0);
   after = resident_bytes();
   check(after - before < (peak - before) / 4, "after threads", after);
+  keep_some_large();
+  malloc_trim(0);
+  before = resident_bytes();
+  collapse();
+  malloc_trim(0);
+  after = resident_bytes();
+  check(after < before + LARGE_BYTES, "put back, and trimmed", after);
   churn();
   check(mappings() < MAPPINGS_MAX, "mappings", mappings());
   return 0;
