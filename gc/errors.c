@@ -117,18 +117,18 @@ static void errors_default(const struct gc_error *error, uintptr_t entry_sp) {
   gl_text_string(&text, "\n");
   gl_assert(text.length < text.size);
   gl_text_write(&text, STDERR_FILENO);
-  if (!gl_threads_are_stopped()) gl_stack_backtrace(STDERR_FILENO, entry_sp);
-  if (gl_options.debug && !gl_threads_are_stopped())
+  if (!gl_threads_are_stopped_here()) gl_stack_backtrace(STDERR_FILENO, entry_sp);
+  if (gl_options.debug && !gl_threads_are_stopped_here())
     gl_debug_describe(error->base != NULL ? error->base : error->address);
   abort();
 }
 
-/* In a stopped world neither the handler nor libunwind may run: any lock they
-   take may be held by a stopped thread. */
+/* Where this thread has stopped the world neither the handler nor libunwind may
+   run: any lock they take may be held by a stopped thread. */
 static void errors_report(const struct gc_error *error, uintptr_t entry_sp) {
   gc_error_handler *handler =
       __atomic_load_n(&errors.handler, __ATOMIC_ACQUIRE);
-  if (handler != NULL && !gl_threads_are_stopped())
+  if (handler != NULL && !gl_threads_are_stopped_here())
     handler(error, errors.data);
   else
     errors_default(error, entry_sp);

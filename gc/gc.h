@@ -258,8 +258,10 @@ void gl_scan_threads(const struct gl_entry *entry, gl_scan_range *scan,
    without memory. */
 bool gl_threads_adopt(const void *freed);
 
-/* True while the world is stopped. */
+/* True while the world is stopped, or is about to be; and where it is this
+   thread that stops it. */
 bool gl_threads_are_stopped(void);
+bool gl_threads_are_stopped_here(void);
 
 /* How many threads the last stop found, the caller counted. */
 size_t gl_threads_count(void);
@@ -294,6 +296,12 @@ extern struct gl_ranges gl_added_roots; /* under the heap lock */
 
 /* Scan everything that is a root.  Returns the bytes scanned. */
 size_t gl_roots_scan(const struct gl_entry *entry);
+
+/* A helper is about to mark, and to sleep: so long the signal of a fault is let
+   through to it.  Nothing for the collecting thread. */
+void gl_guards_wake(void);
+void gl_guards_sleep(void);
+void gl_guards_after_fork(void);
 
 /* From the one to the other, in a stopped world, the collecting thread and the
    helpers may read pages that the program has made guards.  When all locks have

@@ -18,12 +18,13 @@
  * roots it is one of ours, and the signal does what it would have done.
  *
  * So from gl_guards_begin to gl_guards_end the handler of SIGSEGV is ours.  All
- * threads but markers are stopped, so no fault is anybody else's; one that was
- * sent is sent on afterwards.
+ * threads but markers are stopped, so no fault is anybody else's; what was sent
+ * is sent on afterwards, of several the last.
  */
 #include <errno.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "threads.h"
@@ -34,6 +35,10 @@
 
 /* As often a page is opened before it is believed that this does not help. */
 #define GUARDS_TRIES 1000
+
+/* How long helpers are waited for. */
+#define GUARDS_WAITS 100
+#define GUARDS_WAIT_NS ((uint64_t)1000000)
 
 /* Since Linux 6.13. */
 #ifndef MADV_GUARD_INSTALL
@@ -58,12 +63,17 @@ static struct {
   size_t next; /* the one that was opened first */
   bool any;
   bool on;
-  bool sent;        /* the signal, by somebody */
+  bool sent;        /* the signal, by somebody: */
+  siginfo_t info;   /* who, the last time */
+  uint32_t awake;   /* helpers that the signal is let through to */
   uint32_t busy;    /* a marker opens a page */
   uintptr_t absent; /* in a root, but not mapped; 0: none was met */
   bool told;        /* of one */
   struct sigaction before;
 } guards GL_DATA = {.next = 0};
+
+/* Of a helper: it lets the signal through. */
+static __thread bool guards_lets __attribute__((tls_model("initial-exec")));
 
 /* ------------------------------------------------------------ open and shut */
 
@@ -147,7 +157,8 @@ static void guards_on_fault(int number, siginfo_t *info, void *context) {
   int saved = errno;
   (void)context;
   if (info->si_code <= 0) { /* by kill and the like */
-    __atomic_store_n(&guards.sent, true, __ATOMIC_RELAXED);
+    guards.info = *info;
+    __atomic_store_n(&guards.sent, true, __ATOMIC_RELEASE);
     return;
   }
   while (__atomic_exchange_n(&guards.busy, 1, __ATOMIC_ACQUIRE) != 0)
@@ -160,13 +171,43 @@ static void guards_on_fault(int number, siginfo_t *info, void *context) {
   errno = saved;
 }
 
-/* (The collecting thread, and helpers, hold all other signals back.) */
+void gl_guards_wake(void) {
+  uint64_t mask;
+  if (guards_lets) return;
+  guards_lets = true;
+  __atomic_add_fetch(&guards.awake, 1, __ATOMIC_SEQ_CST);
+  gl_threads_hold_signals(SIGSEGV, &mask);
+}
+
+void gl_guards_sleep(void) {
+  uint64_t mask;
+  if (!guards_lets) return;
+  guards_lets = false;
+  gl_threads_hold_signals(0, &mask);
+  gl_assert(__atomic_load_n(&guards.awake, __ATOMIC_RELAXED) > 0);
+  if (__atomic_sub_fetch(&guards.awake, 1, __ATOMIC_SEQ_CST) == 0)
+    gl_futex_wake(&guards.awake, INT32_MAX);
+}
+
+/* A helper that is not asleep yet would take what is sent, where no thread of
+   the program does. */
+static void guards_await_helpers(void) {
+  for (int i = 0; i < GUARDS_WAITS; i++) {
+    uint32_t awake = __atomic_load_n(&guards.awake, __ATOMIC_SEQ_CST);
+    if (awake == 0) return;
+    gl_futex_wait(&guards.awake, awake, GUARDS_WAIT_NS);
+  }
+}
+
+void gl_guards_after_fork(void) { guards.awake = 0; }
+
 void gl_guards_begin(void) {
   struct sigaction action = {.sa_sigaction = guards_on_fault,
                              .sa_flags = SA_SIGINFO};
   gl_assert(gl_threads_are_stopped() && !guards.on && !guards.any);
   sigfillset(&action.sa_mask);
   guards.on = sigaction(SIGSEGV, &action, &guards.before) == 0;
+  gl_threads_let_faults();
 }
 
 void gl_guards_end(void) {
@@ -175,6 +216,7 @@ void gl_guards_end(void) {
     for (size_t i = 0; i < GUARDS_OPEN_MAX; i++)
       if (guards.open[i].address != 0) guards_shut(&guards.open[i]);
   guards.any = false;
+  if (gl_threads_hold_faults()) guards_await_helpers();
   if (guards.on) sigaction(SIGSEGV, &guards.before, NULL);
   guards.on = false;
 }
@@ -196,6 +238,11 @@ void gl_guards_settle(void) {
   uintptr_t absent = __atomic_load_n(&guards.absent, __ATOMIC_RELAXED);
   if (absent != 0 && !__atomic_exchange_n(&guards.told, true, __ATOMIC_RELAXED))
     guards_report(absent);
-  if (__atomic_exchange_n(&guards.sent, false, __ATOMIC_RELAXED))
-    kill(getpid(), SIGSEGV);
+  if (!__atomic_exchange_n(&guards.sent, false, __ATOMIC_ACQUIRE)) return;
+  siginfo_t info = guards.info;
+  guards_await_helpers();
+  if (info.si_code == SI_TKILL)
+    syscall(SYS_rt_tgsigqueueinfo, getpid(), gettid(), SIGSEGV, &info);
+  else
+    syscall(SYS_rt_sigqueueinfo, getpid(), SIGSEGV, &info);
 }

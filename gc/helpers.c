@@ -2,9 +2,9 @@
 /*
  * helpers.c: the threads that help to mark, and whether they do.
  *
- * Helpers are made on first need, block all signals but that of a fault
- * (guards.c), touch the heap only to mark, and are gone in the child of a fork.
- * They are never stopped.
+ * Helpers are made on first need, block all signals but, while they mark, that
+ * of a fault (guards.c), touch the heap only to mark, and are gone in the child
+ * of a fork.  They are never stopped.
  *
  * To be helped may take longer than to mark alone: where most candidates have
  * to be sent and processors are far apart, or busy with something else.  So
@@ -54,7 +54,6 @@ static bool helper_start(struct gl_helper *helper) {
   pthread_t thread;
   sigset_t all, before;
   sigfillset(&all);
-  sigdelset(&all, SIGSEGV);
   pthread_sigmask(SIG_SETMASK, &all, &before);
   bool made = pthread_create(&thread, NULL, helper_main, helper) == 0;
   pthread_sigmask(SIG_SETMASK, &before, NULL);
@@ -114,7 +113,10 @@ struct gl_helper *gl_helpers_get(size_t i) {
   return helpers.all[i];
 }
 
-void gl_helpers_after_fork(void) { helpers.count = 0; }
+void gl_helpers_after_fork(void) {
+  helpers.count = 0;
+  gl_guards_after_fork();
+}
 
 /* -------------------------------------------------------- whether they help */
 

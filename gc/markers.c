@@ -527,7 +527,9 @@ static void markers_sleep(void) {
   bool sleeps = !markers_may_begin_locked();
   markers.asleep |= sleeps;
   markers_unlock();
-  while (sleeps && __atomic_load_n(&markers.gifts, __ATOMIC_RELAXED) == gifts)
+  if (!sleeps) return;
+  gl_guards_sleep();
+  while (__atomic_load_n(&markers.gifts, __ATOMIC_RELAXED) == gifts)
     gl_futex_wait(&markers.gifts, gifts, 0);
 }
 
@@ -565,6 +567,7 @@ GL_NORETURN void gl_markers_serve(struct gl_marker *m) {
   for (;;) {
     gl_assert(m != &gl_marker_main && m->held == 0);
     markers_find_work(m);
+    gl_guards_wake();
     gl_marker_drain(m);
     markers_become_hungry(m);
   }

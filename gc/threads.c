@@ -80,7 +80,11 @@ static struct {
   pthread_key_t key;      /* its destructor tells of the end of a thread */
   struct gl_thread *self; /* of the collecting thread */
   uint64_t mask;          /* signals that it holds back when it does not stop */
+  bool holds_faults;      /* it holds SIGSEGV back as well, now */
 } world GL_DATA = {.was_alone = true};
+
+/* This thread stops the world, or has stopped it. */
+static __thread bool threads_stops __attribute__((tls_model("initial-exec")));
 
 static pid_t threads_tid(void) { return (pid_t)syscall(SYS_gettid); }
 
@@ -429,9 +433,44 @@ static bool threads_stop_others(void) {
   return done;
 }
 
+bool gl_threads_are_stopped_here(void) { return threads_stops; }
+
+static bool threads_has_signal(uint64_t set, int signal) {
+  return (set >> (signal - 1) & 1) != 0;
+}
+
+/* All of them, but for a fault, which guards.c waits for: unless the program
+   holds that back too.  Then one may wait there, which is not to be let through
+   before it is known what to do with it.  (Where the thread held none back last
+   time, that is done by one system call instead of three.) */
+static void threads_hold_signals(void) {
+  struct gl_thread *self = gl_self->thread;
+  bool lets = self != NULL && self->lets_faults;
+  gl_threads_hold_signals(lets ? SIGSEGV : 0, &world.mask);
+  bool held = threads_has_signal(world.mask, SIGSEGV);
+  uint64_t mask;
+  if (lets && held) gl_threads_hold_signals(0, &mask);
+  if (self != NULL) self->lets_faults = !held;
+  world.holds_faults = !lets || held;
+}
+
+void gl_threads_let_faults(void) {
+  uint64_t mask;
+  gl_assert(threads_stops);
+  if (world.holds_faults) gl_threads_hold_signals(SIGSEGV, &mask);
+}
+
+bool gl_threads_hold_faults(void) {
+  uint64_t mask;
+  gl_assert(threads_stops);
+  if (world.holds_faults) gl_threads_hold_signals(0, &mask);
+  return world.holds_faults;
+}
+
 bool gl_threads_stop(void) {
   gl_assert(world.ready && !gl_threads_are_stopped());
-  gl_threads_hold_signals(SIGSEGV, &world.mask); /* see guards.c */
+  threads_stops = true;
+  threads_hold_signals();
   world.number += world.number == UINT32_MAX ? 2 : 1;
   threads_mind_process();
   world.self = gl_self->thread; /* or it takes a system call */
@@ -466,6 +505,7 @@ bool gl_threads_stop_known(void) {
 }
 
 void gl_threads_resume(void) {
+  threads_stops = false;
   gl_assert(!gl_threads_are_stopped() || gl_answer_is_on(world.number));
   gl_answer_end();
   gl_tracer_finish();

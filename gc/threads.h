@@ -28,6 +28,7 @@ struct gl_thread {
   bool dead;              /* a zombie, or on its way out: runs no more code */
   bool kernels;           /* made by the kernel, for its own ends */
   bool held_back;         /* it blocked the signal when it was last asked */
+  bool lets_faults;       /* it did not block SIGSEGV when it last stopped all */
   struct gl_cache *cache; /* its own, NULL for none */
   struct gl_thread *next_free;
   /* the stack that the thread was started on, found when it is first asked
@@ -59,6 +60,12 @@ struct gl_thread *gl_threads_self(void);
 bool gl_thread_has_stopped(const struct gl_thread *thread);
 
 /* --------------------------------------------------- answering (answer.c) */
+
+/* Let the signal of a fault through to the thread that has stopped the world;
+   and hold it back again.  The second returns whether it holds it back when it
+   does not collect, or may do so: else neither does anything. */
+void gl_threads_let_faults(void);
+bool gl_threads_hold_faults(void);
 
 /* Hold all signals back from the calling thread, those of the C library too,
    but for one (0 for none); and undo it. */

@@ -431,6 +431,30 @@ START_TEST(implicit_mode_checks) {
 }
 END_TEST
 
+/* While another thread stops the world, and this one has not answered yet, the
+   program's handler is told all the same. */
+static int others_collect;
+
+static void *collect_all_the_time(void *data) {
+  while (__atomic_load_n(&others_collect, __ATOMIC_RELAXED) != 0) gc_collect();
+  return data;
+}
+
+START_TEST(errors_while_others_collect) {
+  pthread_t thread;
+  int local = 0;
+  others_collect = 1;
+  gc_set_error_handler(count_error, &errors);
+  ck_assert_int_eq(pthread_create(&thread, NULL, collect_all_the_time, NULL), 0);
+  for (size_t i = 1; i <= 200000; i++) {
+    gc_free(&local);
+    expect(errors == i);
+  }
+  __atomic_store_n(&others_collect, 0, __ATOMIC_RELAXED);
+  pthread_join(thread, NULL);
+}
+END_TEST
+
 /* ---------------------------------------------------------------- unwinding */
 
 /* More places than libunwind remembers, so that it asks the dynamic linker over
@@ -477,6 +501,7 @@ int main(void) {
   tcase_add_test(tests, explicit_mode_never_collects);
   tcase_add_test(tests, implicit_mode_frees_nothing);
   tcase_add_test(tests, implicit_mode_checks);
+  tcase_add_test(tests, errors_while_others_collect);
   tcase_add_test(tests, collect_beside_threads_that_unwind);
   return suite_end();
 }

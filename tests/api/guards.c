@@ -190,17 +190,21 @@ END_TEST
 
 /* The program's handler is there between two collections, and what is sent
    meanwhile gets there too. */
-static volatile sig_atomic_t sent;
+static volatile sig_atomic_t sent, changed;
 
-static void on_sent(int number) {
+static void on_sent(int number, siginfo_t *info, void *context) {
   (void)number;
+  (void)context;
   sent++;
+  changed += info->si_code != SI_TIMER || info->si_value.sival_int != 77;
 }
 
 START_TEST(sent_on) {
-  struct sigaction action = {.sa_handler = on_sent, .sa_flags = SA_RESTART};
+  struct sigaction action = {.sa_sigaction = on_sent,
+                             .sa_flags = SA_SIGINFO | SA_RESTART};
   struct sigevent event = {.sigev_notify = SIGEV_SIGNAL,
-                           .sigev_signo = SIGSEGV};
+                           .sigev_signo = SIGSEGV,
+                           .sigev_value.sival_int = 77};
   struct itimerspec often = {{0, 200000}, {0, 200000}};
   timer_t timer;
   sigaction(SIGSEGV, &action, NULL);
@@ -211,6 +215,48 @@ START_TEST(sent_on) {
   while (suite_now_ns() < end_ns) gc_collect();
   timer_delete(timer);
   ck_assert_int_ge(sent, 20);
+  ck_assert_int_eq(changed, 0);
+}
+END_TEST
+
+/* What the program holds back stays there: no thread of the library takes it,
+   and a collection does not let it through. */
+static void hold_back(int how, int signal) {
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, signal);
+  pthread_sigmask(how, &set, NULL);
+}
+
+static bool walk_on(const struct gc_walk_item *item, void *data) {
+  (void)item;
+  (void)data;
+  return true;
+}
+
+START_TEST(held_back) {
+  struct sigaction action = {.sa_sigaction = on_sent, .sa_flags = SA_SIGINFO};
+  sigset_t pending;
+  setenv("GLEANER_MARKERS", _i % 2 == 0 ? "1" : "2", 1);
+  sigaction(SIGSEGV, &action, NULL);
+  if (_i / 2 != 0) hold_back(SIG_BLOCK, SIGSEGV); /* before there are helpers */
+  make_ballast();
+  gc_collect();
+  usleep(20000); /* helpers are asleep */
+  hold_back(SIG_BLOCK, SIGSEGV);
+  gc_collect();
+  for (int i = 0; i < 3; i++) {
+    kill(getpid(), SIGSEGV);
+    gc_collect();
+    gc_heap_walk(walk_on, NULL);
+    sigpending(&pending);
+    ck_assert_int_eq(sigismember(&pending, SIGSEGV), 1);
+    ck_assert_int_eq(sent, i);
+    hold_back(SIG_UNBLOCK, SIGSEGV);
+    ck_assert_int_eq(sent, i + 1);
+    hold_back(SIG_BLOCK, SIGSEGV);
+    gc_collect();
+  }
 }
 END_TEST
 
@@ -289,6 +335,7 @@ int main(void) {
   tcase_add_loop_test(tests, amid_roots_and_blocks, 0, 2 * PLACES * GUARDS);
   tcase_add_loop_test(tests, more_than_are_opened_at_a_time, 0, 2);
   tcase_add_test(tests, sent_on);
+  tcase_add_loop_test(tests, held_back, 0, 4);
   tcase_add_test_raise_signal(tests, true_faults_stay, SIGSEGV);
   tcase_add_exit_test(tests, true_faults_go_to_the_program, 0);
   tcase_add_test(tests, marked_below_a_stack);
