@@ -215,6 +215,8 @@ enum gl_fault gl_debug_free(const char *function, void *p,
   gl_heap_lock(NULL);
   struct debug_record *record = debug_find(p);
   bool noted = record != NULL && record->state == DEBUG_LIVE;
+  /* By another thread, since the block was found to be one. */
+  bool twice = record != NULL && record->state == DEBUG_IS_FREED;
   if (noted) {
     debug_look(record, &overrun);
     if (debug_queue_is_long()) old = debug_unqueue(&written);
@@ -225,6 +227,7 @@ enum gl_fault gl_debug_free(const char *function, void *p,
   gl_heap_unlock();
   debug_report(&overrun, function, entry_sp);
   debug_report(&written, function, entry_sp);
+  if (twice) return GL_FAULT_TWICE;
   if (!noted) return gl_heap_free(gl_self, p);
   return old == NULL ? GL_FAULT_NONE : gl_heap_free(gl_self, old);
 }

@@ -117,7 +117,8 @@ static void errors_default(const struct gc_error *error, uintptr_t entry_sp) {
   gl_text_string(&text, "\n");
   gl_assert(text.length < text.size);
   gl_text_write(&text, STDERR_FILENO);
-  if (!gl_threads_are_stopped_here()) gl_stack_backtrace(STDERR_FILENO, entry_sp);
+  if (!gl_threads_are_stopped_here())
+    gl_stack_backtrace(STDERR_FILENO, entry_sp);
   if (gl_options.debug && !gl_threads_are_stopped_here())
     gl_debug_describe(error->base != NULL ? error->base : error->address);
   abort();

@@ -55,6 +55,9 @@
    found. */
 #define THREADS_KNOWN_NS (2 * THREADS_REPORT_NS)
 
+/* Threads that come before it is looked who has gone. */
+#define THREADS_BURY_LEAST 16
+
 /* How often a signal is sent that finds the queue full, until some were
    taken. */
 #define THREADS_SEND_TRIES 20
@@ -81,6 +84,7 @@ static struct {
   struct gl_thread *self; /* of the collecting thread */
   uint64_t mask;          /* signals that it holds back when it does not stop */
   bool holds_faults;      /* it holds SIGSEGV back as well, now */
+  size_t come;            /* threads, since the dead were looked for */
 } world GL_DATA = {.was_alone = true};
 
 /* This thread stops the world, or has stopped it. */
@@ -540,12 +544,33 @@ static void threads_unblock_signal(void) {
   pthread_sigmask(SIG_UNBLOCK, &set, NULL);
 }
 
+static void threads_bury(struct gl_thread *thread, void *self) {
+  if (thread == self || thread->cache == NULL) return;
+  if (syscall(SYS_tgkill, world.pid, thread->tid, 0) != 0 && errno == ESRCH)
+    gl_threads_forget(thread);
+}
+
+/* A thread that allocates in the last round of its keys' destructors tells of
+   its end no more, and where it frees it all no stop may ever come: so the
+   caches of the dead are looked for, when as many threads have come as there
+   are caches. */
+static void threads_bury_at_times(struct gl_thread *self) {
+  world.come++;
+  if (world.come < THREADS_BURY_LEAST || world.come < gl_heap.cache_count)
+    return;
+  world.come = 0;
+  int saved = errno;
+  gl_threads_each(threads_bury, self);
+  errno = saved;
+}
+
 bool gl_threads_adopt(const void *freed) {
   gl_heap_lock(NULL);
   threads_mind_process();
   struct gl_thread *thread = gl_threads_record(threads_tid());
   /* A thread that ended unnoticed may have had the same number. */
   if (thread != NULL) gl_threads_abandon_cache(thread);
+  threads_bury_at_times(thread);
   struct gl_cache *cache = thread == NULL ? NULL : gl_cache_acquire(freed);
   if (cache != NULL) gl_threads_give_cache(thread, cache);
   gl_heap_unlock();

@@ -28,7 +28,7 @@ struct gl_thread {
   bool dead;              /* a zombie, or on its way out: runs no more code */
   bool kernels;           /* made by the kernel, for its own ends */
   bool held_back;         /* it blocked the signal when it was last asked */
-  bool lets_faults;       /* it did not block SIGSEGV when it last stopped all */
+  bool lets_faults;       /* it did not block SIGSEGV at its last stop */
   struct gl_cache *cache; /* its own, NULL for none */
   struct gl_thread *next_free;
   /* the stack that the thread was started on, found when it is first asked

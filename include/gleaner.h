@@ -250,7 +250,7 @@ GC_API size_t gc_trim(void);
  * Add the range from start to end (excluded) to the roots; it is scanned at
  * every collection for words that look like pointers.  Memory of the heap, of
  * globals, of stacks and of thread-local storage needs no adding.  Adding a
- * range twice counts twice.  Pages of it that may not be read are passed over;
+ * range twice counts twice.  Guard pages in it are passed over (gleaner(7));
  * where one is not even mapped, the first collection that meets it says so on
  * standard error: the range was to be removed before its memory went.
  *
@@ -318,7 +318,9 @@ struct gc_error {
 /*
  * Called on misuse in the thread that committed it, with no lock held.
  * Where it returns, the call that was wrong does nothing (gc_free), or returns
- * NULL or 0 (gc_realloc, gc_size).
+ * NULL or 0 (gc_realloc, gc_size).  Where function is "heap", memory that is
+ * free was found to be written to: that comes in the middle of an operation, and
+ * the handler must not call the library (it may allocate by malloc, or longjmp).
  */
 typedef void gc_error_handler(const struct gc_error *error, void *data);
 
