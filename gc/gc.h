@@ -63,8 +63,9 @@ bool gl_ranges_add(struct gl_ranges *ranges, const void *low, const void *high);
 bool gl_ranges_remove(struct gl_ranges *ranges, const void *low,
                       const void *high);
 
-/* Whether an address is in one of them. */
-bool gl_ranges_have(const struct gl_ranges *ranges, const void *address);
+/* The first one that an address is in, or NULL. */
+const struct gl_range *gl_ranges_find(const struct gl_ranges *ranges,
+                                      const void *address);
 
 /* Take [low, high) out of every range. */
 bool gl_ranges_exclude(struct gl_ranges *ranges, const void *low,

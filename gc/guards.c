@@ -119,8 +119,8 @@ static struct guards_page *guards_add(uintptr_t page) {
 
 static bool guards_is_root(uintptr_t address) {
   const void *p = (const void *)address;
-  return gl_ranges_have(&gl_added_roots, p) ||
-         gl_ranges_have(&gl_modules.data, p);
+  return gl_ranges_find(&gl_added_roots, p) != NULL ||
+         gl_ranges_find(&gl_modules.data, p) != NULL;
 }
 
 /* What bars the page, or 0.  Where a mapping is there, a fault as if there were
@@ -172,18 +172,16 @@ static void guards_on_fault(int number, siginfo_t *info, void *context) {
 }
 
 void gl_guards_wake(void) {
-  uint64_t mask;
   if (guards_lets) return;
   guards_lets = true;
   __atomic_add_fetch(&guards.awake, 1, __ATOMIC_SEQ_CST);
-  gl_threads_hold_signals(SIGSEGV, &mask);
+  gl_threads_hold_signals(SIGSEGV, NULL);
 }
 
 void gl_guards_sleep(void) {
-  uint64_t mask;
   if (!guards_lets) return;
   guards_lets = false;
-  gl_threads_hold_signals(0, &mask);
+  gl_threads_hold_signals(0, NULL);
   gl_assert(__atomic_load_n(&guards.awake, __ATOMIC_RELAXED) > 0);
   if (__atomic_sub_fetch(&guards.awake, 1, __ATOMIC_SEQ_CST) == 0)
     gl_futex_wake(&guards.awake, INT32_MAX);

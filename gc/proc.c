@@ -122,10 +122,14 @@ static bool proc_read_file(pid_t tid, const char *name, char *buffer,
   return gl_text_read(proc_open(tid, name), buffer, size);
 }
 
+bool gl_proc_is_gone(pid_t pid, pid_t tid) {
+  gl_assert(pid > 0 && tid > 0);
+  return syscall(SYS_tgkill, pid, tid, 0) != 0 && errno == ESRCH;
+}
+
 bool gl_proc_is_dead(pid_t pid, pid_t tid) {
   char buffer[512];
-  gl_assert(pid > 0 && tid > 0);
-  if (syscall(SYS_tgkill, pid, tid, 0) != 0 && errno == ESRCH) return true;
+  if (gl_proc_is_gone(pid, tid)) return true;
   if (!proc_read_file(tid, "/stat", buffer, sizeof buffer)) return false;
   const char *end = strrchr(buffer, ')'); /* of the name */
   if (end == NULL || end[1] != ' ') return false;

@@ -35,12 +35,15 @@ bool gl_ranges_add(struct gl_ranges *ranges, const void *low,
   return true;
 }
 
-bool gl_ranges_have(const struct gl_ranges *ranges, const void *address) {
+const struct gl_range *gl_ranges_find(const struct gl_ranges *ranges,
+                                      const void *address) {
   const char *p = address;
   gl_assert(ranges->count <= ranges->capacity);
-  for (size_t i = 0; i < ranges->count; i++)
-    if (p >= ranges->items[i].low && p < ranges->items[i].high) return true;
-  return false;
+  for (size_t i = 0; i < ranges->count; i++) {
+    const struct gl_range *range = &ranges->items[i];
+    if (p >= range->low && p < range->high) return range;
+  }
+  return NULL;
 }
 
 bool gl_ranges_remove(struct gl_ranges *ranges, const void *low,

@@ -327,11 +327,7 @@ static void stacks_scan_words(const struct stacks_walk *walk, uintptr_t sp,
 
 /* The added stack that an address is in, or NULL. */
 static const struct gl_range *stacks_find_added(const char *address) {
-  for (size_t i = 0; i < stacks.added.count; i++) {
-    const struct gl_range *range = &stacks.added.items[i];
-    if (address >= range->low && address < range->high) return range;
-  }
-  return NULL;
+  return gl_ranges_find(&stacks.added, address);
 }
 
 /* On a stack that is neither the thread's own nor for signals. */

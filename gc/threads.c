@@ -452,22 +452,19 @@ static void threads_hold_signals(void) {
   bool lets = self != NULL && self->lets_faults;
   gl_threads_hold_signals(lets ? SIGSEGV : 0, &world.mask);
   bool held = threads_has_signal(world.mask, SIGSEGV);
-  uint64_t mask;
-  if (lets && held) gl_threads_hold_signals(0, &mask);
+  if (lets && held) gl_threads_hold_signals(0, NULL);
   if (self != NULL) self->lets_faults = !held;
   world.holds_faults = !lets || held;
 }
 
 void gl_threads_let_faults(void) {
-  uint64_t mask;
   gl_assert(threads_stops);
-  if (world.holds_faults) gl_threads_hold_signals(SIGSEGV, &mask);
+  if (world.holds_faults) gl_threads_hold_signals(SIGSEGV, NULL);
 }
 
 bool gl_threads_hold_faults(void) {
-  uint64_t mask;
   gl_assert(threads_stops);
-  if (world.holds_faults) gl_threads_hold_signals(0, &mask);
+  if (world.holds_faults) gl_threads_hold_signals(0, NULL);
   return world.holds_faults;
 }
 
@@ -546,8 +543,7 @@ static void threads_unblock_signal(void) {
 
 static void threads_bury(struct gl_thread *thread, void *self) {
   if (thread == self || thread->cache == NULL) return;
-  if (syscall(SYS_tgkill, world.pid, thread->tid, 0) != 0 && errno == ESRCH)
-    gl_threads_forget(thread);
+  if (gl_proc_is_gone(world.pid, thread->tid)) gl_threads_forget(thread);
 }
 
 /* A thread that allocates in the last round of its keys' destructors tells of

@@ -59,16 +59,16 @@ GL_INLINE void gl_thread_set_signal_stack(struct gl_thread *thread,
 struct gl_thread *gl_threads_self(void);
 bool gl_thread_has_stopped(const struct gl_thread *thread);
 
-/* --------------------------------------------------- answering (answer.c) */
-
 /* Let the signal of a fault through to the thread that has stopped the world;
    and hold it back again.  The second returns whether it holds it back when it
    does not collect, or may do so: else neither does anything. */
 void gl_threads_let_faults(void);
 bool gl_threads_hold_faults(void);
 
+/* --------------------------------------------------- answering (answer.c) */
+
 /* Hold all signals back from the calling thread, those of the C library too,
-   but for one (0 for none); and undo it. */
+   but for one (0 for none); and undo it.  before may be NULL. */
 void gl_threads_hold_signals(int but, uint64_t *before);
 void gl_threads_restore_signals(const uint64_t *before);
 
@@ -158,6 +158,9 @@ void gl_proc_close_threads(void);
 /* Whether /proc is that of another pid namespace, where this process has
    another number. */
 bool gl_proc_is_foreign(pid_t pid);
+
+/* There is no such thread of the process any more.  A system call. */
+bool gl_proc_is_gone(pid_t pid, pid_t tid);
 
 /* Gone or a zombie: it runs no more code of the program. */
 bool gl_proc_is_dead(pid_t pid, pid_t tid);
