@@ -271,7 +271,10 @@ static GL_NOINLINE bool collect_cycle(enum gl_cause cause, uintptr_t entry_sp) {
   collect_is_mine = false;
   gl_collect_end_turn(request.in_turn);
   gl_cancel_restore(state);
-  if (cycle.stopped) gl_guards_settle();
+  if (cycle.stopped) {
+    gl_error_settle();
+    gl_guards_settle();
+  }
   return done;
 }
 
@@ -294,5 +297,6 @@ bool gl_collect_stopped(void (*body)(void *data), void *data) {
   gl_heap_unlock();
   gl_collect_unlock();
   gl_collect_end_turn(in_turn);
+  gl_error_settle();
   return stopped;
 }

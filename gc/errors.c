@@ -117,19 +117,19 @@ static void errors_default(const struct gc_error *error, uintptr_t entry_sp) {
   gl_text_string(&text, "\n");
   gl_assert(text.length < text.size);
   gl_text_write(&text, STDERR_FILENO);
-  if (!gl_threads_are_stopped_here())
-    gl_stack_backtrace(STDERR_FILENO, entry_sp);
-  if (gl_options.debug && !gl_threads_are_stopped_here())
+  gl_stack_backtrace(STDERR_FILENO, entry_sp);
+  if (gl_options.debug)
     gl_debug_describe(error->base != NULL ? error->base : error->address);
   abort();
 }
 
-/* Where this thread has stopped the world neither the handler nor libunwind may
-   run: any lock they take may be held by a stopped thread. */
+/* Not where this thread has stopped the world: any lock that the handler or
+   libunwind takes may be held by a stopped thread. */
 static void errors_report(const struct gc_error *error, uintptr_t entry_sp) {
   gc_error_handler *handler =
       __atomic_load_n(&errors.handler, __ATOMIC_ACQUIRE);
-  if (handler != NULL && !gl_threads_are_stopped_here())
+  gl_assert(!gl_threads_are_stopped_here());
+  if (handler != NULL)
     handler(error, errors.data);
   else
     errors_default(error, entry_sp);
@@ -172,12 +172,45 @@ void gl_error_misuse(const char *function, const void *address,
                  gl_heap_usable(&misuse.block), entry_sp);
 }
 
-/* The program wrote to memory that is free: what was there can no longer be
-   followed.  This comes in the middle of an allocation or a free, so the
-   program's handler must not call the library.  The thread counts as outside
-   of the allocator meanwhile: a backtrace waits for the dynamic linker's lock,
-   which one that waits for this thread to stop may hold. */
-static void errors_corruption(const void *address, const char *fault) {
+/* ------------------------------------------------- corruption of the heap */
+
+/* Found while the world was stopped, to be told of afterwards; of more than
+   this the first. */
+#define ERRORS_NOTES 8
+
+static struct errors_note {
+  const void *address; /* NULL for none */
+  const char *fault;
+} errors_notes[ERRORS_NOTES] GL_DATA = {{NULL, NULL}};
+
+/* Who has stopped the world is alone with the notes. */
+static void errors_note(const void *address, const char *fault) {
+  gl_assert(address != NULL && gl_threads_are_stopped_here());
+  for (int i = 0; i < ERRORS_NOTES; i++) {
+    if (errors_notes[i].address != NULL) continue;
+    errors_notes[i] = (struct errors_note){address, fault};
+    return;
+  }
+}
+
+/* Take a note off.  Between any two of these instructions the world may stop,
+   and notes be made; but one that is there stays as it is until it is taken,
+   by one thread alone. */
+static bool errors_take(struct errors_note *note, struct errors_note *taken) {
+  const void *address = __atomic_load_n(&note->address, __ATOMIC_ACQUIRE);
+  if (GL_LIKELY(address == NULL)) return false;
+  *taken = (struct errors_note){
+      address, __atomic_load_n(&note->fault, __ATOMIC_RELAXED)};
+  return __atomic_compare_exchange_n(&note->address, &address, NULL, false,
+                                     __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
+}
+
+/* What was in the memory can no longer be followed.  This comes in the middle
+   of an allocation or a free, so the program's handler must not call the
+   library.  The thread counts as outside of the allocator meanwhile: a
+   backtrace waits for the dynamic linker's lock, which one that waits for this
+   thread to stop may hold. */
+static void errors_report_corruption(const void *address, const char *fault) {
   char buffer[200];
   struct gl_text text = {buffer, sizeof buffer, 0};
   gl_text_string(&text, "heap corruption at ");
@@ -194,6 +227,22 @@ static void errors_corruption(const void *address, const char *fault) {
   if (busy) gl_cache_leave(cache);
   errors_report(&error, 0);
   if (busy) gl_cache_enter(cache);
+}
+
+/* The program wrote to memory that is free, or freed a block twice. */
+static void errors_corruption(const void *address, const char *fault) {
+  if (gl_threads_are_stopped_here())
+    errors_note(address, fault);
+  else
+    errors_report_corruption(address, fault);
+}
+
+void gl_error_settle(void) {
+  struct errors_note note;
+  gl_assert(!gl_threads_are_stopped_here());
+  for (int i = 0; i < ERRORS_NOTES; i++)
+    if (errors_take(&errors_notes[i], &note))
+      errors_report_corruption(note.address, note.fault);
 }
 
 void gl_error_init(void) { gl_heap.on_corruption = errors_corruption; }

@@ -517,6 +517,10 @@ void gl_error_misuse(const char *function, const void *address,
                      enum gl_fault fault, uintptr_t entry_sp);
 void gl_error_init(void);
 
+/* Report what was found while the world was stopped: then the handler cannot
+   run.  When all locks have been let go. */
+void gl_error_settle(void);
+
 /* Report any other fault of the program: function(address): fault.  size is
    that of the block at base, which may be NULL. */
 void gl_error_fault(const char *function, const void *address,

@@ -10,6 +10,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 #include <ucontext.h>
 #include <unistd.h>
 
@@ -484,6 +485,63 @@ START_TEST(errors_while_others_collect) {
 }
 END_TEST
 
+static void note_fault(const struct gc_error *error, void *data) {
+  expect(strcmp(error->function, "heap") == 0 && data == &errors);
+  expect(strstr(error->fault, "own") != NULL ||
+         strstr(error->fault, "twice") != NULL);
+  errors++;
+}
+
+static void *free_sent(void *block) {
+  gc_free(block);
+  return NULL;
+}
+
+/* Freed by another thread, which sends it here, and by this one. */
+static void free_by_both(void) {
+  static char *kept;
+  pthread_t thread;
+  kept = gc_malloc(48);
+  expect(pthread_create(&thread, NULL, free_sent, kept) == 0);
+  pthread_join(thread, NULL);
+  gc_free(kept);
+}
+
+static bool visit_nothing(const struct gc_walk_item *item, void *data) {
+  return data == NULL && item->start != NULL;
+}
+
+static void fork_and_wait(void) {
+  int status = -1;
+  size_t before = errors;
+  pid_t child = fork();
+  if (child == 0) _exit(errors == before && gc_heap_check() ? 0 : 1);
+  expect(waitpid(child, &status, 0) == child && status == 0);
+}
+
+/* What is found while the world is stopped is told of when it runs again: the
+   handler may take any lock. */
+START_TEST(errors_found_in_a_stop) {
+  errors = 0;
+  gc_set_error_handler(note_fault, &errors);
+  free_by_both();
+  gc_collect();
+  ck_assert_uint_eq(errors, 1);
+  free_by_both();
+  gc_heap_walk(visit_nothing, NULL);
+  ck_assert_uint_eq(errors, 2);
+  free_by_both();
+  gc_trim();
+  ck_assert_uint_eq(errors, 3);
+  free_by_both();
+  fork_and_wait();
+  ck_assert_uint_eq(errors, 4);
+  ck_assert(gc_heap_check());
+  gc_collect();
+  ck_assert_uint_eq(errors, 4);
+}
+END_TEST
+
 /* ---------------------------------------------------------------- unwinding */
 
 /* More places than libunwind remembers, so that it asks the dynamic linker over
@@ -531,6 +589,7 @@ int main(void) {
   tcase_add_test(tests, implicit_mode_frees_nothing);
   tcase_add_test(tests, implicit_mode_checks);
   tcase_add_test(tests, errors_while_others_collect);
+  tcase_add_test(tests, errors_found_in_a_stop);
   tcase_add_test(tests, threads_that_allocate_last);
   tcase_add_test(tests, collect_beside_threads_that_unwind);
   return suite_end();

@@ -22,6 +22,7 @@ EXTRA_DIST += tests/misuse/debug-overrun-collect.c \
   tests/misuse/text.c tests/misuse/twice-bumped.c \
   tests/misuse/twice-collected-large.c tests/misuse/twice-collected.c \
   tests/misuse/twice-large.c tests/misuse/twice-later.c \
+  tests/misuse/twice-collect.c \
   tests/misuse/twice-realloc.c tests/misuse/twice-thread-owner.c \
   tests/misuse/twice-thread.c tests/misuse/twice.c tests/misuse/unmapped.c \
   tests/misuse/valid.c tests/misuse/write-bin.c \
