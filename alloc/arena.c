@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "cache.h"
+#include "huge.h"
 #include "os.h"
 #include "runs.h"
 
@@ -245,7 +246,7 @@ void gl_arena_sweep_white(struct gl_arena *arena) {
    given back.  To discard a page breaks up the huge page that it is in: where
    there are such, half of an arena has to be free. */
 static size_t arena_hollow_from(void) {
-  return gl_runs_are_huge() ? GL_ARENA_GRANULES / 2 : 0;
+  return gl_huge_are_likely() ? GL_ARENA_GRANULES / 2 : 0;
 }
 
 bool gl_arena_is_idle(const struct gl_arena *arena) {

@@ -657,6 +657,10 @@ size_t gl_cache_trim(struct gl_cache *cache, bool discard);
    for those that were sent something. */
 size_t gl_cache_trim_orphans(bool discard);
 
+/* Where it was too early before.  The cache is entered, its lanes are in order;
+   a collection may come. */
+void gl_cache_trim_late(struct gl_cache *cache);
+
 /* Bytes of the blocks in the cache's arenas. */
 int64_t gl_cache_live_bytes(const struct gl_cache *cache);
 

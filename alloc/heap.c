@@ -140,7 +140,7 @@ static void heap_advise_huge_tags(void) {
   gl_assert(tags->start + bytes <= gl_heap.sections[GL_SECTION_PAGES].start);
   if (bytes > HEAP_SMALL_TAGS_BYTES)
     gl_os_advise_huge(tags->start + HEAP_SMALL_TAGS_BYTES,
-                      bytes - HEAP_SMALL_TAGS_BYTES);
+                      bytes - HEAP_SMALL_TAGS_BYTES, true);
 }
 
 bool gl_heap_init(void) {

@@ -348,6 +348,7 @@ static struct gl_arena *lane_find_pending(struct gl_cache *cache,
                                           size_t granules) {
   gl_assert(gl_lane_is_of(cache, lane) && granules <= GL_ARENA_GRANULES);
   lane_note_least(cache);
+  if (GL_UNLIKELY(cache->trim_is_due)) gl_cache_trim_late(cache);
   lane_discard_idle(cache);
   if (lane->pending == NULL || lane_is_overdrawn(cache)) return NULL;
   struct gl_arena *arena = lane->pending;

@@ -10,6 +10,7 @@ libgleaner_core_la_SOURCES += \
   alloc/common.c \
   alloc/heap.c alloc/heap.h \
   alloc/hole.c alloc/hole.h \
+  alloc/huge.c alloc/huge.h \
   alloc/lane.c \
   alloc/os.c alloc/os.h \
   alloc/runs.c alloc/runs.h \

@@ -103,11 +103,13 @@ bool gl_os_find_resident(void *start, size_t bytes, unsigned char *resident) {
   return mincore(start, bytes, resident) == 0;
 }
 
-void gl_os_advise_huge(void *start, size_t bytes) {
+void gl_os_advise_huge(void *start, size_t bytes, bool wanted) {
   gl_assert(bytes <= UINTPTR_MAX - (uintptr_t)start);
   char *from = (char *)gl_round_up((uintptr_t)start, GL_HUGE_BYTES);
   char *to = (char *)(((uintptr_t)start + bytes) & ~(GL_HUGE_BYTES - 1));
-  if (from < to) madvise(from, (size_t)(to - from), MADV_HUGEPAGE);
+  if (from < to)
+    madvise(from, (size_t)(to - from),
+            wanted ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
 }
 
 /* Since Linux 5.14. */

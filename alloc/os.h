@@ -34,9 +34,9 @@ bool gl_os_discard(void *start, size_t bytes);
    for each.  Returns false where the system does not say. */
 bool gl_os_find_resident(void *start, size_t bytes, unsigned char *resident);
 
-/* Ask for huge pages in a part of a reservation, whose ends are rounded inwards
-   to whole ones.  Advice: it may come to nothing. */
-void gl_os_advise_huge(void *start, size_t bytes);
+/* Ask for huge pages in a part of a reservation, or that there be none; its
+   ends are rounded inwards to whole ones.  Advice: it may come to nothing. */
+void gl_os_advise_huge(void *start, size_t bytes, bool wanted);
 
 /* Give memory to whole pages that are committed, which costs a third of a fault
    for each. They keep what they hold: those that were never written, zero.

@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "heap.h"
+#include "huge.h"
 #include "os.h"
 
 /* Runs looked at in the first bin, where not every run fits.  Beyond some
@@ -34,16 +35,6 @@
 
 /* Pages that the system is asked about at once: a byte each, on the stack. */
 #define RUNS_LOOK_PAGES ((size_t)512)
-
-/* Pages at the beginning for which huge ones are not asked for: a small heap is
-   not to grow by one that it hardly uses.  With 64 MiB rather than 4 mixed
-   churn, strings and a random graph took a tenth longer, at 0 to 4 % less
-   memory; 8 and 16 MiB lay between. */
-#define RUNS_SMALL_PAGES (((size_t)4 << 20) >> GL_PAGE_SHIFT)
-
-_Static_assert(RUNS_SMALL_PAGES % GL_HUGE_PAGES == 0 &&
-                   GL_RUNS_HUGE_TOP / 9 >= GL_HUGE_PAGES,
-               "the top ends a huge page, and is moved up all the same");
 
 static struct gl_page *runs_entry(size_t page) {
   gl_assert(page >= GL_RUNS_FIRST_PAGE && page < gl_heap.runs.top_pages);
@@ -180,7 +171,7 @@ bool gl_runs_has(size_t pages, size_t align) {
 
 /* Owners of arenas stamp their pages without the lock: of those a near
    count. */
-GL_RACES static size_t runs_count_dirty(size_t page, size_t pages) {
+GL_RACES size_t gl_runs_count_dirty(size_t page, size_t pages) {
   gl_assert(page + pages <= gl_heap.runs.top_pages);
   const uint8_t *stamp = &gl_heap.dirty[page], *end = stamp + pages;
   size_t dirty = 0;
@@ -293,7 +284,7 @@ void gl_runs_find_resident(void) {
   for (; page < runs->top_pages; page += pages) {
     pages = runs_entry(page)->pages;
     bool is_large = runs_entry(page)->state == GL_PAGE_LARGE;
-    if (is_large || runs_count_dirty(page, pages) == pages) continue;
+    if (is_large || gl_runs_count_dirty(page, pages) == pages) continue;
     size_t found = runs_find_resident(page, pages);
     if (runs_entry(page)->state == GL_PAGE_FREE) runs->dirty_pages += found;
   }
@@ -307,7 +298,7 @@ static size_t runs_unit(void) {
   const struct gl_runs *runs = &gl_heap.runs;
   gl_assert(runs_counts_are_sound());
   bool has_spare = runs->dirty_pages > runs->used_pages / RUNS_SPARE_SHARE;
-  return gl_runs_are_huge() && !has_spare ? GL_HUGE_PAGES : 1;
+  return gl_huge_are_likely() && !has_spare ? GL_HUGE_PAGES : 1;
 }
 
 void gl_runs_tick(uint64_t now_ns) {
@@ -319,12 +310,13 @@ void gl_runs_tick(uint64_t now_ns) {
   runs->tick = runs->tick == 255 ? 1 : (uint8_t)(runs->tick + 1);
   gl_assert(runs->tick != 0); /* which is the stamp of clean pages */
   if (runs->dirty_pages > 0) runs_scavenge(GL_GRACE_TICKS, runs_unit());
+  gl_huge_review();
 }
 
 /* What would be held if the free pages from start on were taken (0: others
    than there are). */
 static size_t runs_held_with(size_t start, size_t pages) {
-  size_t dirty = start == 0 ? 0 : runs_count_dirty(start, pages);
+  size_t dirty = start == 0 ? 0 : gl_runs_count_dirty(start, pages);
   gl_assert(dirty <= gl_heap.runs.dirty_pages);
   return runs_held_pages() - dirty + pages;
 }
@@ -393,39 +385,9 @@ static size_t runs_step(size_t top) {
   size_t step = top / 8;
   if (step < RUNS_GROW_MIN_PAGES) step = RUNS_GROW_MIN_PAGES;
   if (step > RUNS_GROW_MAX_PAGES) step = RUNS_GROW_MAX_PAGES;
-  bool in_huge = top + step >= GL_RUNS_HUGE_TOP;
+  bool in_huge = top + step >= GL_HUGE_TOP;
   gl_assert(!in_huge || step >= GL_HUGE_PAGES);
   return in_huge ? step - (top + step) % GL_HUGE_PAGES : step;
-}
-
-/* Whether half of the pages in use have memory, once those that are wanted are.
-   Large blocks count as if all had, these too where they are more than an
-   arena.  Not half have it where many threads have an arena each, and little in
-   it. */
-static bool runs_is_dense(size_t wanted) {
-  const struct gl_runs *runs = &gl_heap.runs;
-  gl_assert(gl_heap.arena_count * GL_ARENA_PAGES <= runs->used_pages);
-  size_t large_pages = runs->used_pages - gl_heap.arena_count * GL_ARENA_PAGES;
-  size_t used = runs->used_pages;
-  size_t written = large_pages + runs_count_dirty(0, runs->top_pages);
-  if (wanted > GL_ARENA_PAGES) {
-    used += wanted;
-    written += wanted;
-  }
-  return written >= used / 2;
-}
-
-/* Ask for huge pages up to the top, which has just moved up for what is wanted.
-   (512 threads with a block each held 141 MB by them, for whose zeroing their
-   first collection waited 0.3 s.) */
-static void runs_advise_huge(size_t wanted) {
-  struct gl_runs *runs = &gl_heap.runs;
-  size_t from = runs->huge_pages, to = runs->top_pages;
-  gl_assert(from % GL_HUGE_PAGES == 0);
-  if (to < from + GL_HUGE_PAGES || !runs_is_dense(wanted)) return;
-  to -= to % GL_HUGE_PAGES;
-  gl_os_advise_huge(gl_page_address(from), (to - from) << GL_PAGE_SHIFT);
-  runs->huge_pages = to;
 }
 
 static bool runs_grow(size_t pages, size_t align) {
@@ -437,7 +399,7 @@ static bool runs_grow(size_t pages, size_t align) {
     return false;
   gl_assert(runs_align(runs_tail_start(), align) + pages <=
             gl_heap.runs.top_pages);
-  runs_advise_huge(pages);
+  gl_huge_ask(pages);
   return true;
 }
 
@@ -467,7 +429,7 @@ size_t gl_runs_take(size_t pages, size_t align) {
   runs_carve(page, start, pages);
   runs->used_pages += pages;
   /* Counted anew: keeping to the limit may have cleaned some. */
-  runs->dirty_pages -= runs_count_dirty(start, pages);
+  runs->dirty_pages -= gl_runs_count_dirty(start, pages);
   if (runs_held_pages() > runs->peak_pages)
     runs->peak_pages = runs_held_pages();
   return start;
@@ -598,7 +560,7 @@ static bool runs_try_grow_large(size_t page, size_t pages) {
   if (!runs_within_limit(next, more)) return false;
   runs_carve(next, next, more);
   runs->used_pages += more;
-  runs->dirty_pages -= runs_count_dirty(next, more);
+  runs->dirty_pages -= gl_runs_count_dirty(next, more);
   if (runs_held_pages() > runs->peak_pages)
     runs->peak_pages = runs_held_pages();
   runs_fill_large(page, next, next + more);
@@ -616,7 +578,7 @@ void gl_runs_init(void) {
   struct gl_runs *runs = &gl_heap.runs;
   memset(runs, 0, sizeof *runs);
   runs->top_pages = GL_RUNS_FIRST_PAGE;
-  runs->huge_pages = RUNS_SMALL_PAGES;
+  gl_huge_init();
   runs->limit_pages = SIZE_MAX;
   runs->tick = 1;
   runs->tick_ns = gl_os_coarse_ns();
@@ -636,7 +598,7 @@ static bool runs_check_free(size_t page, bool after_free, size_t *dirty) {
   RUNS_CHECK(gl_heap.runs.nonempty[bin / 64] >> bin % 64 & 1);
   RUNS_CHECK(first->prev == 0 ? gl_heap.runs.bins[bin] == page
                               : runs_entry(first->prev)->next == page);
-  *dirty += runs_count_dirty(page, first->pages);
+  *dirty += gl_runs_count_dirty(page, first->pages);
   return true;
 }
 

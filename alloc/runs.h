@@ -12,17 +12,6 @@
 /* Where the heap begins to hand out pages: page 0 is the end of all lists. */
 #define GL_RUNS_FIRST_PAGE GL_ARENA_PAGES
 
-/* A top from here on is put where a huge page ends: the system gives none of
-   which a part is not committed yet.  (A heap of 25 MB, which grew by 2 to 3 MB
-   at a time, had none.)  Lower, an eighth is less than a huge page. */
-#define GL_HUGE_PAGES (GL_HUGE_BYTES >> GL_PAGE_SHIFT)
-#define GL_RUNS_HUGE_TOP (9 * GL_HUGE_PAGES)
-
-/* Whether the heap is one with huge pages. */
-GL_INLINE bool gl_runs_are_huge(void) {
-  return gl_heap.runs.top_pages >= GL_RUNS_HUGE_TOP;
-}
-
 _Static_assert((GL_STRIDE_PAGES & (GL_STRIDE_PAGES - 1)) == 0,
                "the page before in a large block's stride is had by a mask");
 
@@ -84,6 +73,9 @@ size_t gl_runs_scavenge(unsigned min_age);
    the system fills up those of which it finds a part in use (khugepaged).
    Costs a system call for each run with clean pages. */
 void gl_runs_find_resident(void);
+
+/* How many of so many pages are stamped as dirty. */
+size_t gl_runs_count_dirty(size_t page, size_t pages);
 
 /* Let the age of free pages advance with the clock, and give back what has had
    its grace period. */

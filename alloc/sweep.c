@@ -10,6 +10,7 @@
 #include "arena.h"
 #include "bins.h"
 #include "cache.h"
+#include "huge.h"
 #include "os.h"
 #include "runs.h"
 
@@ -253,4 +254,8 @@ void gl_heap_tick(void) { gl_runs_tick(gl_os_coarse_ns()); }
 
 void gl_heap_find_resident(void) { gl_runs_find_resident(); }
 
-size_t gl_heap_scavenge(void) { return gl_runs_scavenge(0); }
+size_t gl_heap_scavenge(void) {
+  size_t returned = gl_runs_scavenge(0);
+  gl_huge_review();
+  return returned;
+}

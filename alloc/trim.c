@@ -9,6 +9,10 @@
  * runs of the other arenas: they stay the arena's, read as zero and take no
  * memory until they are used again.
  *
+ * A program may free much within that quarter of a second, and then no more: so
+ * a cache looks again when it opens an arena, a quarter of a second later: what
+ * it needs anew at once it has till then.
+ *
  * What is idle when nothing more was freed than was allocated stays idle: only
  * growth counts, so a steady program is not disturbed.
  *
@@ -17,6 +21,7 @@
  */
 #include "arena.h"
 #include "cache.h"
+#include "huge.h"
 #include "os.h"
 #include "runs.h"
 
@@ -153,6 +158,10 @@ static void trim_on_look(struct gl_cache *cache, uint64_t now_ns) {
   bool release = trim_has_grown(&cache->idle_bytes, held - live, held);
   bool discard = trim_has_grown(&cache->hollow_bytes, held - live, live);
   bool periodic = now_ns - cache->trimmed_ns >= TRIM_PERIOD_NS;
+  if (discard && !periodic) {
+    cache->trim_is_due = true;
+    cache->idle_ns = now_ns;
+  }
   if (!release && !periodic) return;
   gl_heap_lock(cache);
   /* A collection may have come meanwhile; it leaves the same to do, but took
@@ -164,8 +173,22 @@ static void trim_on_look(struct gl_cache *cache, uint64_t now_ns) {
     trim_spares();
     cache->trimmed_ns = now_ns;
   }
-  if (release || discard) gl_cache_trim(cache, discard && periodic);
+  if (release || discard)
+    if (gl_cache_trim(cache, discard && periodic) != 0) gl_huge_review();
+  if (gl_heap.runs.dirty_pages > 0)
+    cache->trim_is_due = true;
+  else if (periodic)
+    cache->trim_is_due = false;
   gl_heap_unlock();
+}
+
+void gl_cache_trim_late(struct gl_cache *cache) {
+  gl_assert(gl_cache_is_entered(cache));
+  uint64_t now_ns = gl_os_coarse_ns();
+  if (gl_heap.slow_free || now_ns - cache->trimmed_ns < TRIM_PERIOD_NS ||
+      now_ns - cache->idle_ns < TRIM_PERIOD_NS)
+    return;
+  trim_on_look(cache, now_ns);
 }
 
 /* Blocks of random places and sizes: of 256 KB that are freed some 256 reach

@@ -79,9 +79,11 @@ struct gl_runs {
   size_t peak_pages;    /* the most that used + dirty ever was */
   size_t limit_pages;   /* used + dirty stays within; SIZE_MAX for none */
   uint64_t returned_pages;  /* to the system, since the start */
+  uint64_t reviewed_pages;  /* the same when huge ones were last thought of */
   uint64_t tick_ns;     /* when the age of dirty pages last advanced */
   uint8_t tick;         /* 1..255, stamps pages as they become dirty */
   uint8_t spares_tick;  /* when spare blocks last went back */
+  bool huge_refused;    /* huge pages are not wanted */
 };
 
 /* ----------------------------------------------------------------- arenas */
@@ -285,6 +287,8 @@ struct gl_cache {
   int64_t idle_bytes;         /* the least idle since the last trim */
   int64_t hollow_bytes;       /* the same since pages were last discarded */
   uint64_t trimmed_ns;        /* when that was last thought of */
+  uint64_t idle_ns;           /* when it was too early for that, */
+  bool trim_is_due;           /* or for some free pages */
   uint64_t spare[GL_SPARES];  /* large blocks that can be had again at once */
   unsigned next_spare;        /* the oldest, modulo GL_SPARES */
   const void *pin;            /* an argument that must outlive a collection */

@@ -242,16 +242,58 @@ START_TEST(trim_gives_back_what_was_put_back) {
     memset(block[i], 1, MIB / 2);
   }
   for (int i = 0; i < 120; i++)
-    if (i % 4 != 0) gc_free(block[i]);
+    if (i % 3 != 0) gc_free(block[i]);
   gc_trim();
   size_t trimmed = suite_resident_bytes();
-  for (int i = 0; i < 120; i += 4) collapse(block[i]);
+  for (int i = 0; i < 120; i += 3) collapse(block[i]);
   size_t filled = suite_resident_bytes();
   size_t returned = gc_trim();
   ck_assert(gc_heap_check());
   if (suite_is_sanitized()) return;
   ck_assert_uint_le(suite_resident_bytes(), trimmed + MIB);
   ck_assert_uint_le(filled, trimmed + returned + MIB);
+}
+END_TEST
+
+/* Where so little is left of each huge page, the system puts nothing back. */
+START_TEST(what_went_back_stays_away) {
+  static char *block[600];
+  gc_disable();
+  for (int i = 0; i < 600; i++) {
+    block[i] = gc_malloc_atomic(MIB / 10);
+    memset(block[i], 1, MIB / 10);
+  }
+  for (int i = 0; i < 600; i++)
+    if (i % 19 != 0) gc_free(block[i]);
+  gc_trim();
+  size_t trimmed = suite_resident_bytes();
+  for (int i = 0; i < 600; i += 19) collapse(block[i]);
+  if (!suite_is_sanitized())
+    ck_assert_uint_le(suite_resident_bytes(), trimmed + MIB);
+  ck_assert(gc_heap_check());
+}
+END_TEST
+
+/* A program that frees much at once, and then goes on without freeing. */
+START_TEST(what_a_burst_frees_goes_back) {
+  enum { BLOCKS = 60000 };
+  static char *block[BLOCKS];
+  gc_disable();
+  for (int i = 0; i < BLOCKS; i++) {
+    block[i] = gc_malloc(1000);
+    memset(block[i], 1, 1000);
+  }
+  size_t full = suite_resident_bytes(), now = full;
+  for (int i = 0; i < BLOCKS; i++)
+    if (i % 200 != 0) gc_free(block[i]);
+  for (int i = 0; i < 30 && now + 40 * MIB > full; i++) {
+    usleep(100000);
+    for (int j = 0; j < 3000; j++) expect(gc_malloc(200) != NULL);
+    now = suite_resident_bytes();
+  }
+  if (!suite_is_sanitized()) ck_assert_uint_ge(full, now + 40 * MIB);
+  for (int i = 0; i < BLOCKS; i += 200) expect(block[i][999] == 1);
+  ck_assert(gc_heap_check());
 }
 END_TEST
 
@@ -534,6 +576,8 @@ int main(void) {
   tcase_add_test(tests, trim_gives_memory_back);
   tcase_add_test(tests, trim_after_a_collection);
   tcase_add_test(tests, trim_gives_back_what_was_put_back);
+  tcase_add_test(tests, what_went_back_stays_away);
+  tcase_add_test(tests, what_a_burst_frees_goes_back);
   tcase_add_test(tests, hollow_arenas_give_pages_back);
   tcase_add_test(tests, log_lines_parse);
   tcase_add_test(tests, log_ends_with_a_summary);

@@ -209,36 +209,6 @@ START_TEST(memory_comes_ahead_where_a_lane_has_much) {
 }
 END_TEST
 
-/* Arenas of which little is written get no huge pages, where each thread has
-   one of its own; those that are written do, and what was left out before. */
-START_TEST(huge_pages_where_much_is_written) {
-  enum { ARENAS = 80 };
-  arena_begin();
-  const struct gl_runs *runs = &gl_heap.runs;
-  size_t at_first = runs->huge_pages;
-  for (int i = 0; i < ARENAS; i++) create(GL_SCANNED);
-  ck_assert_uint_eq(runs->huge_pages, at_first);
-  for (int i = 0; i < 2 * ARENAS; i++) {
-    arena = create(GL_SCANNED);
-    gl_arena_zero(arena, gl_arena_start(arena),
-                  gl_arena_start(arena) + GL_ARENA_BYTES);
-  }
-  ck_assert_uint_gt(runs->huge_pages, 2 * ARENAS * GL_ARENA_PAGES);
-  ck_assert_uint_le(runs->huge_pages, runs->top_pages);
-}
-END_TEST
-
-/* Large blocks are thought to be written whole. */
-START_TEST(huge_pages_for_large_blocks) {
-  arena_begin();
-  gl_heap_lock(NULL);
-  size_t page = gl_runs_take(100 * GL_ARENA_PAGES, 1);
-  gl_runs_set_large(page, 100 * GL_ARENA_PAGES, GL_ATOMIC);
-  gl_heap_unlock();
-  ck_assert_uint_ge(gl_heap.runs.huge_pages, 90 * GL_ARENA_PAGES);
-}
-END_TEST
-
 /* One range is known to be clean; what is written at random leaves it so, and
    zeroing at random makes zero whatever is not. */
 START_TEST(clean_is_what_was_never_written) {
@@ -303,8 +273,6 @@ int main(void) {
   tcase_add_test(tests, destroy_knows_what_was_written);
   tcase_add_test(tests, pages_about_to_be_written_have_memory);
   tcase_add_test(tests, memory_comes_ahead_where_a_lane_has_much);
-  tcase_add_test(tests, huge_pages_where_much_is_written);
-  tcase_add_test(tests, huge_pages_for_large_blocks);
   tcase_add_test(tests, clean_is_what_was_never_written);
   tcase_add_test(tests, destroy_takes_all_tags_along);
   tcase_add_test(tests, check_sees_what_is_wrong);

@@ -14,6 +14,7 @@ unit_tests = \
   tests/unit/faults \
   tests/unit/heap \
   tests/unit/hole \
+  tests/unit/huge \
   tests/unit/lane \
   tests/unit/limits \
   tests/unit/mark \
@@ -81,6 +82,10 @@ tests_unit_heap_LDADD = $(unit_ldadd)
 tests_unit_hole_SOURCES = tests/unit/hole.c
 tests_unit_hole_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_hole_LDADD = $(unit_ldadd)
+
+tests_unit_huge_SOURCES = tests/unit/huge.c
+tests_unit_huge_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_huge_LDADD = $(unit_ldadd)
 
 tests_unit_lane_SOURCES = tests/unit/lane.c
 tests_unit_lane_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)

@@ -3,6 +3,7 @@
  * runs.c: tests of alloc/runs against an oracle that knows of every page who
  * owns it and whether it was written since the system gave it.
  */
+#include "../../alloc/huge.h"
 #include "harness.h"
 
 #define PAGES ((size_t)1 << 14)
@@ -205,7 +206,7 @@ static bool oracle_is_old(size_t from, size_t to) {
 
 /* Where little is free in a heap with huge pages, those go as a whole. */
 static void step_tick(void) {
-  bool whole = gl_runs_are_huge() && oracle_dirty() <= oracle.used / 2;
+  bool whole = gl_huge_are_likely() && oracle_dirty() <= oracle.used / 2;
   size_t unit = whole ? GL_HUGE_PAGES : 1;
   gl_runs_tick(gl_heap.runs.tick_ns + GL_TICK_NS);
   for (size_t i = 0; i + unit <= PAGES; i += unit)
