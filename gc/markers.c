@@ -59,6 +59,12 @@ struct markers_list {
   struct gl_packet *first, *last;
 };
 
+/* Where hungry markers sleep. */
+struct markers_bed {
+  uint32_t calls; /* that sleepers were woken by; they sleep on it */
+  bool taken;     /* somebody may sleep */
+};
+
 /*
  * Equations: hungry + markers that have work = working + 1; every territory is
  * unheld or held by one of those that have work.  A helper counts as hungry
@@ -82,8 +88,7 @@ static struct {
   struct markers_list in[GL_TERRITORIES_MAX]; /* packets of candidates */
   uint32_t waiting;       /* territories that have packets */
   uint64_t may_begin;     /* what markers_may_begin_locked last said */
-  uint32_t gifts;         /* that sleepers were woken for; they sleep on it */
-  bool asleep;            /* somebody may */
+  struct markers_bed helpers, main; /* where they sleep */
   struct gl_packet *free; /* used before */
   size_t used, most;      /* of the pool, now and ever */
 } markers GL_DATA = {.working = 0};
@@ -139,12 +144,17 @@ static bool markers_is_empty(const struct gl_marker *m) {
          m->unsent == 0;
 }
 
-/* Whether a hungry marker could do something: take up work, or see that there
-   is none. */
-static bool markers_may_begin_locked(void) {
+/* Whether there is something for a hungry marker. */
+static bool markers_have_work_locked(void) {
   gl_assert(markers_are_locked());
   return markers.entries.first != NULL ||
-         (markers.waiting & markers.unheld) != 0 ||
+         (markers.waiting & markers.unheld) != 0;
+}
+
+/* Whether a hungry marker could do something: take up work, or see that there
+   is none, which is for the collecting thread alone. */
+static bool markers_may_begin_locked(void) {
+  return markers_have_work_locked() ||
          (markers.open && markers.hungry == markers.working + 1);
 }
 
@@ -160,20 +170,27 @@ static void markers_tell(uint64_t *word, uint64_t value) {
   if (*word != value) __atomic_store_n(word, value, __ATOMIC_RELAXED);
 }
 
+/* Whether sleepers are to be woken, once the lock has been let go. */
+static bool markers_call_locked(struct markers_bed *bed, bool wanted) {
+  if (!bed->taken || !wanted) return false;
+  bed->taken = false;
+  __atomic_add_fetch(&bed->calls, 1, __ATOMIC_RELAXED);
+  return true;
+}
+
 static void markers_unlock(void) {
   gl_assert(markers_are_locked() && markers_are_sound_locked());
   bool hungry = markers_is_hungry_locked();
   bool may_begin = markers_may_begin_locked();
-  bool wake = markers.asleep && may_begin;
+  bool helpers =
+      markers_call_locked(&markers.helpers, markers_have_work_locked());
+  bool main = markers_call_locked(&markers.main, may_begin);
   markers_tell(&gl_markers_news.word,
                markers.waiting | (hungry ? GL_NEWS_HUNGRY : 0));
   markers_tell(&markers.may_begin, may_begin);
-  if (wake) {
-    markers.asleep = false;
-    __atomic_add_fetch(&markers.gifts, 1, __ATOMIC_RELAXED);
-  }
   __atomic_store_n(&markers.lock, 0, __ATOMIC_RELEASE);
-  if (wake) gl_futex_wake(&markers.gifts, INT32_MAX);
+  if (helpers) gl_futex_wake(&markers.helpers.calls, INT32_MAX);
+  if (main) gl_futex_wake(&markers.main.calls, 1);
 }
 
 static struct gl_packet *markers_new_locked(void) {
@@ -519,18 +536,22 @@ static bool markers_try_close(void) {
   return all;
 }
 
-/* Sleep until work is given away: a marker that only looks for it takes the
-   processor from others that have something to do. */
-static void markers_sleep(void) {
+/* Sleep until there is something to do: a marker that only looks for it takes
+   the processor from others that have.  (Under valgrind, for ever: a thread that
+   spins is not made to let others run.) */
+static void markers_sleep(const struct gl_marker *m) {
+  bool is_main = m == &gl_marker_main;
+  struct markers_bed *bed = is_main ? &markers.main : &markers.helpers;
   markers_lock();
-  uint32_t gifts = markers.gifts;
-  bool sleeps = !markers_may_begin_locked();
-  markers.asleep |= sleeps;
+  uint32_t calls = bed->calls;
+  bool sleeps =
+      is_main ? !markers_may_begin_locked() : !markers_have_work_locked();
+  bed->taken |= sleeps;
   markers_unlock();
   if (!sleeps) return;
   gl_guards_sleep();
-  while (__atomic_load_n(&markers.gifts, __ATOMIC_RELAXED) == gifts)
-    gl_futex_wait(&markers.gifts, gifts, 0);
+  while (__atomic_load_n(&bed->calls, __ATOMIC_RELAXED) == calls)
+    gl_futex_wait(&bed->calls, calls, 0);
 }
 
 /* Look for work; false when all is marked, which is for the collecting thread
@@ -543,7 +564,7 @@ static bool markers_find_work(struct gl_marker *m) {
       if (m == &gl_marker_main && markers_try_close()) return false;
     }
     for (int i = 0; i < MARKERS_PAUSES; i++) __builtin_ia32_pause();
-    if (turn % MARKERS_SPINS == 0) markers_sleep();
+    if (turn % MARKERS_SPINS == 0) markers_sleep(m);
   }
 }
 

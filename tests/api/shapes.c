@@ -10,7 +10,10 @@
  */
 #include "suite.h"
 
+#include <dirent.h>
+#include <sched.h>
 #include <sys/resource.h>
+#include <time.h>
 
 struct setting {
   const char *markers, *mark_stack, *mark_packets;
@@ -453,6 +456,43 @@ START_TEST(more_roots_than_packets) {
 }
 END_TEST
 
+/* ------------------------------------------------------ priority of markers */
+
+/* All threads of the process to the processor that this one is on. */
+static void share_a_processor(void) {
+  cpu_set_t here;
+  DIR *tasks = opendir("/proc/self/task");
+  ck_assert_ptr_nonnull(tasks);
+  CPU_ZERO(&here);
+  CPU_SET((size_t)sched_getcpu(), &here);
+  for (struct dirent *task; (task = readdir(tasks)) != NULL;)
+    if (task->d_name[0] != '.')
+      sched_setaffinity(atoi(task->d_name), sizeof here, &here);
+  closedir(tasks);
+}
+
+static double collect_for_s(int count) {
+  clock_t before = clock();
+  for (int i = 0; i < count; i++) gc_collect();
+  return (double)(clock() - before) / CLOCKS_PER_SEC;
+}
+
+/* A helper that has nothing to do sleeps, and so does not keep the collecting
+   thread, which may be of lower priority, from seeing that all is marked.  (30 s
+   where it did.) */
+START_TEST(helpers_let_the_collector_run) {
+  const struct sched_param none = {.sched_priority = 0};
+  setenv("GLEANER_MARKERS", "2", 1);
+  root = grow(17);
+  collect_for_s(5);
+  double alike = collect_for_s(50);
+  share_a_processor();
+  ck_assert_int_eq(sched_setscheduler(0, SCHED_IDLE, &none), 0);
+  double unlike = collect_for_s(50);
+  ck_assert_double_lt(unlike, 10 * alike + 1);
+}
+END_TEST
+
 /* ---------------------------------------------------- the stack of a marker */
 
 /* Pages that the process was given memory for. */
@@ -496,6 +536,7 @@ int main(void) {
   tcase_add_test(tests, more_candidates_than_packets);
   tcase_add_test(tests, crowd_between_large_blocks);
   tcase_add_test(tests, more_roots_than_packets);
+  tcase_add_test(tests, helpers_let_the_collector_run);
   tcase_add_test(tests, deep_stack_is_kept_while_it_is_needed);
   return suite_end();
 }
