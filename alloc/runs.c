@@ -200,6 +200,11 @@ static size_t runs_held_pages(void) {
   return gl_heap.runs.used_pages + gl_heap.runs.dirty_pages;
 }
 
+static void runs_note_peak(void) {
+  size_t held = runs_held_pages();
+  if (held > gl_heap.runs.peak_pages) gl_heap.runs.peak_pages = held;
+}
+
 /* Discard one stretch of a free run.  Where the system refuses, the pages stay
    dirty, which is always correct. */
 static size_t runs_discard(size_t page, size_t pages) {
@@ -288,6 +293,7 @@ void gl_runs_find_resident(void) {
     size_t found = runs_find_resident(page, pages);
     if (runs_entry(page)->state == GL_PAGE_FREE) runs->dirty_pages += found;
   }
+  runs_note_peak();
   gl_assert(page == runs->top_pages && runs_counts_are_sound());
 }
 
@@ -430,8 +436,7 @@ size_t gl_runs_take(size_t pages, size_t align) {
   runs->used_pages += pages;
   /* Counted anew: keeping to the limit may have cleaned some. */
   runs->dirty_pages -= gl_runs_count_dirty(start, pages);
-  if (runs_held_pages() > runs->peak_pages)
-    runs->peak_pages = runs_held_pages();
+  runs_note_peak();
   return start;
 }
 
@@ -561,8 +566,7 @@ static bool runs_try_grow_large(size_t page, size_t pages) {
   runs_carve(next, next, more);
   runs->used_pages += more;
   runs->dirty_pages -= gl_runs_count_dirty(next, more);
-  if (runs_held_pages() > runs->peak_pages)
-    runs->peak_pages = runs_held_pages();
+  runs_note_peak();
   runs_fill_large(page, next, next + more);
   runs_entry(page)->pages = (uint32_t)pages & 0xfffffff;
   return true;
@@ -630,5 +634,6 @@ bool gl_runs_check(void) {
   RUNS_CHECK(page == runs->top_pages);
   RUNS_CHECK(used == runs->used_pages);
   RUNS_CHECK(dirty == runs->dirty_pages);
+  RUNS_CHECK(used + dirty <= runs->peak_pages);
   return true;
 }

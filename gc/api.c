@@ -391,7 +391,9 @@ static GL_NOINLINE void *api_find_base(const void *address) {
   struct gl_block block = {.start = NULL};
   if (!gl_in_heap(address)) return NULL;
   api_find(address, &block);
-  return block.start;
+  bool freed = gl_options.debug && block.start != NULL &&
+               gl_debug_is_freed(block.start); /* but kept for a while */
+  return freed ? NULL : block.start;
 }
 
 /* After gl_cache_find_base, where that was not all: the cache may still be
@@ -459,6 +461,8 @@ struct api_walk {
 static bool api_visit(const struct gl_block *block, bool allocated,
                       void *data) {
   const struct api_walk *walk = data;
+  if (gl_options.debug && allocated)
+    allocated = !gl_debug_is_freed_locked(block->start);
   struct gc_walk_item item = {.start = block->start,
                               .size = block->size,
                               .allocated = allocated,

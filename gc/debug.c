@@ -245,10 +245,14 @@ bool gl_debug_empty_queue(const char *function, uintptr_t entry_sp) {
   }
 }
 
+bool gl_debug_is_freed_locked(const void *p) {
+  struct debug_record *record = debug_find(p);
+  return record != NULL && record->state == DEBUG_IS_FREED;
+}
+
 bool gl_debug_is_freed(const void *p) {
   gl_heap_lock(NULL);
-  struct debug_record *record = debug_find(p);
-  bool freed = record != NULL && record->state == DEBUG_IS_FREED;
+  bool freed = gl_debug_is_freed_locked(p);
   gl_heap_unlock();
   return freed;
 }

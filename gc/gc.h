@@ -189,6 +189,10 @@ struct gl_tls_layout {
   size_t key_blocks;
   size_t static_bytes; /* of static storage and the descriptor; 0: unknown */
   const struct gl_tls_slots *const *slots; /* the modules; NULL: unknown */
+  /* Lists of descriptors, on stacks of its own and on the program's; NULL:
+     unknown.  Where in a descriptor its link is, and its thread's number. */
+  const struct gl_tls_link *threads[2];
+  size_t link_offset, tid_offset;
 };
 
 /* Learn the C library's layout.  Waits for whoever is loading a module, and may
@@ -210,6 +214,11 @@ size_t gl_tls_find_number(const void *module);
    thread whose thread pointer is tp; it is the caller or stopped. */
 typedef void gl_scan_range(const void *low, const void *high, void *data);
 void gl_tls_scan(const void *tp, gl_scan_range *scan, void *data);
+
+/* The descriptors of threads that have ended and were not joined yet: what they
+   return is there.  The C library has them in a list, of which no member is
+   taken out while it is looked at: the world is stopped. */
+void gl_tls_scan_ended(gl_scan_range *scan, void *data);
 
 /*
  * The same where the thread may be in the midst of replacing its vector.  It
@@ -542,6 +551,7 @@ bool gl_debug_empty_queue(const char *function, uintptr_t entry_sp);
 /* Whether the block at p is freed, though the heap does not know it yet; the
    size that was asked for, or usable where that is not known. */
 bool gl_debug_is_freed(const void *p);
+bool gl_debug_is_freed_locked(const void *p); /* with the heap lock */
 size_t gl_debug_size(const void *p, size_t usable);
 
 /* Look at every block; before a collection. */

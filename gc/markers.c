@@ -537,8 +537,8 @@ static bool markers_try_close(void) {
 }
 
 /* Sleep until there is something to do: a marker that only looks for it takes
-   the processor from others that have.  (Under valgrind, for ever: a thread that
-   spins is not made to let others run.) */
+   the processor from others that have.  (Under valgrind, for ever: a thread
+   that spins is not made to let others run.) */
 static void markers_sleep(const struct gl_marker *m) {
   bool is_main = m == &gl_marker_main;
   struct markers_bed *bed = is_main ? &markers.main : &markers.helpers;

@@ -87,5 +87,6 @@ void gl_scan_threads(const struct gl_entry *entry, gl_scan_range *scan,
   gl_assert(gl_threads_are_stopped());
   scan_self(entry, &how);
   gl_threads_each(scan_stopped, &how);
+  gl_tls_scan_ended(scan, data);
   gl_stacks_scan_added(scan, data);
 }

@@ -16,6 +16,10 @@
  * which may be shorter.  The dynamic linker counts generations: an entry is out
  * of date where the vector's is less than that of the module.
  *
+ * A thread that has ended is one no more, but until it is joined its descriptor
+ * has what it returns.  The C library lists all descriptors, as debuggers want
+ * to know, too.
+ *
  * The linker makes the vector longer by realloc, and only then has the thread's
  * word lead to it.  Between the two the word leads to memory that is free, and
  * may be another's, or gone; what leads to the new vector is a register or a
@@ -47,16 +51,22 @@ struct gl_tls_slots {
   } slots[];
 };
 
+/* glibc: list_t. */
+struct gl_tls_link {
+  const struct gl_tls_link *next;
+};
+
 /* A key's slot, and how many lie in a second-level block. */
 #define TLS_KEY_BYTES 16
 #define TLS_KEYS_PER_BLOCK 32
 
 _Static_assert(TLS_KEY_BYTES % sizeof(uintptr_t) == 0, "copied by words");
 
-static struct gl_tls_layout tls_layout GL_DATA = {0, 0, 0, 0, NULL};
+static struct gl_tls_layout tls_layout GL_DATA = {.descriptor_bytes = 0};
 
-/* No process loads so many modules. */
+/* No process loads so many modules, or has so many threads. */
 #define TLS_MODULES_MAX ((size_t)1 << 20)
+#define TLS_THREADS_MAX ((size_t)1 << 22)
 
 /* glibc: DTV_SURPLUS, entries that any vector has to spare when it is made. */
 #define TLS_SURPLUS 14
@@ -97,6 +107,26 @@ static const struct gl_tls_slots *const *tls_find_slots(void) {
   return NULL;
 }
 
+/* Since glibc 2.34 the lists are the dynamic linker's. */
+static void tls_find_threads(struct gl_tls_layout *found) {
+  const char *linker = dlsym(RTLD_DEFAULT, "_rtld_global");
+  const uint32_t *own =
+      tls_debugger_symbol("_thread_db_rtld_global__dl_stack_used");
+  const uint32_t *user =
+      tls_debugger_symbol("_thread_db_rtld_global__dl_stack_user");
+  const uint32_t *link = tls_debugger_symbol("_thread_db_pthread_list");
+  const uint32_t *tid = tls_debugger_symbol("_thread_db_pthread_tid");
+  if (linker == NULL || own == NULL || user == NULL || link == NULL ||
+      tid == NULL || !tls_is_at("_thread_db_list_t_next", 0))
+    return;
+  if (link[2] >= found->descriptor_bytes || tid[2] >= found->descriptor_bytes)
+    return;
+  found->threads[0] = (const void *)(linker + own[2]);
+  found->threads[1] = (const void *)(linker + user[2]);
+  found->link_offset = link[2];
+  found->tid_offset = tid[2];
+}
+
 struct gl_tls_layout gl_tls_find_layout(void) {
   struct gl_tls_layout found = {.static_bytes = tls_find_static(),
                                 .slots = tls_find_slots()};
@@ -104,6 +134,7 @@ struct gl_tls_layout gl_tls_find_layout(void) {
   const uint32_t *keys = tls_debugger_symbol("_thread_db_pthread_specific");
   if (size == NULL || *size > 16 * GL_PAGE_BYTES) return found;
   found.descriptor_bytes = *size;
+  tls_find_threads(&found);
   if (keys == NULL || keys[2] >= *size) return found;
   found.keys_offset = keys[2];
   /* Older tables count the array as one element of many bits. */
@@ -231,6 +262,31 @@ void gl_tls_scan(const void *tp, gl_scan_range *scan, void *data) {
   struct tls_scan how = {.tp = tp, .scan = scan, .data = data};
   const struct tls_vector_entry *vector = tls_scan_fixed(tp, scan, data);
   if (vector != NULL) tls_scan_modules(&how, vector);
+}
+
+/* ------------------------------------------------- threads that have ended */
+
+/* The system writes a 0 over the number of a thread that has ended.  Of one
+   that is about to start it may not be there yet. */
+GL_MARK_UNCHECKED static void tls_scan_ended(const char *descriptor,
+                                             gl_scan_range *scan, void *data) {
+  pid_t tid;
+  memcpy(&tid, descriptor + tls_layout.tid_offset, sizeof tid);
+  if (tid == 0)
+    scan(descriptor, descriptor + tls_layout.descriptor_bytes, data);
+}
+
+GL_MARK_UNCHECKED void gl_tls_scan_ended(gl_scan_range *scan, void *data) {
+  gl_assert(gl_threads_are_stopped());
+  for (int i = 0; i < 2; i++) {
+    const struct gl_tls_link *first = tls_layout.threads[i], *at = first;
+    if (first == NULL) continue;
+    for (size_t n = 0; n < TLS_THREADS_MAX; n++) {
+      at = at->next;
+      if (at == first || at == NULL) break; /* NULL: not made yet */
+      tls_scan_ended((const char *)at - tls_layout.link_offset, scan, data);
+    }
+  }
 }
 
 /* ------------------------------------------------ a vector that is replaced */

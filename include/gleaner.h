@@ -211,7 +211,8 @@ GC_API size_t gc_size(const void *block);
 /*
  * Start of the allocated block which contains address, or NULL where there is
  * none: free memory, memory of others, NULL, any number at all.  Never
- * crashes, never reports misuse.  One past the end of a block is not inside.
+ * crashes, never reports misuse.  Inside are all the bytes that a block takes,
+ * which may be some more than its usable size; one past their end is not.
  * A block that the collector has found dead, but not yet swept, is free.
  */
 GC_API void *gc_base(const void *address);

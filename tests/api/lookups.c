@@ -161,6 +161,27 @@ START_TEST(dead_blocks_are_free) {
 }
 END_TEST
 
+static bool look_for(const struct gc_walk_item *item, void *data) {
+  const char **block = data;
+  if ((const char *)item->start != *block) return true;
+  expect(!item->allocated);
+  *block = NULL;
+  return false;
+}
+
+/* Though they are kept for a while, so that a write to them shows. */
+START_TEST(freed_blocks_are_free_in_debugging) {
+  setenv("GLEANER_DEBUG", "1", 1);
+  char *block = gc_malloc(100);
+  ck_assert_ptr_eq(gc_base(block + 8), block);
+  gc_free(block);
+  for (int i = 0; i < 100; i++) expect(gc_base(block + i) == NULL);
+  const char *left = block;
+  gc_heap_walk(look_for, &left);
+  ck_assert_ptr_null(left);
+}
+END_TEST
+
 int main(void) {
   TCase *tests = suite_begin("lookups");
   tcase_add_test(tests, every_byte_of_a_block);
@@ -169,5 +190,6 @@ int main(void) {
   tcase_add_test(tests, borders_of_all_mappings);
   tcase_add_test(tests, memory_of_others);
   tcase_add_test(tests, dead_blocks_are_free);
+  tcase_add_test(tests, freed_blocks_are_free_in_debugging);
   return suite_end();
 }

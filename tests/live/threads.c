@@ -155,6 +155,55 @@ static void hold_main(struct live_trial *t) {
   close_holder(&holder);
 }
 
+/* ---------------------------------------- what a thread that ended returns */
+
+static _Atomic pid_t ending;
+
+static void *return_word(void *data) {
+  struct live_trial *t = data;
+  ending = gettid();
+  return (void *)(t->erase ? 0 : ~t->hidden);
+}
+
+static void *exit_with_word(void *data) {
+  pthread_exit(return_word(data));
+}
+
+/* Until it is joined.  On a stack of the program's own as well; that has to be
+   there until then. */
+static void hold_returned(struct live_trial *t, void *(*body)(void *),
+                          bool has_stack) {
+  const size_t size = (size_t)256 << 10;
+  void *stack = has_stack ? malloc(size) : NULL;
+  pthread_attr_t attributes;
+  pthread_t thread;
+  ending = 0;
+  API_CHECK(pthread_attr_init(&attributes) == 0);
+  if (has_stack)
+    API_CHECK(pthread_attr_setstack(&attributes, stack, size) == 0);
+  API_CHECK(pthread_create(&thread, &attributes, body, t) == 0);
+  while (ending == 0 || tgkill(getpid(), ending, 0) == 0) sched_yield();
+  live_judge(t);
+  void *returned = NULL;
+  API_CHECK(pthread_join(thread, &returned) == 0);
+  API_CHECK((uintptr_t)returned == (t->erase ? 0 : ~t->hidden));
+  returned = NULL;
+  pthread_attr_destroy(&attributes);
+  free(stack);
+}
+
+static void hold_return(struct live_trial *t) {
+  hold_returned(t, return_word, false);
+}
+
+static void hold_exit(struct live_trial *t) {
+  hold_returned(t, exit_with_word, false);
+}
+
+static void hold_return_on_own_stack(struct live_trial *t) {
+  hold_returned(t, return_word, true);
+}
+
 /* ----------------------------------------------- thread-local storage, keys */
 
 static _Thread_local volatile uintptr_t in_tls[300];
@@ -316,6 +365,10 @@ const struct live_case live_threads[] = {
     {"thread of std::thread", hold_std, LIVE_FIRST},
 #endif
     {"main thread from another", hold_main, LIVE_FIRST},
+    {"return value", hold_return, LIVE_FIRST},
+    {"return value middle", hold_return, LIVE_MIDDLE},
+    {"pthread_exit value", hold_exit, LIVE_FIRST},
+    {"return value on own stack", hold_return_on_own_stack, LIVE_FIRST},
     {"thread tls", hold_tls, LIVE_FIRST},
     {"thread plugin tls", hold_plugin_tls, LIVE_FIRST},
     {"thread key", hold_first_key, LIVE_FIRST},
