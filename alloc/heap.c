@@ -196,6 +196,8 @@ void gl_heap_pad_blocks(void) {
 
 /* --------------------------------------------------------------------- lock */
 
+__thread uint32_t gl_locks_held __attribute__((tls_model("initial-exec")));
+
 /* The thread may be asked to stop while it waits. */
 static void heap_await_lock(void) {
   const struct timespec step = {0, 20000};
@@ -206,6 +208,7 @@ static void heap_await_lock(void) {
 
 void gl_heap_lock(struct gl_cache *cache) {
   gl_assert(cache == NULL || cache->in_use);
+  gl_locks_held++;
   if (pthread_mutex_trylock(&gl_heap.lock) == 0) return;
   bool entered = cache != NULL && cache->busy != 0;
   if (entered) gl_cache_leave(cache);
@@ -214,7 +217,11 @@ void gl_heap_lock(struct gl_cache *cache) {
   if (entered) gl_cache_enter(cache);
 }
 
-void gl_heap_unlock(void) { pthread_mutex_unlock(&gl_heap.lock); }
+void gl_heap_unlock(void) {
+  gl_assert(gl_locks_held > 0);
+  pthread_mutex_unlock(&gl_heap.lock);
+  gl_locks_held--;
+}
 
 /* --------------------------------------------------------------- allocation */
 

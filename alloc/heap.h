@@ -163,6 +163,11 @@ size_t gl_heap_scavenge(void);
 
 /* ---------------------------------------------------------------- the rest */
 
+/* Locks of the library's that this thread has or waits for: with any, a handler
+   of a signal that forks has interrupted the library. */
+extern __thread uint32_t gl_locks_held
+    __attribute__((tls_model("initial-exec")));
+
 /* The heap lock.  cache is the calling thread's: while it waits, the thread is
    not busy, so the world can be stopped; what it knew of its own cache is to
    be read again afterwards. */

@@ -51,6 +51,7 @@ static int collect_cancel_state GL_DATA = PTHREAD_CANCEL_ENABLE;
 
 void gl_collect_lock(void) {
   int state = gl_cancel_forbid();
+  gl_locks_held++;
   pthread_mutex_lock(&collect_mutex);
   collect_cancel_state = state;
 }
@@ -58,17 +59,21 @@ void gl_collect_lock(void) {
 void gl_collect_unlock(void) {
   int state = collect_cancel_state;
   pthread_mutex_unlock(&collect_mutex);
+  gl_locks_held--;
   gl_cancel_restore(state);
 }
 
 bool gl_collect_take_turn(void) {
   if (gl_modules_are_held()) return false;
+  gl_locks_held++;
   pthread_mutex_lock(&collect_turn);
   return true;
 }
 
 void gl_collect_end_turn(bool taken) {
-  if (taken) pthread_mutex_unlock(&collect_turn);
+  if (!taken) return;
+  pthread_mutex_unlock(&collect_turn);
+  gl_locks_held--;
 }
 
 /* Whose turn it was is not in the child. */

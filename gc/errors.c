@@ -224,9 +224,11 @@ static void errors_report_corruption(const void *address, const char *fault) {
                            .message = buffer};
   struct gl_cache *cache = gl_self;
   bool busy = cache != &gl_cache_none && cache->busy != 0;
+  gl_locks_held += busy; /* for a fork: not that it had any */
   if (busy) gl_cache_leave(cache);
   errors_report(&error, 0);
   if (busy) gl_cache_enter(cache);
+  gl_locks_held -= busy;
 }
 
 /* The program wrote to memory that is free, or freed a block twice. */

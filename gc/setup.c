@@ -65,8 +65,17 @@ static bool setup_try_hold(void) {
   return setup.forking;
 }
 
+/* A fork by a handler of a signal that has interrupted the library in this
+   thread: nothing can be put in order, and it would wait for itself.  Where
+   there is no other thread the child goes on with it as the parent does; where
+   there are, it may do no more than after _Fork. */
+static __thread bool setup_is_torn __attribute__((tls_model("initial-exec")));
+
 static void setup_before_fork(void) {
-  if (setup_try_hold()) return;
+  const struct gl_cache *cache = gl_self;
+  setup_is_torn =
+      gl_locks_held != 0 || (cache != &gl_cache_none && cache->busy != 0);
+  if (setup_is_torn || setup_try_hold()) return;
   if (gl_options.lean)
     gl_lean_before_fork();
   else
@@ -74,6 +83,7 @@ static void setup_before_fork(void) {
 }
 
 static void setup_after_fork(bool in_child) {
+  if (setup_is_torn) return;
   gl_assert(!setup.forking || !setup_is_ready());
   if (setup.forking) {
     setup.forking = false;

@@ -47,6 +47,13 @@ ${CC:-cc} -O1 -g $cflags -DMAIN -o "$work/handlers" "$programs/handlers.c" \
   "$work/libhandlers.so" -pthread -Wl,-rpath,"$work"
 LD_PRELOAD=$library timeout 60 "$work/handlers" || fail "handlers: status $?"
 
+echo "== a handler of a signal that forks"
+${CC:-cc} -O1 -g $cflags -o "$work/forking" "$programs/forking.c"
+for mode in explicit implicit; do
+  GLEANER_MODE=$mode LD_PRELOAD=$library timeout 60 "$work/forking" ||
+    fail "forking, $mode: status $?"
+done
+
 if [ -n "${CXX:-}" ] &&
   $CXX -std=c++17 -O1 -g -pthread -o "$work/objects" "$programs/objects.cc"; then
   preloaded "$work/objects" || fail "objects: status $?"

@@ -12,6 +12,7 @@
 #include <stdatomic.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -283,6 +284,57 @@ START_TEST(by_clone) {
 }
 END_TEST
 
+/* ------------------------------------------- by the handler of a signal */
+
+#define HANDLER_FORKS 300
+
+static volatile sig_atomic_t handler_forks, handler_faults;
+
+/* As a handler does that starts another program. */
+static void fork_in_handler(int number) {
+  int status = -1;
+  (void)number;
+  pid_t child = fork();
+  if (child == 0) {
+    alarm(CHILD_SECONDS);
+    _exit(7);
+  }
+  pid_t gone = waitpid(child, &status, 0);
+  if (child <= 0 || gone != child || status != 7 << 8) handler_faults++;
+  handler_forks++;
+}
+
+static void work_until_forked(void) {
+  char *kept[64] = {NULL};
+  for (size_t i = 0; handler_forks < HANDLER_FORKS; i++) {
+    size_t bytes = i % 7 == 0 ? 40000 : i % 500 + 1;
+    kept[i % 64] = gc_malloc(bytes);
+    suite_fill(kept[i % 64], bytes, i);
+    gc_free(kept[(i * 7) % 64]);
+    kept[(i * 7) % 64] = NULL;
+    if (i % 50 == 0) gc_collect();
+  }
+}
+
+/* It is nearly always in the middle of something of the library's. */
+START_TEST(by_a_handler) {
+  const struct itimerval often = {{0, 1000}, {0, 1000}};
+  const struct itimerval never = {{0, 0}, {0, 0}};
+  struct sigaction action = {.sa_handler = fork_in_handler};
+  struct other user;
+  if (_i == 1) start(&user, fill_meanwhile);
+  expect(sigaction(SIGALRM, &action, NULL) == 0);
+  expect(setitimer(ITIMER_REAL, &often, NULL) == 0);
+  work_until_forked();
+  expect(setitimer(ITIMER_REAL, &never, NULL) == 0);
+  atomic_store(&ended, true);
+  if (_i == 1) join(&user);
+  ck_assert_int_eq(handler_faults, 0);
+  expect(gc_heap_check());
+  fork_and_use();
+}
+END_TEST
+
 int main(void) {
   TCase *tests = suite_begin("forks");
   tcase_add_test(tests, before_the_first_use);
@@ -292,5 +344,6 @@ int main(void) {
   tcase_add_test(tests, with_a_lock_of_the_program);
   tcase_add_test(tests, without_file_descriptors);
   tcase_add_loop_test(tests, by_clone, 0, 4);
+  tcase_add_loop_test(tests, by_a_handler, 0, 2);
   return suite_end();
 }

@@ -4,7 +4,8 @@
 # it: small ones of our own, and with "make check-programs" well-known ones, or
 # those of them that CHECKED names.
 
-EXTRA_DIST += tests/malloc/handlers.c tests/malloc/objects.cc \
+EXTRA_DIST += tests/malloc/forking.c tests/malloc/handlers.c \
+  tests/malloc/objects.cc \
   tests/malloc/returned.c \
   tests/malloc/twice.c tests/malloc/unmodified.c tests/programs.sh
 dist_check_SCRIPTS += tests/malloc.sh
