@@ -57,6 +57,9 @@ _Static_assert(TRACER_FIRST_WAIT_NS < TRACER_LAST_WAIT_NS &&
                    2 * TRACER_LAST_WAIT_NS < 1000000000,
                "less than a second, doubled too");
 
+/* In a long stop the tracees are let join a stop of the whole process. */
+#define TRACER_JOIN_NS 50000000
+
 /* Signals of ours that are taken away from one tracee: more than ever wait. */
 #define TRACER_TAKES_MAX 16
 
@@ -277,9 +280,27 @@ GL_TRACER_UNCHECKED static size_t tracer_seize_wanted(void) {
 
 GL_TRACER_UNCHECKED static void tracer_sleep(uint32_t commands, long ns) {
   struct timespec timeout = {0, ns};
-  gl_assert(ns >= 0 && ns < 1000000000);
+  gl_assert(ns > 0 && ns < 1000000000);
   tracer_call(SYS_futex, (long)&tracer.commands, FUTEX_WAIT_PRIVATE,
-              (long)commands, ns == 0 ? 0 : (long)&timeout);
+              (long)commands, (long)&timeout);
+}
+
+/*
+ * Should the process be stopped (SIGSTOP, job control), the kernel waits for
+ * every thread to take part, before it tells a shell, and a tracee that we have
+ * stopped takes part only as it stops anew.  So each is let stop anew: asked to
+ * first, it comes by no instruction of the program's.  One that is about to take
+ * a signal would lose it, and is left alone.
+ */
+GL_TRACER_UNCHECKED static void tracer_let_join(void) {
+  int status = 0;
+  for (struct gl_tracee *t = tracer.tracees; t != NULL; t = t->next) {
+    if (tracer_state(t) != TRACEE_STOPPED || t->signal != 0) continue;
+    if (tracer_ptrace(PTRACE_INTERRUPT, t, 0, 0) < 0 ||
+        tracer_ptrace(PTRACE_CONT, t, 0, 0) < 0)
+      continue;
+    tracer_call(SYS_wait4, t->tid, (long)&status, __WALL, 0);
+  }
 }
 
 GL_TRACER_UNCHECKED static size_t tracer_count_seized(void) {
@@ -306,7 +327,7 @@ GL_TRACER_UNCHECKED static void tracer_let_all_go(uint32_t commands) {
 }
 
 GL_TRACER_UNCHECKED static int tracer_main(void *data) {
-  long wait_ns = TRACER_FIRST_WAIT_NS;
+  long wait_ns = TRACER_FIRST_WAIT_NS, slept_ns = 0;
   uint32_t commands;
   (void)data;
   /* Gone with the process, whatever ends that. */
@@ -322,7 +343,13 @@ GL_TRACER_UNCHECKED static int tracer_main(void *data) {
       wait_ns = TRACER_FIRST_WAIT_NS;
       continue;
     }
-    tracer_sleep(commands, seized > 0 ? wait_ns : 0);
+    long ns = seized > 0 ? wait_ns : TRACER_JOIN_NS;
+    tracer_sleep(commands, ns);
+    slept_ns += ns;
+    if (slept_ns >= TRACER_JOIN_NS) {
+      tracer_let_join();
+      slept_ns = 0;
+    }
     if (wait_ns < TRACER_LAST_WAIT_NS) wait_ns *= 2;
   }
   tracer_let_all_go(__atomic_load_n(&tracer.commands, __ATOMIC_ACQUIRE));

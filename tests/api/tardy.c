@@ -524,6 +524,69 @@ START_TEST(no_proc) {
 }
 END_TEST
 
+/* -------------------------------------------------------------- job control */
+
+#define NODES ((size_t)1000000)
+#define JOB_STOPS 20
+
+struct node {
+  struct node *next;
+  size_t number;
+};
+
+static void until_finish(void) { await_step(FINISH); }
+
+/* Nearly always in a collection, with a thread that is stopped by tracing. */
+_Noreturn static void be_job(int finish_fd, int started_fd) {
+  struct node *list = NULL;
+  struct pollfd finished = {.fd = finish_fd, .events = POLLIN};
+  void *result;
+  pthread_t thread = start(until_finish);
+  for (size_t i = 0; i < NODES; i++) {
+    struct node *node = gc_malloc(sizeof *node);
+    *node = (struct node){.next = list, .number = i};
+    list = node;
+  }
+  set_step(COLLECTING);
+  expect(write(started_fd, "", 1) == 1);
+  do {
+    gc_collect();
+  } while (poll(&finished, 1, 0) == 0);
+  size_t i = NODES;
+  for (; list != NULL; list = list->next) expect(list->number == --i);
+  set_step(FINISH);
+  expect(i == 0 && gc_heap_check());
+  expect(pthread_join(thread, &result) == 0 && (uintptr_t)result == kept);
+  _exit(0);
+}
+
+/* The shell is told that the process has stopped, though a thread of it was
+   already. */
+START_TEST(stopped_by_job_control) {
+  int finish_fds[2], started_fds[2], status = 0;
+  char byte;
+  expect(pipe(finish_fds) == 0 && pipe(started_fds) == 0);
+  pid_t job = fork();
+  if (job == 0) be_job(finish_fds[0], started_fds[1]);
+  expect(job > 0 && read(started_fds[0], &byte, 1) == 1);
+  for (long i = 0; i < JOB_STOPS; i++) {
+    pause_us(i * 997 % 20000);
+    expect(kill(job, SIGSTOP) == 0);
+    uint64_t end = suite_now_ns() + LIMIT_NS / 6;
+    while (waitpid(job, &status, WUNTRACED | WNOHANG) == 0) {
+      expect(suite_now_ns() < end);
+      pause_us(1000);
+    }
+    ck_assert(WIFSTOPPED(status));
+    expect(kill(job, SIGCONT) == 0);
+    ck_assert_int_eq(waitpid(job, &status, WCONTINUED), job);
+  }
+  expect(write(finish_fds[1], "", 1) == 1);
+  ck_assert_int_eq(waitpid(job, &status, 0), job);
+  ck_assert_int_eq(status, 0);
+}
+END_TEST
+
 int main(void) {
   TCase *tests = suite_begin("tardy");
   tcase_add_loop_test(tests, named_after_a_second_and_waited_for, 0, WAYS);
@@ -539,5 +602,6 @@ int main(void) {
   tcase_add_test(tests, no_signal_is_left);
   tcase_add_loop_test(tests, proc_of_another_namespace, 0, 2);
   tcase_add_loop_test(tests, no_proc, 0, 2);
+  tcase_add_test(tests, stopped_by_job_control);
   return suite_end();
 }
