@@ -125,9 +125,12 @@ void *gl_api_take(size_t size, size_t align, enum gl_kind kind,
 GL_NOINLINE void *gl_api_allocate(size_t size, size_t align,
                                   enum gl_kind kind, uintptr_t entry_sp) {
   struct api_request request = {size, align, kind, entry_sp};
-  if (GL_UNLIKELY(gl_setup() && gl_options.debug))
-    return gl_debug_allocate(size, align, kind, entry_sp);
-  return api_allocate(&request);
+  int saved = errno;
+  bool debug = gl_setup() && gl_options.debug;
+  void *p = debug ? gl_debug_allocate(size, align, kind, entry_sp)
+                  : api_allocate(&request);
+  if (p != NULL) errno = saved;
+  return p;
 }
 
 /* After gl_cache_try_allocate, where that was not all. */

@@ -17,6 +17,7 @@
  * is; from then on until the threads run again nothing here allocates, locks or
  * prints.
  */
+#include <errno.h>
 #include <unistd.h>
 
 #include "../alloc/os.h"
@@ -285,13 +286,16 @@ static GL_NOINLINE bool collect_cycle(enum gl_cause cause, uintptr_t entry_sp) {
 
 bool gl_collect(enum gl_cause cause, uintptr_t entry_sp) {
   if (collect_is_mine) return false;
+  int saved = errno;
   bool done = collect_cycle(cause, entry_sp);
   gl_stack_wipe();
+  errno = saved;
   return done;
 }
 
 bool gl_collect_stopped(void (*body)(void *data), void *data) {
   if (collect_is_mine) return false;
+  int saved = errno;
   bool in_turn = gl_collect_take_turn();
   gl_collect_lock();
   gl_heap_lock(NULL);
@@ -303,5 +307,6 @@ bool gl_collect_stopped(void (*body)(void *data), void *data) {
   gl_collect_unlock();
   gl_collect_end_turn(in_turn);
   gl_error_settle();
+  errno = saved;
   return stopped;
 }

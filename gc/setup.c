@@ -193,14 +193,14 @@ static void setup_with_collector(void) {
 }
 
 static GL_COLD bool setup_once(void) {
-  int cancel_state = gl_cancel_forbid();
+  int cancel_state = gl_cancel_forbid(), saved = errno;
   if (setup_has_collector())
     setup_with_collector();
   else
     setup_try(NULL);
   bool ready = setup_is_ready();
   gl_cancel_restore(cancel_state);
-  if (!ready) errno = ENOMEM;
+  errno = ready ? saved : ENOMEM;
   return ready;
 }
 

@@ -13,10 +13,11 @@
  *
  * Common to every function, unless it says otherwise:
  *  - Sizes are bytes.  Blocks are aligned to 16 bytes and carry no header.
- *  - Out of memory is an operating error: NULL is returned, errno is ENOMEM,
- *    and nothing has changed.  Misuse (freeing a block twice, freeing an
- *    address that is no block) is always detected and goes to the error
- *    handler, which by default prints one line and a backtrace, and aborts.
+ *  - A call that does what it was asked to leaves errno alone.  Out of memory
+ *    is an operating error: NULL is returned, errno is ENOMEM, and nothing has
+ *    changed.  Misuse (freeing a block twice, freeing an address that is no
+ *    block) is always detected and goes to the error handler, which by default
+ *    prints one line and a backtrace, and aborts.
  *  - All functions may be called from any thread at any time, but not from a
  *    signal handler.
  *

@@ -363,6 +363,44 @@ START_TEST(free_keeps_errno_and_null_is_nothing) {
 END_TEST
 
 /* What is freed is there again: no growth. */
+static bool go_on(const struct gc_walk_item *item, void *data) {
+  (void)item;
+  (void)data;
+  return true;
+}
+
+static void use_everything(void) {
+  static void *roots[2];
+  void *p;
+  expect(gc_init() && gc_malloc(10) != NULL && gc_malloc_atomic(100) != NULL);
+  for (size_t i = 0; i < SIZES; i++) {
+    expect((p = gc_malloc(sizes[i])) != NULL && gc_size(p) >= sizes[i]);
+    expect((p = gc_realloc(p, 2 * sizes[i] + MIB)) != NULL);
+    expect(gc_base(p) == p && (p = gc_realloc(p, sizes[i])) != NULL);
+    gc_free(p);
+    expect(gc_calloc(3, sizes[i]) != NULL && gc_aligned_alloc(64, 64) != NULL);
+  }
+  expect(gc_malloc_uncollectable(100) != NULL && gc_strdup("") != NULL);
+  gc_collect();
+  gc_disable();
+  gc_enable();
+  suite_stats();
+  expect(gc_add_roots(roots, roots + 2) && gc_remove_roots(roots, roots + 2));
+  gc_heap_walk(go_on, NULL);
+  expect(gc_heap_check());
+  gc_trim();
+}
+
+/* From the first use on, and with GLEANER_DEBUG and GLEANER_STRESS too. */
+START_TEST(success_keeps_errno) {
+  if (_i == 1) setenv("GLEANER_DEBUG", "1", 1);
+  if (_i == 2) setenv("GLEANER_STRESS", "every:3", 1);
+  errno = 4711;
+  use_everything();
+  ck_assert_int_eq(errno, 4711);
+}
+END_TEST
+
 START_TEST(freed_memory_is_reused) {
   gc_disable();
   for (size_t i = 0; i < SIZES; i++) {
@@ -483,6 +521,7 @@ int main(void) {
   tcase_add_test(tests, strndup_reads_no_further);
   tcase_add_test(tests, strdup_of_its_own_strings);
   tcase_add_test(tests, free_keeps_errno_and_null_is_nothing);
+  tcase_add_loop_test(tests, success_keeps_errno, 0, 3);
   tcase_add_test(tests, freed_memory_is_reused);
   tcase_add_test(tests, pools);
   tcase_add_test(tests, pools_of_any_size);
