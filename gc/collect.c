@@ -169,7 +169,8 @@ static void collect_resume(struct gl_cycle *cycle) {
 }
 
 static void collect_settle(struct gl_cycle *cycle) {
-  cycle->floating_bytes = gl_minor_floating_bytes(cycle);
+  cycle->floating_bytes = cycle->minor ? gl_minor_floating_bytes(cycle)
+                                       : gl_endings_kept_bytes();
   gl_assert(cycle->floating_bytes <= cycle->live_bytes);
   gl_pace_note(cycle);
   gl_helpers_note(cycle);

@@ -13,10 +13,11 @@
  * That is most often harmless, but the block may be a node that has long been
  * taken out of a queue, and lead to all that were ever put into it.
  *
- * So such blocks are followed last, when all else is marked: what one of them
- * keeps is known then.  Those that keep more and more objects, collection after
- * collection, until they are most of all there are, and that nobody writes to,
- * are such nodes: they are cleared, and keep their places, so that no other
+ * So such blocks are followed last, when all else is marked: what they keep is
+ * known then, and makes no room for more.  While it grows, collections look at
+ * what each of them keeps.  Those that keep more and more objects, collection
+ * after collection, until they are most of all there are, and that nobody writes
+ * to, are such nodes: they are cleared, and keep their places, so that no other
  * node comes to lie there.  (A program that has such a pointer in earnest, for
  * so long, to a block of two or four words, through which alone it reaches ever
  * more: we know of none.  To pad short blocks too, as others do, takes half as
@@ -27,8 +28,16 @@
 #include "../alloc/os.h"
 #include "mark.h"
 
-/* Places for them, by the logarithm, at first and at most: more where some
-   found none. A block has one of a few. */
+/* Those found among the roots wait in a list; where it is full others are
+   followed at once.  (A global table of 20,000 pointers to blocks of up to 100
+   bytes: a seventh of the time was to look at each.) */
+#define ENDINGS_WAITING ((size_t)1 << 18)
+
+/* Followed before what they reach is marked. */
+#define ENDINGS_AT_ONCE 256
+
+/* Places for those that are looked at, by the logarithm, at first and at most:
+   more where some found none.  A block has one of a few. */
 #define ENDINGS_SHIFT_MIN 8
 #define ENDINGS_SHIFT_STEP 3
 #define ENDINGS_SHIFT_MAX 14
@@ -49,6 +58,15 @@ _Static_assert(ENDINGS_PROBES <= 1 << ENDINGS_SHIFT_MIN, "each once");
 #define ENDINGS_SHARE 2
 #define ENDINGS_OBJECTS ((uint64_t)16384)
 
+/* In so many collections before this one nothing need have been heard of one
+   that is remembered: something else may have led to it. */
+#define ENDINGS_MEMORY 2
+
+/* For so many collections each is looked at, when all together have kept more
+   than ever before, and this many. */
+#define ENDINGS_WATCH 8
+#define ENDINGS_WATCHED ((uint64_t)4096)
+
 struct ending {
   uintptr_t block;
   uint64_t words;   /* of it, in short: whether it was written to */
@@ -58,6 +76,7 @@ struct ending {
 };
 
 struct endings_table {
+  uintptr_t waiting[ENDINGS_WAITING];
   struct ending places[ENDINGS_MAX];
   uint16_t found[ENDINGS_MAX]; /* places of those found in this one, in order */
 };
@@ -66,10 +85,15 @@ static struct {
   struct endings_table *table;
   uint32_t number;
   unsigned shift;
+  size_t waiting;
   size_t count;
+  bool full;    /* the list */
+  unsigned watch; /* collections that look at each */
+  uint64_t most;  /* objects that all together kept */
   bool crowded; /* one found no place */
   bool leaks;   /* those that grow had kept most of all, in the last one */
-} endings GL_DATA = {.number = 2, .shift = ENDINGS_SHIFT_MIN};
+  size_t kept_bytes; /* by all that were followed last, but for large blocks */
+} endings GL_DATA = {.number = ENDINGS_MEMORY, .shift = ENDINGS_SHIFT_MIN};
 
 bool gl_endings_init(void) {
   if (endings.table == NULL) endings.table = gl_os_map(sizeof *endings.table);
@@ -81,9 +105,9 @@ void gl_endings_begin(void) {
   bool grows = endings.crowded && endings.shift < ENDINGS_SHIFT_MAX;
   gl_assert(endings.shift <= ENDINGS_SHIFT_MAX);
   if (grows) endings.shift += ENDINGS_SHIFT_STEP;
-  endings.number += grows ? 2 : 1;
-  endings.count = 0;
-  endings.crowded = false;
+  endings.number += grows ? ENDINGS_MEMORY + 1 : 1;
+  endings.waiting = endings.count = 0;
+  endings.full = endings.crowded = false;
 }
 
 static size_t ending_hash(uintptr_t block) {
@@ -93,11 +117,11 @@ static size_t ending_hash(uintptr_t block) {
 
 static bool ending_is_known(const struct ending *ending) {
   gl_assert(ending->number <= endings.number);
-  return ending->number + 1 >= endings.number;
+  return ending->number + ENDINGS_MEMORY >= endings.number;
 }
 
-/* The block's place; where it has none, one of which nothing was heard in the
-   last collection or in this; or NULL. */
+/* The block's place; where it has none, one of which nothing was heard for some
+   collections; or NULL. */
 static struct ending *ending_find(uintptr_t block) {
   struct ending *unused = NULL;
   size_t mask = ((size_t)1 << endings.shift) - 1;
@@ -114,8 +138,8 @@ static struct ending *ending_find(uintptr_t block) {
   return unused;
 }
 
-bool gl_endings_defer(uintptr_t block) {
-  gl_assert(!gl_heap.minor);
+/* Give it a place; false where there is none for it. */
+static bool ending_place(uintptr_t block) {
   struct ending *ending = ending_find(block);
   endings.crowded |= ending == NULL;
   if (ending == NULL) return false;
@@ -124,6 +148,46 @@ bool gl_endings_defer(uintptr_t block) {
   ending->number = endings.number;
   endings.table->found[endings.count++] =
       (uint16_t)(ending - endings.table->places);
+  return true;
+}
+
+static bool ending_is_marked(uintptr_t block) {
+  return gl_tags_is_marked(gl_heap.tags, gl_granule_of((void *)block));
+}
+
+/* Drop those that are marked by now, as most are. */
+static void endings_drop_marked(void) {
+  uintptr_t *waiting = endings.table->waiting;
+  size_t left = 0;
+  for (size_t i = 0; i < endings.waiting; i++)
+    if (!ending_is_marked(waiting[i])) waiting[left++] = waiting[i];
+  gl_assert(left <= endings.waiting);
+  endings.waiting = left;
+}
+
+/* They get places; those that find none wait on. */
+static void endings_place_all(void) {
+  uintptr_t *waiting = endings.table->waiting;
+  size_t left = 0;
+  gl_assert(endings.watch > 0);
+  for (size_t i = 0; i < endings.waiting; i++)
+    if (!ending_place(waiting[i])) waiting[left++] = waiting[i];
+  endings.waiting = left;
+}
+
+/* Make room in the list; it may stay full. */
+static void endings_shorten(void) {
+  gl_assert(endings.waiting == ENDINGS_WAITING);
+  endings_drop_marked();
+  if (endings.watch > 0) endings_place_all();
+  endings.full = endings.waiting > ENDINGS_WAITING - ENDINGS_WAITING / 8;
+}
+
+bool gl_endings_defer(uintptr_t block) {
+  gl_assert(!gl_heap.minor && endings.waiting <= ENDINGS_WAITING);
+  if (endings.full) return false;
+  endings.table->waiting[endings.waiting++] = block;
+  if (endings.waiting == ENDINGS_WAITING) endings_shorten();
   return true;
 }
 
@@ -172,13 +236,24 @@ static uint64_t ending_follow(struct gl_marker *m, struct ending *ending,
   return ending_grows(ending) ? m->objects - before : 0;
 }
 
-/* Those that are to be cleared come after all others, which may lead to
-   them. */
-void gl_endings_follow(struct gl_marker *m) {
+/* Those that wait, all in one: what each keeps nobody asks. */
+static void endings_follow_all(struct gl_marker *m) {
+  const uintptr_t *waiting = endings.table->waiting;
+  for (size_t i = 0; i < endings.waiting; i++) {
+    if (!ending_is_marked(waiting[i]))
+      gl_marker_blacken(m, gl_word_of(waiting[i]));
+    if (i % ENDINGS_AT_ONCE == 0) gl_marker_drain(m);
+  }
+  gl_marker_drain(m);
+  endings.waiting = 0;
+}
+
+/* One by one.  Those that are to be cleared come after all others, which may
+   lead to them.  Returns the objects kept by those that grow. */
+static uint64_t endings_follow_each(struct gl_marker *m) {
   struct endings_table *table = endings.table;
   uint64_t kept = 0;
   size_t judged = 0;
-  gl_assert(!gl_heap.minor && !m->shared && m->held == GL_TERRITORIES_ALL);
   for (size_t i = 0; i < endings.count; i++) {
     uint16_t place = table->found[i];
     if (endings.leaks && ending_grows(&table->places[place]))
@@ -189,5 +264,44 @@ void gl_endings_follow(struct gl_marker *m) {
   for (size_t i = 0; i < judged; i++)
     kept += ending_follow(m, &table->places[table->found[i]], true);
   gl_assert(judged <= endings.count && kept <= m->objects);
-  endings.leaks = kept >= ENDINGS_OBJECTS && kept >= m->objects / ENDINGS_SHARE;
+  return kept;
 }
+
+static size_t endings_live_granules(const struct gl_marker *m) {
+  size_t granules = 0;
+  for (size_t slot = 0; slot < gl_mark_slots(); slot++)
+    granules += m->live[slot];
+  return granules;
+}
+
+static bool endings_are_most(uint64_t kept, uint64_t objects) {
+  gl_assert(kept <= objects);
+  return kept >= ENDINGS_OBJECTS && kept >= objects / ENDINGS_SHARE;
+}
+
+static void endings_watch(uint64_t kept) {
+  bool grew = kept >= ENDINGS_WATCHED && kept > endings.most + endings.most / 16;
+  if (grew || endings.full || endings.leaks)
+    endings.watch = ENDINGS_WATCH;
+  else if (endings.watch > 0)
+    endings.watch--;
+  if (grew || endings.watch == 0) endings.most = kept;
+}
+
+void gl_endings_follow(struct gl_marker *m) {
+  uint64_t before = m->objects, kept_by_growing = 0;
+  size_t granules_before = endings_live_granules(m);
+  gl_assert(!gl_heap.minor && !m->shared && m->held == GL_TERRITORIES_ALL);
+  if (endings.watch > 0) {
+    endings_drop_marked();
+    endings_place_all();
+  }
+  endings_follow_all(m);
+  if (endings.watch > 0) kept_by_growing = endings_follow_each(m);
+  endings.leaks = endings_are_most(kept_by_growing, m->objects);
+  endings_watch(m->objects - before);
+  endings.kept_bytes = (endings_live_granules(m) - granules_before)
+                       << GL_GRANULE_SHIFT;
+}
+
+size_t gl_endings_kept_bytes(void) { return endings.kept_bytes; }

@@ -401,8 +401,8 @@ bool gl_pace_is_guided(void);
    before gl_heap_prepare_mark. */
 bool gl_minor_choose(const struct gl_cycle *cycle);
 
-/* What it found alive that the last full one did not, if it is minor; and, when
-   the next budget is set, how it went.  Under the heap lock. */
+/* What a minor one found alive that the last full one did not; and, when the
+   next budget is set, how a collection went.  Under the heap lock. */
 size_t gl_minor_floating_bytes(const struct gl_cycle *cycle);
 void gl_minor_note(const struct gl_cycle *cycle);
 
@@ -437,7 +437,7 @@ struct gl_cycle {
   size_t live_bytes;
   size_t tenured_bytes; /* of them, in arenas that were old before it; */
   size_t large_atomic_bytes; /* in large blocks without pointers; */
-  size_t floating_bytes; /* that the last full one did not find; else 0 */
+  size_t floating_bytes; /* of them, perhaps dead */
   size_t root_bytes;
   uint64_t marked_objects;
   size_t next_bytes;   /* to allocate until the next one is due */

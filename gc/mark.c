@@ -308,6 +308,7 @@ void gl_marker_drain(struct gl_marker *m) {
 /* Roots that were found, and not followed yet. */
 struct mark_roots {
   size_t count;
+  bool end; /* blocks may end where they point */
   struct gl_word words[MARK_ROOTS_AT_ONCE];
 };
 
@@ -324,39 +325,6 @@ static void mark_drain_many(struct gl_marker *m) {
   gl_assert(blocks <= m->capacity);
   if (blocks >= MARK_BLOCKS_AT_ONCE || blocks >= m->capacity / 2)
     gl_marker_drain(m);
-}
-
-/* Follow them: what they point to is fetched before it is looked at. */
-static GL_NOINLINE void mark_follow(struct gl_marker *m,
-                                    struct mark_roots *roots) {
-  struct hot h = hot_begin(m);
-  gl_assert(roots->count <= MARK_ROOTS_AT_ONCE);
-  for (size_t i = 0; i < roots->count; i++)
-    hot_fetch_tags(&h, roots->words[i]);
-  for (size_t i = 0; i < roots->count; i++) {
-    struct gl_word word = roots->words[i];
-    uintptr_t where;
-    gl_mark_entry entry;
-    if (!gl_marker_holds(m, word)) {
-      hot_save(&h); /* to send may take room, and to make some blacken */
-      mark_put_aside(m, word);
-      hot_load(&h);
-    } else if (hot_blacken_any(&h, word, &where, &entry)) {
-      hot_save(&h);
-      gl_marker_push(m, entry);
-      hot_load(&h);
-    }
-  }
-  hot_save(&h);
-  roots->count = 0;
-  mark_drain_many(m);
-}
-
-static void mark_keep(struct gl_marker *m, struct mark_roots *roots,
-                      struct gl_word word) {
-  gl_assert(gl_mark_is_candidate(word) && roots->count < MARK_ROOTS_AT_ONCE);
-  roots->words[roots->count++] = word;
-  if (roots->count == MARK_ROOTS_AT_ONCE) mark_follow(m, roots);
 }
 
 /* The block that ends where a word points, not padded; or 0.  In an arena it is
@@ -385,17 +353,60 @@ static bool mark_is_doubtful(size_t offset) {
          gl_tags_is_block(gl_heap.tags, offset >> GL_GRANULE_SHIFT);
 }
 
-static void mark_root(struct gl_marker *m, struct mark_roots *roots,
+/* The block that a root keeps as one that ends there, to be followed now; or 0.
+   With debugging all blocks end in some bytes that are not the program's. */
+static uintptr_t mark_ending(struct gl_word root) {
+  size_t offset = root.bits - gl_heap.base;
+  if (offset % GL_GRANULE_BYTES != 0 || gl_options.debug) return 0;
+  uintptr_t ending = mark_find_ending(root);
+  gl_assert(ending == 0 || (ending >= gl_heap.base && ending < root.bits));
+  if (ending == 0 ||
+      gl_tags_is_marked(gl_heap.tags, gl_granule_of((void *)ending)))
+    return 0; /* none, or a free run, or black already */
+  return mark_is_doubtful(offset) && gl_endings_defer(ending) ? 0 : ending;
+}
+
+static void mark_follow_word(struct gl_marker *m, struct hot *h,
+                             struct gl_word word) {
+  uintptr_t where;
+  gl_mark_entry entry;
+  gl_assert(gl_mark_is_candidate(word));
+  if (!gl_marker_holds(m, word)) {
+    hot_save(h); /* to send may take room, and to make some blacken */
+    mark_put_aside(m, word);
+    hot_load(h);
+  } else if (hot_blacken_any(h, word, &where, &entry)) {
+    hot_save(h);
+    gl_marker_push(m, entry);
+    hot_load(h);
+  }
+}
+
+/* Follow them: what they point to is fetched before it is looked at. */
+static GL_NOINLINE void mark_follow(struct gl_marker *m,
+                                    struct mark_roots *roots) {
+  struct hot h = hot_begin(m);
+  gl_assert(roots->count <= MARK_ROOTS_AT_ONCE);
+  for (size_t i = 0; i < roots->count; i++)
+    hot_fetch_tags(&h, roots->words[i]);
+  for (size_t i = 0; i < roots->count; i++) {
+    struct gl_word root = roots->words[i];
+    if (gl_mark_is_candidate(root)) mark_follow_word(m, &h, root);
+    uintptr_t ending = roots->end ? mark_ending(root) : 0;
+    if (ending != 0) mark_follow_word(m, &h, gl_word_of(ending));
+  }
+  hot_save(&h);
+  roots->count = 0;
+  mark_drain_many(m);
+}
+
+/* That at the heap's end is one too: a block may end there. */
+static void mark_keep(struct gl_marker *m, struct mark_roots *roots,
                       struct gl_word word) {
-  size_t offset = word.bits - gl_heap.base;
-  gl_assert(offset <= gl_marking.extent_bytes);
-  if (offset < gl_marking.extent_bytes) mark_keep(m, roots, word);
-  /* With debugging all blocks end in some bytes that are not the program's. */
-  if (offset % GL_GRANULE_BYTES != 0 || gl_options.debug) return;
-  uintptr_t ending = mark_find_ending(word);
-  gl_assert(ending == 0 || (ending >= gl_heap.base && ending < word.bits));
-  if (ending != 0 && !(mark_is_doubtful(offset) && gl_endings_defer(ending)))
-    mark_keep(m, roots, gl_word_of(ending));
+  gl_assert(word.bits - gl_heap.base <= gl_marking.extent_bytes);
+  gl_assert(roots->count < MARK_ROOTS_AT_ONCE);
+  roots->words[roots->count++] = word;
+  if (roots->count == MARK_ROOTS_AT_ONCE) mark_follow(m, roots);
 }
 
 static const struct gl_word *mark_near(const struct gl_word *word,
@@ -404,8 +415,7 @@ static const struct gl_word *mark_near(const struct gl_word *word,
   return end - word > MARK_ROOTS_NEAR ? word + MARK_ROOTS_NEAR : end;
 }
 
-/* One word after another until many were none.  That at the heap's end is a
-   root too: a block may end there.  Returns how far it came. */
+/* One word after another until many were none.  Returns how far it came. */
 static GL_MARK_UNCHECKED const struct gl_word *mark_roots_near(
     struct gl_marker *m, struct mark_roots *roots, const struct gl_word *word,
     const struct gl_word *end) {
@@ -415,7 +425,7 @@ static GL_MARK_UNCHECKED const struct gl_word *mark_roots_near(
   for (; word < stop; word++) {
     struct gl_word root = *word;
     if (GL_LIKELY(root.bits - base > extent)) continue;
-    mark_root(m, roots, root);
+    mark_keep(m, roots, root);
     stop = mark_near(word, end);
   }
   return word;
@@ -425,6 +435,7 @@ void gl_mark_roots(const void *low, const void *high) {
   struct gl_marker *m = &gl_marker_main;
   struct mark_roots roots;
   roots.count = 0;
+  roots.end = true;
   gl_assert(gl_marking.extent_bytes == gl_heap.extent_bytes);
   const struct gl_word *word =
       (const struct gl_word *)gl_round_up((uintptr_t)low, sizeof *word);
@@ -479,6 +490,7 @@ void gl_mark_uncollectable(void) {
   struct gl_marker *m = &gl_marker_main;
   struct mark_roots roots;
   roots.count = 0;
+  roots.end = false;
   for (size_t slot = 0; slot < gl_mark_slots(); slot++)
     if (gl_heap.slots[slot] == GL_SLOT_UNCOLLECTABLE)
       mark_all_of_arena(m, &roots, slot);

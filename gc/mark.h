@@ -210,6 +210,9 @@ bool gl_endings_defer(uintptr_t block);
 /* Follow them: all else is marked. */
 void gl_endings_follow(struct gl_marker *marker);
 
+/* What the last full marking kept for them, and may be dead. */
+size_t gl_endings_kept_bytes(void);
+
 /* ------------------------------------------------------ sharing (markers.c) */
 
 /* The marker of the collecting thread. */

@@ -177,7 +177,8 @@ static void minor_note_full(const struct gl_cycle *cycle) {
 }
 
 size_t gl_minor_floating_bytes(const struct gl_cycle *cycle) {
-  if (!cycle->minor || cycle->live_bytes <= minor.full_bytes) return 0;
+  gl_assert(cycle->minor);
+  if (cycle->live_bytes <= minor.full_bytes) return 0;
   return cycle->live_bytes - minor.full_bytes;
 }
 

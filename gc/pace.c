@@ -36,6 +36,27 @@
 #define PACE_ROOM_MIN 0.25
 #define PACE_ROOM_MAX 0.8
 
+/*
+ * Where blocks die at random between others free runs are short, each costs a
+ * guess of the processor, and more room makes them longer.  So where more than
+ * a share of what is allocated comes off such runs there may be more room: by so
+ * much of what is alive, or of what fits the caches, for each such share above,
+ * up to a limit, which is lower where all are of one size, and no guess.
+ * (10,000 blocks of up to 40 bytes: 0.78 of the time, 3.5 MB resident in place
+ * of 3.0; of 48 bytes, 0.8 and 6.4 MB in place of 5.1.  A churn of larger blocks
+ * has 0.03 to 0.2 of short runs, strings have 0.45.)
+ */
+#define PACE_SHORT_SHARE 0.2
+#define PACE_SHORT_ROOM 2.5
+#define PACE_SHORT_ROOM_MAX 1.3
+#define PACE_SHORT_ROOM_ALIKE 0.6
+#define PACE_SHORT_MOST_BYTES 8e6
+
+/* Of the roots, what counts as alive: they are read faster than blocks are
+   marked.  (All of them: 10.6 MB resident in place of 8.5, where 4 MB of tables
+   are roots, in 0.8 of the time.) */
+#define PACE_ROOTS_PART 2
+
 /* No collection for less than this: a little less than an arena, so that a
    program with hardly anything alive lives in one.  (Half a megabyte: 2.5 MB
    resident in place of 2.2, in 0.94 times the time.)  And so much more for each
@@ -84,7 +105,10 @@ static struct {
   uint64_t
       last_end_cpu_ns; /* when the mutator began to run, where that counts */
   uint64_t last_allocated_bytes;
-  size_t live_bytes; /* roots too: they are marked through as well */
+  uint64_t last_short_bytes;
+  double short_share; /* of what was allocated: off short free runs */
+  bool alike; /* all small blocks were of one size */
+  size_t live_bytes; /* a part of the roots too: they are looked through */
   size_t floating_bytes; /* beside them, and perhaps dead */
   double goal_bytes; /* what was to be the heap at the end of the last budget */
   uint64_t goal_ns;  /* and when it was set */
@@ -96,6 +120,32 @@ uint64_t gl_pace_allocated_bytes(void) {
   for (struct gl_cache *c = gl_heap.caches; c != NULL; c = c->next)
     bytes += c->charged_bytes + gl_cache_reused_bytes(c);
   return bytes;
+}
+
+/* Bytes allocated off short free runs: popped from quick lists, but for those
+   that the program has freed into them. */
+static uint64_t pace_short_bytes(void) {
+  uint64_t bytes = 0;
+  for (struct gl_cache *c = gl_heap.caches; c != NULL; c = c->next)
+    bytes -= gl_cache_net_freed_bytes(c);
+  return bytes;
+}
+
+/* Sizes of small blocks that were asked for, a bit each. */
+static uint64_t pace_sizes(void) {
+  uint64_t sizes = 0;
+  for (struct gl_cache *c = gl_heap.caches; c != NULL; c = c->next)
+    for (int kind = 0; kind < GL_KIND_COUNT; kind++)
+      sizes |= c->lane[kind].asked[1];
+  return sizes;
+}
+
+static void pace_note_short(uint64_t allocated) {
+  uint64_t now = pace_short_bytes(), sizes = pace_sizes();
+  pace.alike = (sizes & (sizes - 1)) == 0;
+  double bytes = (double)(int64_t)(now - pace.last_short_bytes);
+  pace.short_share = allocated > 0 ? bytes / (double)allocated : 0;
+  pace.last_short_bytes = now;
 }
 
 static void pace_measure(double *rate, double bytes, double ns) {
@@ -131,8 +181,8 @@ void gl_pace_note(const struct gl_cycle *cycle) {
   /* What floats may be old garbage: it is not to make the heap larger. */
   pace.floating_bytes = cycle->floating_bytes;
   pace_set_floor(cycle->threads);
-  pace.live_bytes =
-      cycle->live_bytes - cycle->floating_bytes + cycle->root_bytes;
+  pace.live_bytes = cycle->live_bytes - cycle->floating_bytes +
+                    cycle->root_bytes / PACE_ROOTS_PART;
   if (cycle->timed)
     pace_measure(&pace.allocation_rate,
                  (double)(cycle->allocated_bytes - pace.last_allocated_bytes),
@@ -140,6 +190,7 @@ void gl_pace_note(const struct gl_cycle *cycle) {
   if (cycle->timed && !cycle->minor)
     pace_measure(&pace.marking_rate, (double)pace.live_bytes,
                  (double)cycle->mark_cpu_ns);
+  pace_note_short(cycle->allocated_bytes - pace.last_allocated_bytes);
   pace.last_allocated_bytes = cycle->allocated_bytes;
   if (gl_pace_is_guided()) pace.last_end_cpu_ns = gl_os_cpu_ns();
 }
@@ -191,16 +242,25 @@ static double pace_less_floating(double room) {
   return left > room / 4 ? left : room / 4;
 }
 
+static double pace_most_bytes(double live) {
+  double more = PACE_SHORT_ROOM * (pace.short_share - PACE_SHORT_SHARE);
+  double base = live < PACE_SHORT_MOST_BYTES ? live : PACE_SHORT_MOST_BYTES;
+  double limit = pace.alike ? PACE_SHORT_ROOM_ALIKE : PACE_SHORT_ROOM_MAX;
+  if (more < 0) more = 0;
+  if (more > limit) more = limit;
+  return live * PACE_ROOM_MAX + base * more;
+}
+
 /* The square-root rule within its bounds, and what is spare. */
 static int64_t pace_room_bytes(void) {
-  double live = (double)pace.live_bytes;
+  double live = (double)pace.live_bytes, most = pace_most_bytes(live);
   double room = 0; /* before anything was measured, the least */
   if (pace.marking_rate > 0 && pace.allocation_rate > 0)
     room = pace_square_root(live * pace.allocation_rate /
                             (PACE_PRICE_PER_BYTE * pace.marking_rate));
   room *= pace_fragmentation(live);
   if (room < live * PACE_ROOM_MIN) room = live * PACE_ROOM_MIN;
-  if (room > live * PACE_ROOM_MAX) room = live * PACE_ROOM_MAX;
+  if (room > most) room = most;
   room = pace_less_floating(room);
   double spare = pace_spare_bytes();
   if (room < spare) room = spare;

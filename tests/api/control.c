@@ -366,6 +366,47 @@ START_TEST(enabling_too_often) {
 }
 END_TEST
 
+/* --------------------------------------------------------------------- room */
+
+#define SLOTS ((size_t)20000)
+
+static void *slots[SLOTS];
+
+enum { ROOM_IN_ORDER, ROOM_AT_RANDOM, ROOM_FREED };
+
+static void replace_one(int what) {
+  static size_t next;
+  size_t at = what == ROOM_IN_ORDER ? next++ : suite_random();
+  void **slot = &slots[at % SLOTS];
+  if (what == ROOM_FREED) gc_free(*slot);
+  *slot = gc_malloc(suite_random() % 100 + 1);
+}
+
+/* Room after a collection, as a multiple of what there was to look through. */
+static double room_after_next(int what) {
+  uint64_t before = suite_stats().collections;
+  struct gc_stats stats = suite_stats();
+  while (stats.collections == before) {
+    for (int i = 0; i < 50; i++) replace_one(what);
+    if (what == ROOM_FREED) suite_make_garbage(1000);
+    stats = suite_stats();
+  }
+  uint64_t alive = stats.live_bytes + stats.root_bytes / 2;
+  return (double)stats.next_gc_bytes / (double)alive;
+}
+
+/* A heap where blocks die at random has more, or its free runs are short; not
+   where the program frees them, and they are found by their size. */
+START_TEST(room_by_what_is_allocated) {
+  double room = 0;
+  for (int i = 0; i < 30; i++) room = room_after_next(_i);
+  if (_i == ROOM_AT_RANDOM)
+    ck_assert_double_ge(room, 1);
+  else
+    ck_assert_double_le(room, 0.9);
+}
+END_TEST
+
 /* -------------------------------------------------------------------- modes */
 
 START_TEST(explicit_mode_never_collects) {
@@ -585,6 +626,8 @@ int main(void) {
   tcase_add_test(tests, enabled_before_the_first_collection);
   tcase_add_loop_test(tests, enabled_again_and_again, 0, 2);
   tcase_add_test(tests, enabling_too_often);
+  tcase_add_loop_test(tests, room_by_what_is_allocated, ROOM_IN_ORDER,
+                      ROOM_FREED + 1);
   tcase_add_test(tests, explicit_mode_never_collects);
   tcase_add_test(tests, implicit_mode_frees_nothing);
   tcase_add_test(tests, implicit_mode_checks);
