@@ -490,6 +490,7 @@ void gl_cache_release(struct gl_cache *cache) {
   cache->busy = 0;
   cache->in_use = false;
   gl_heap_unlock();
+  gl_heap.on_unlock();
 }
 
 /* ------------------------------------------------------------------- check */

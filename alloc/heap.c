@@ -34,6 +34,8 @@ static void heap_ignore_corruption(const void *address, const char *fault) {
   gl_panic(fault, __FILE__, __LINE__);
 }
 
+static void heap_ignore_unlock(void) {}
+
 #define ROW(n) n, n, n, n, n, n, n, n, n, n, n, n, n, n, n, n
 #define ROWS(n) ROW(n), ROW(n + 1), ROW(n + 2), ROW(n + 3)
 #define ROWS_16(n) ROWS(n), ROWS(n + 4), ROWS(n + 8), ROWS(n + 12)
@@ -48,6 +50,7 @@ struct gl_heap gl_heap GL_DATA = {
     .small_granules = {1, ROWS_16(1), ROWS_16(17), ROWS_16(33), ROWS_16(49)},
     .on_leave = heap_ignore_leave,
     .on_corruption = heap_ignore_corruption,
+    .on_unlock = heap_ignore_unlock,
     .lock = PTHREAD_MUTEX_INITIALIZER,
     .budget_bytes = GL_BUDGET_UNLIMITED,
 };
@@ -197,6 +200,7 @@ void gl_heap_pad_blocks(void) {
 /* --------------------------------------------------------------------- lock */
 
 __thread uint32_t gl_locks_held __attribute__((tls_model("initial-exec")));
+__thread uintptr_t gl_telling __attribute__((tls_model("initial-exec")));
 
 /* The thread may be asked to stop while it waits. */
 static void heap_await_lock(void) {
@@ -209,6 +213,7 @@ static void heap_await_lock(void) {
 void gl_heap_lock(struct gl_cache *cache) {
   gl_assert(cache == NULL || cache->in_use);
   gl_locks_held++;
+  gl_telling = 0;
   if (pthread_mutex_trylock(&gl_heap.lock) == 0) return;
   bool entered = cache != NULL && cache->busy != 0;
   if (entered) gl_cache_leave(cache);

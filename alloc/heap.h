@@ -168,6 +168,11 @@ size_t gl_heap_scavenge(void);
 extern __thread uint32_t gl_locks_held
     __attribute__((tls_model("initial-exec")));
 
+/* The frame that has called the program's error handler in the middle of an
+   operation, or 0.  The handler may jump out, and never calls the library: so
+   who takes the heap lock is out of it. */
+extern __thread uintptr_t gl_telling __attribute__((tls_model("initial-exec")));
+
 /* The heap lock.  cache is the calling thread's: while it waits, the thread is
    not busy, so the world can be stopped; what it knew of its own cache is to
    be read again afterwards. */

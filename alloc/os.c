@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * os.c: reserve, commit, discard: the only file with these system calls.
- * Every call here may fail and says so; none allocates, none locks.
+ * Every call here may fail and says so; none allocates, none locks, and those
+ * that come in the middle of the program's calls leave errno alone.
  * Called by runs, heap and the collector's own tables.
  */
 #include "os.h"
@@ -86,30 +87,41 @@ bool gl_os_commit(void *start, size_t bytes) {
   gl_assert((uintptr_t)start % GL_PAGE_BYTES == 0);
   gl_assert(bytes % GL_PAGE_BYTES == 0);
   if (os_fault_hits()) return false;
-  return mprotect(start, bytes, PROT_READ | PROT_WRITE) == 0;
+  int saved = errno;
+  bool done = mprotect(start, bytes, PROT_READ | PROT_WRITE) == 0;
+  errno = saved;
+  return done;
 }
 
 bool gl_os_discard(void *start, size_t bytes) {
   gl_assert((uintptr_t)start % GL_PAGE_BYTES == 0);
   gl_assert(bytes % GL_PAGE_BYTES == 0);
   if (os_fault_hits()) return false;
-  return madvise(start, bytes, MADV_DONTNEED) == 0;
+  int saved = errno;
+  bool done = madvise(start, bytes, MADV_DONTNEED) == 0;
+  errno = saved;
+  return done;
 }
 
 bool gl_os_find_resident(void *start, size_t bytes, unsigned char *resident) {
   gl_assert((uintptr_t)start % GL_PAGE_BYTES == 0);
   gl_assert(bytes % GL_PAGE_BYTES == 0);
   if (os_fault_hits()) return false;
-  return mincore(start, bytes, resident) == 0;
+  int saved = errno;
+  bool done = mincore(start, bytes, resident) == 0;
+  errno = saved;
+  return done;
 }
 
 void gl_os_advise_huge(void *start, size_t bytes, bool wanted) {
   gl_assert(bytes <= UINTPTR_MAX - (uintptr_t)start);
   char *from = (char *)gl_round_up((uintptr_t)start, GL_HUGE_BYTES);
   char *to = (char *)(((uintptr_t)start + bytes) & ~(GL_HUGE_BYTES - 1));
+  int saved = errno;
   if (from < to)
     madvise(from, (size_t)(to - from),
             wanted ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
+  errno = saved;
 }
 
 /* Since Linux 5.14. */

@@ -180,6 +180,7 @@ static void trim_on_look(struct gl_cache *cache, uint64_t now_ns) {
   else if (periodic)
     cache->trim_is_due = false;
   gl_heap_unlock();
+  gl_heap.on_unlock();
 }
 
 void gl_cache_trim_late(struct gl_cache *cache) {

@@ -350,6 +350,7 @@ struct gl_heap {
   /* What the layer above hears of.  Never NULL once the heap is ready. */
   void (*on_leave)(struct gl_cache *cache);
   void (*on_corruption)(const void *address, const char *fault);
+  void (*on_unlock)(void); /* where what was found under the lock can be told */
   /* under the lock */
   pthread_mutex_t lock;
   struct gl_section sections[GL_SECTION_COUNT];

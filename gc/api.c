@@ -108,6 +108,7 @@ static GL_NOINLINE void *api_allocate(const struct api_request *request) {
   for (;;) {
     enum gl_want want;
     void *p = api_try(cache, request, &want);
+    gl_error_settle();
     if (p != NULL) return p;
     if (!api_make_room(request, want, &collected)) break;
   }

@@ -16,12 +16,12 @@
  * So such blocks are followed last, when all else is marked: what they keep is
  * known then, and makes no room for more.  While it grows, collections look at
  * what each of them keeps.  Those that keep more and more objects, collection
- * after collection, until they are most of all there are, and that nobody writes
- * to, are such nodes: they are cleared, and keep their places, so that no other
- * node comes to lie there.  (A program that has such a pointer in earnest, for
- * so long, to a block of two or four words, through which alone it reaches ever
- * more: we know of none.  To pad short blocks too, as others do, takes half as
- * much memory again.)
+ * after collection, until they are most of all there are, and that nobody
+ * writes to, are such nodes: they are cleared, and keep their places, so that
+ * no other node comes to lie there.  (A program that has such a pointer in
+ * earnest, for so long, to a block of two or four words, through which alone it
+ * reaches ever more: we know of none.  To pad short blocks too, as others do,
+ * takes half as much memory again.)
  */
 #include <string.h>
 
@@ -280,7 +280,8 @@ static bool endings_are_most(uint64_t kept, uint64_t objects) {
 }
 
 static void endings_watch(uint64_t kept) {
-  bool grew = kept >= ENDINGS_WATCHED && kept > endings.most + endings.most / 16;
+  bool grew =
+      kept >= ENDINGS_WATCHED && kept > endings.most + endings.most / 16;
   if (grew || endings.full || endings.leaks)
     endings.watch = ENDINGS_WATCH;
   else if (endings.watch > 0)

@@ -174,35 +174,40 @@ void gl_error_misuse(const char *function, const void *address,
 
 /* ------------------------------------------------- corruption of the heap */
 
-/* Found while the world was stopped, to be told of afterwards; of more than
-   this the first. */
+/* Found while this thread had a lock of ours, or had stopped the world; to be
+   told of afterwards.  Of more than this the first. */
 #define ERRORS_NOTES 8
 
+/* Who sets the address of one without has it until it sets the fault; then who
+   takes that has it until it sets the address to NULL. */
 static struct errors_note {
-  const void *address; /* NULL for none */
+  const void *address;
   const char *fault;
 } errors_notes[ERRORS_NOTES] GL_DATA = {{NULL, NULL}};
 
-/* Who has stopped the world is alone with the notes. */
+static bool errors_unsettled GL_DATA = false;
+
 static void errors_note(const void *address, const char *fault) {
-  gl_assert(address != NULL && gl_threads_are_stopped_here());
+  gl_assert(address != NULL && fault != NULL);
   for (int i = 0; i < ERRORS_NOTES; i++) {
-    if (errors_notes[i].address != NULL) continue;
-    errors_notes[i] = (struct errors_note){address, fault};
+    struct errors_note *note = &errors_notes[i];
+    const void *none = NULL;
+    if (!__atomic_compare_exchange_n(&note->address, &none, address, false,
+                                     __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
+      continue;
+    __atomic_store_n(&note->fault, fault, __ATOMIC_RELEASE);
+    __atomic_store_n(&errors_unsettled, true, __ATOMIC_RELEASE);
     return;
   }
 }
 
-/* Take a note off.  Between any two of these instructions the world may stop,
-   and notes be made; but one that is there stays as it is until it is taken,
-   by one thread alone. */
 static bool errors_take(struct errors_note *note, struct errors_note *taken) {
-  const void *address = __atomic_load_n(&note->address, __ATOMIC_ACQUIRE);
-  if (GL_LIKELY(address == NULL)) return false;
-  *taken = (struct errors_note){
-      address, __atomic_load_n(&note->fault, __ATOMIC_RELAXED)};
-  return __atomic_compare_exchange_n(&note->address, &address, NULL, false,
-                                     __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
+  taken->fault = __atomic_exchange_n(&note->fault, NULL, __ATOMIC_ACQ_REL);
+  if (taken->fault == NULL) return false;
+  taken->address = __atomic_load_n(&note->address, __ATOMIC_RELAXED);
+  gl_assert(taken->address != NULL);
+  __atomic_store_n(&note->address, NULL, __ATOMIC_RELEASE);
+  return true;
 }
 
 /* What was in the memory can no longer be followed.  This comes in the middle
@@ -224,30 +229,41 @@ static void errors_report_corruption(const void *address, const char *fault) {
                            .message = buffer};
   struct gl_cache *cache = gl_self;
   bool busy = cache != &gl_cache_none && cache->busy != 0;
-  gl_locks_held += busy; /* for a fork: not that it had any */
+  gl_assert(gl_locks_held == 0);
+  if (busy) gl_telling = (uintptr_t)__builtin_frame_address(0);
   if (busy) gl_cache_leave(cache);
   errors_report(&error, 0);
   if (busy) gl_cache_enter(cache);
-  gl_locks_held -= busy;
+  gl_telling = 0;
 }
 
 /* The program wrote to memory that is free, or freed a block twice. */
 static void errors_corruption(const void *address, const char *fault) {
-  if (gl_threads_are_stopped_here())
+  if (gl_locks_held != 0 || gl_threads_are_stopped_here())
     errors_note(address, fault);
   else
     errors_report_corruption(address, fault);
 }
 
-void gl_error_settle(void) {
+static GL_COLD void errors_settle_all(void) {
   struct errors_note note;
-  gl_assert(!gl_threads_are_stopped_here());
+  /* First: what is noted from here on sets it again. */
+  __atomic_store_n(&errors_unsettled, false, __ATOMIC_SEQ_CST);
   for (int i = 0; i < ERRORS_NOTES; i++)
     if (errors_take(&errors_notes[i], &note))
       errors_report_corruption(note.address, note.fault);
 }
 
-void gl_error_init(void) { gl_heap.on_corruption = errors_corruption; }
+/* Where another lock is held still, or an operation is not over, later. */
+void gl_error_settle(void) {
+  if (GL_LIKELY(!__atomic_load_n(&errors_unsettled, __ATOMIC_ACQUIRE))) return;
+  if (gl_locks_held == 0 && !gl_threads_are_stopped_here()) errors_settle_all();
+}
+
+void gl_error_init(void) {
+  gl_heap.on_corruption = errors_corruption;
+  gl_heap.on_unlock = gl_error_settle;
+}
 
 GC_API gc_error_handler *gc_set_error_handler(gc_error_handler *handler,
                                               void *data) {

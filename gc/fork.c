@@ -44,5 +44,4 @@ void gl_fork_after(bool in_child) {
   gl_modules_after_fork(in_child);
   if (in_child) gl_collect_turn_after_fork(in_turn);
   gl_collect_end_turn(in_turn);
-  if (!in_child) gl_error_settle();
 }

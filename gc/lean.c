@@ -59,6 +59,7 @@ size_t gl_lean_trim(void) {
   size_t bytes = gl_heap_scavenge() + (pages << GL_PAGE_SHIFT);
   gl_heap_unlock();
   if (self != &gl_cache_none) gl_cache_leave(self);
+  gl_error_settle();
   return bytes;
 }
 

@@ -39,12 +39,12 @@
 /*
  * Where blocks die at random between others free runs are short, each costs a
  * guess of the processor, and more room makes them longer.  So where more than
- * a share of what is allocated comes off such runs there may be more room: by so
- * much of what is alive, or of what fits the caches, for each such share above,
- * up to a limit, which is lower where all are of one size, and no guess.
+ * a share of what is allocated comes off such runs there may be more room: by
+ * so much of what is alive, or of what fits the caches, for each such share
+ * above, up to a limit, which is lower where all are of one size, and no guess.
  * (10,000 blocks of up to 40 bytes: 0.78 of the time, 3.5 MB resident in place
- * of 3.0; of 48 bytes, 0.8 and 6.4 MB in place of 5.1.  A churn of larger blocks
- * has 0.03 to 0.2 of short runs, strings have 0.45.)
+ * of 3.0; of 48 bytes, 0.8 and 6.4 MB in place of 5.1.  A churn of larger
+ * blocks has 0.03 to 0.2 of short runs, strings have 0.45.)
  */
 #define PACE_SHORT_SHARE 0.2
 #define PACE_SHORT_ROOM 2.5

@@ -65,25 +65,37 @@ static bool setup_try_hold(void) {
   return setup.forking;
 }
 
-/* A fork by a handler of a signal that has interrupted the library in this
-   thread: nothing can be put in order, and it would wait for itself.  Where
-   there is no other thread the child goes on with it as the parent does; where
-   there are, it may do no more than after _Fork. */
-static __thread bool setup_is_torn __attribute__((tls_model("initial-exec")));
+/*
+ * A fork by a handler of a signal that has interrupted the library in this
+ * thread, or a fork of it, finds nothing in order, and would wait for itself.
+ * So it does nothing, and the child may do no more than after _Fork.  Such
+ * forks, one within the other: each ends before the one that it interrupts.
+ */
+static __thread uint32_t setup_torn __attribute__((tls_model("initial-exec")));
+static __thread bool setup_forks __attribute__((tls_model("initial-exec")));
+
+static bool setup_is_interrupted(void) {
+  const struct gl_cache *cache = gl_self;
+  bool busy = cache != &gl_cache_none && cache->busy != 0;
+  bool telling = (uintptr_t)__builtin_frame_address(0) < gl_telling;
+  return setup_forks || gl_locks_held != 0 || busy || telling;
+}
 
 static void setup_before_fork(void) {
-  const struct gl_cache *cache = gl_self;
-  setup_is_torn =
-      gl_locks_held != 0 || (cache != &gl_cache_none && cache->busy != 0);
-  if (setup_is_torn || setup_try_hold()) return;
+  if (setup_is_interrupted()) {
+    setup_torn++;
+    return;
+  }
+  setup_forks = true;
+  GL_SIGNAL_FENCE();
+  if (setup_try_hold()) return;
   if (gl_options.lean)
     gl_lean_before_fork();
   else
     gl_fork_before();
 }
 
-static void setup_after_fork(bool in_child) {
-  if (setup_is_torn) return;
+static void setup_finish_fork(bool in_child) {
   gl_assert(!setup.forking || !setup_is_ready());
   if (setup.forking) {
     setup.forking = false;
@@ -93,6 +105,18 @@ static void setup_after_fork(bool in_child) {
   } else {
     gl_fork_after(in_child);
   }
+}
+
+static void setup_after_fork(bool in_child) {
+  if (setup_torn > 0) {
+    setup_torn--;
+    return;
+  }
+  gl_assert(setup_forks);
+  setup_finish_fork(in_child);
+  GL_SIGNAL_FENCE();
+  setup_forks = false;
+  if (!in_child) gl_error_settle();
 }
 
 static void setup_in_parent(void) { setup_after_fork(false); }

@@ -289,8 +289,8 @@ GL_TRACER_UNCHECKED static void tracer_sleep(uint32_t commands, long ns) {
  * Should the process be stopped (SIGSTOP, job control), the kernel waits for
  * every thread to take part, before it tells a shell, and a tracee that we have
  * stopped takes part only as it stops anew.  So each is let stop anew: asked to
- * first, it comes by no instruction of the program's.  One that is about to take
- * a signal would lose it, and is left alone.
+ * first, it comes by no instruction of the program's.  One that is about to
+ * take a signal would lose it, and is left alone.
  */
 GL_TRACER_UNCHECKED static void tracer_let_join(void) {
   int status = 0;

@@ -322,7 +322,8 @@ struct gc_error {
  * Where it returns, the call that was wrong does nothing (gc_free), or returns
  * NULL or 0 (gc_realloc, gc_size).  Where function is "heap", memory that is
  * free was found to be written to: that comes in the middle of an operation,
- * and the handler must not call the library (it may use malloc, or longjmp).
+ * and the handler must not call the library (it may use malloc, or longjmp; out
+ * of a fork that finds it, better not: the child is there by then).
  */
 typedef void gc_error_handler(const struct gc_error *error, void *data);
 

@@ -583,6 +583,44 @@ START_TEST(errors_found_in_a_stop) {
 }
 END_TEST
 
+#define FREED 100000
+
+static bool probed;
+
+static void *use_the_lock(void *data) {
+  expect(gc_malloc(300000) != NULL);
+  __atomic_store_n(&probed, true, __ATOMIC_SEQ_CST);
+  return data;
+}
+
+/* Another thread can allocate meanwhile. */
+static void probe_the_lock(const struct gc_error *error, void *data) {
+  pthread_t thread;
+  note_fault(error, data);
+  expect(pthread_create(&thread, NULL, use_the_lock, NULL) == 0);
+  uint64_t end_ns = suite_now_ns() + 10000000000u;
+  while (!__atomic_load_n(&probed, __ATOMIC_SEQ_CST))
+    expect(suite_now_ns() < end_ns);
+  pthread_join(thread, NULL);
+}
+
+/* What is found as memory goes back in the middle of a free, with a lock of the
+   library's, is told of without it. */
+START_TEST(errors_found_under_the_lock) {
+  static void *blocks[FREED];
+  errors = 0;
+  probed = false;
+  gc_disable();
+  gc_set_error_handler(probe_the_lock, &errors);
+  for (size_t i = 0; i < FREED; i++)
+    expect((blocks[i] = gc_malloc(400)) != NULL);
+  free_by_both();
+  for (size_t i = 0; i < FREED; i++) gc_free(blocks[i]);
+  ck_assert_uint_eq(errors, 1);
+  ck_assert(probed && gc_heap_check());
+}
+END_TEST
+
 /* ---------------------------------------------------------------- unwinding */
 
 /* More places than libunwind remembers, so that it asks the dynamic linker over
@@ -633,6 +671,7 @@ int main(void) {
   tcase_add_test(tests, implicit_mode_checks);
   tcase_add_test(tests, errors_while_others_collect);
   tcase_add_test(tests, errors_found_in_a_stop);
+  tcase_add_test(tests, errors_found_under_the_lock);
   tcase_add_test(tests, threads_that_allocate_last);
   tcase_add_test(tests, collect_beside_threads_that_unwind);
   return suite_end();

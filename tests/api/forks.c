@@ -304,7 +304,7 @@ static void fork_in_handler(int number) {
   handler_forks++;
 }
 
-static void work_until_forked(void) {
+static void work_until_forked(bool forks) {
   char *kept[64] = {NULL};
   for (size_t i = 0; handler_forks < HANDLER_FORKS; i++) {
     size_t bytes = i % 7 == 0 ? 40000 : i % 500 + 1;
@@ -313,19 +313,22 @@ static void work_until_forked(void) {
     gc_free(kept[(i * 7) % 64]);
     kept[(i * 7) % 64] = NULL;
     if (i % 50 == 0) gc_collect();
+    if (forks && i % 3 == 0) fork_and_use();
   }
 }
 
-/* It is nearly always in the middle of something of the library's. */
+/* It is nearly always in the middle of something of the library's; or of a fork
+   that the program makes itself. */
 START_TEST(by_a_handler) {
   const struct itimerval often = {{0, 1000}, {0, 1000}};
   const struct itimerval never = {{0, 0}, {0, 0}};
-  struct sigaction action = {.sa_handler = fork_in_handler};
+  struct sigaction action = {.sa_handler = fork_in_handler,
+                             .sa_flags = SA_RESTART};
   struct other user;
   if (_i == 1) start(&user, fill_meanwhile);
   expect(sigaction(SIGALRM, &action, NULL) == 0);
   expect(setitimer(ITIMER_REAL, &often, NULL) == 0);
-  work_until_forked();
+  work_until_forked(_i == 2);
   expect(setitimer(ITIMER_REAL, &never, NULL) == 0);
   atomic_store(&ended, true);
   if (_i == 1) join(&user);
@@ -344,6 +347,6 @@ int main(void) {
   tcase_add_test(tests, with_a_lock_of_the_program);
   tcase_add_test(tests, without_file_descriptors);
   tcase_add_loop_test(tests, by_clone, 0, 4);
-  tcase_add_loop_test(tests, by_a_handler, 0, 2);
+  tcase_add_loop_test(tests, by_a_handler, 0, 3);
   return suite_end();
 }
