@@ -111,12 +111,25 @@ static void huge_advise(size_t from, size_t to, bool wanted) {
                     wanted);
 }
 
+/* What the heap has grown by since they were refused. */
+static void huge_refuse_rest(void) {
+  struct gl_runs *runs = &gl_heap.runs;
+  size_t from = runs->refused_pages;
+  size_t to = runs->top_pages - runs->top_pages % GL_HUGE_PAGES;
+  if (to <= from) return;
+  huge_advise(from, to, false);
+  runs->refused_pages = to;
+}
+
 void gl_huge_ask(size_t wanted) {
   struct gl_runs *runs = &gl_heap.runs;
   size_t from = runs->huge_pages, to = runs->top_pages;
   gl_assert(from % GL_HUGE_PAGES == 0);
+  if (runs->huge_refused && !huge_is_dense(wanted)) {
+    huge_refuse_rest();
+    return;
+  }
   if (to < from + GL_HUGE_PAGES || !huge_is_worth_it(wanted)) return;
-  if (runs->huge_refused && !huge_is_dense(wanted)) return;
   to -= to % GL_HUGE_PAGES;
   huge_advise(from, to, true);
   runs->huge_pages = to;
@@ -131,7 +144,8 @@ void gl_huge_ask(size_t wanted) {
    later.) */
 static void huge_refuse(void) {
   struct gl_runs *runs = &gl_heap.runs;
-  huge_advise(0, runs->top_pages, false);
+  runs->refused_pages = 0;
+  huge_refuse_rest();
   runs->huge_refused = true;
   runs->huge_pages = HUGE_FIRST_PAGE;
 }

@@ -153,6 +153,13 @@ static void trim_spares(void) {
   gl_spares_give_back_all();
 }
 
+/* The same. */
+static void trim_review_huge(void) {
+  if (gl_heap.runs.review_tick == gl_heap.runs.tick) return;
+  gl_heap.runs.review_tick = gl_heap.runs.tick;
+  gl_huge_review();
+}
+
 static void trim_on_look(struct gl_cache *cache, uint64_t now_ns) {
   int64_t held = trim_held_bytes(cache), live = gl_cache_live_bytes(cache);
   bool release = trim_has_grown(&cache->idle_bytes, held - live, held);
@@ -174,7 +181,7 @@ static void trim_on_look(struct gl_cache *cache, uint64_t now_ns) {
     cache->trimmed_ns = now_ns;
   }
   if (release || discard)
-    if (gl_cache_trim(cache, discard && periodic) != 0) gl_huge_review();
+    if (gl_cache_trim(cache, discard && periodic) != 0) trim_review_huge();
   if (gl_heap.runs.dirty_pages > 0)
     cache->trim_is_due = true;
   else if (periodic)

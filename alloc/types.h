@@ -83,7 +83,9 @@ struct gl_runs {
   uint64_t tick_ns;     /* when the age of dirty pages last advanced */
   uint8_t tick;         /* 1..255, stamps pages as they become dirty */
   uint8_t spares_tick;  /* when spare blocks last went back */
+  uint8_t review_tick;  /* when a trim last thought of huge pages */
   bool huge_refused;    /* huge pages are not wanted */
+  size_t refused_pages; /* of how many, from the start on */
 };
 
 /* ----------------------------------------------------------------- arenas */

@@ -127,6 +127,20 @@ START_TEST(asked_for_again_for_a_large_block) {
 }
 END_TEST
 
+/* Where they are not wanted, what the heap grows by has none either. */
+START_TEST(refused_where_the_heap_grows) {
+  huge_begin();
+  fill_and_leave(64);
+  trim();
+  ck_assert(runs->huge_refused);
+  size_t top = runs->top_pages;
+  for (int i = 0; i < 3; i++) take_large(4 * GL_HUGE_PAGES);
+  ck_assert_uint_gt(runs->top_pages, top + GL_HUGE_PAGES);
+  ck_assert(runs->huge_refused);
+  ck_assert_uint_gt(runs->refused_pages + GL_HUGE_PAGES, runs->top_pages);
+}
+END_TEST
+
 /* Whole huge pages that are free have nothing that could be filled up. */
 START_TEST(whole_ones_that_go_back_are_no_reason) {
   huge_begin();
@@ -158,6 +172,7 @@ int main(void) {
   tcase_add_loop_test(tests, refused_where_most_has_gone_back, 4, 5);
   tcase_add_loop_test(tests, refused_where_most_has_gone_back, 8, 9);
   tcase_add_loop_test(tests, refused_where_most_has_gone_back, 64, 65);
+  tcase_add_test(tests, refused_where_the_heap_grows);
   tcase_add_test(tests, asked_for_again_where_half_is_in_use);
   tcase_add_test(tests, asked_for_again_for_a_large_block);
   tcase_add_test(tests, whole_ones_that_go_back_are_no_reason);
