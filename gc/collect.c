@@ -154,6 +154,7 @@ static void collect_mark_rest(struct gl_cycle *cycle) {
 /* White blocks are free from now on, though most tags do not know it yet. */
 static void collect_begin_sweep(struct gl_cycle *cycle) {
   cycle->marked_objects = gl_mark_objects();
+  cycle->root_pointers = gl_mark_root_pointers();
   cycle->live_bytes =
       gl_heap_begin_sweep(gl_mark_live(), &cycle->tenured_bytes);
   gl_assert(cycle->tenured_bytes <= cycle->live_bytes);

@@ -350,6 +350,9 @@ void gl_mark_finish(void);
    time that helpers took for it. */
 const uint32_t *gl_mark_live(void);
 uint64_t gl_mark_objects(void);
+
+/* Words of the roots that were candidates. */
+size_t gl_mark_root_pointers(void);
 uint64_t gl_markers_helped_ns(void);
 size_t gl_mark_metadata_bytes(void);
 
@@ -439,6 +442,7 @@ struct gl_cycle {
   size_t large_atomic_bytes; /* in large blocks without pointers; */
   size_t floating_bytes; /* of them, perhaps dead */
   size_t root_bytes;
+  size_t root_pointers; /* in them */
   uint64_t marked_objects;
   size_t next_bytes;   /* to allocate until the next one is due */
   size_t threads;

@@ -396,6 +396,7 @@ static GL_NOINLINE void mark_follow(struct gl_marker *m,
     if (ending != 0) mark_follow_word(m, &h, gl_word_of(ending));
   }
   hot_save(&h);
+  if (roots->end) gl_marking.root_pointers += roots->count;
   roots->count = 0;
   mark_drain_many(m);
 }
@@ -619,6 +620,7 @@ static void mark_set_regions(void) {
 void gl_mark_begin(void) {
   gl_assert(!gl_marking.overflowed);
   gl_marking.extent_bytes = gl_heap.extent_bytes;
+  gl_marking.root_pointers = 0;
   mark_set_regions();
   mark_note_tenured();
   gl_marker_begin(&gl_marker_main);
@@ -639,6 +641,8 @@ void gl_mark_finish(void) {
 const uint32_t *gl_mark_live(void) { return gl_marker_main.live; }
 
 uint64_t gl_mark_objects(void) { return gl_marker_main.objects; }
+
+size_t gl_mark_root_pointers(void) { return gl_marking.root_pointers; }
 
 size_t gl_mark_metadata_bytes(void) {
   size_t slots = gl_heap.extent_bytes >> GL_ARENA_SHIFT;

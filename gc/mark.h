@@ -123,6 +123,7 @@ struct gl_marker {
 /* What all markers share. */
 struct gl_marking {
   size_t extent_bytes; /* of the heap, at the start of this marking */
+  size_t root_pointers; /* words of the roots that were candidates */
   uint8_t *flags;  /* for each slot: blocks in it found no room on a stack */
   bool overflowed; /* some slot is flagged */
   unsigned region_shift; /* a region's bytes, by their logarithm */
