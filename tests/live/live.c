@@ -106,11 +106,14 @@ static unsigned run_rounds(const struct live_case *test, bool erase) {
         .size = sizes[i % (sizeof sizes / sizeof *sizes)],
         .serial = ++serial,
         .erase = erase};
+    /* Until it is held nothing may be collected but for the test's asking. */
+    gc_disable();
     api_deep(make_object, &trial);
     /* Without passing through the address: ~(p + n) is ~p - n. */
     trial.hidden = trial.object - offset_bytes(test->offset, trial.size);
     api_scrub();
     test->hold(&trial);
+    gc_enable();
     survivors += trial.survived;
   }
   return survivors;
