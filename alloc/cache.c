@@ -266,6 +266,7 @@ static enum gl_fault cache_send(struct gl_cache *cache, struct gl_cache *owner,
   if (gl_cache_is_sent(p)) return GL_FAULT_TWICE;
   if (cache->outbox.owner != owner) gl_cache_flush_outbox(cache);
   cache->outbox.owner = owner;
+  __atomic_store_n(&gl_heap.sends, true, __ATOMIC_RELAXED);
   cache_gather(cache, (struct gl_quick *)p);
   return GL_FAULT_NONE;
 }

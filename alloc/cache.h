@@ -297,6 +297,47 @@ GL_INLINE bool gl_cache_is_sent(const void *p) {
   return sent->seal == gl_cache_seal(sent);
 }
 
+/* The same, without a look at the block where none was ever sent: it may be far
+   away. */
+GL_INLINE bool gl_cache_may_be_sent(const void *p) {
+  return GL_UNLIKELY(__atomic_load_n(&gl_heap.sends, __ATOMIC_RELAXED)) &&
+         gl_cache_is_sent(p);
+}
+
+/* The size in granules of the block at granule, by the tags: gl_tags_next,
+   without a call. */
+GL_INLINE size_t gl_cache_tagged_size(size_t granule) {
+  const struct gl_tags *line = gl_tags_line(gl_heap.tags, granule);
+  size_t at = granule | 63, last = granule | (GL_ARENA_GRANULES - 1);
+  gl_assert(gl_tags_is_block(gl_heap.tags, granule) ||
+            gl_tags_is_marked(gl_heap.tags, granule));
+  uint64_t tags = (line->block | line->mark) >> (granule & 63) >> 1;
+  if (tags != 0) return gl_lowest(tags) + 1;
+  for (; last - at >= 256 && !gl_tags_any_of_four(line + 1); at += 256)
+    line += 4;
+  for (; at != last; at += 64) {
+    line++;
+    tags = line->block | line->mark;
+    if (tags != 0) return at + 1 + gl_lowest(tags) - granule;
+  }
+  return last + 1 - granule;
+}
+
+/* The granules of the block of the cache, which is entered, that starts at p; 0
+   where it is not easily found, and where there is none. */
+GL_INLINE size_t gl_cache_find_granules(const struct gl_cache *cache,
+                                        const char *p) {
+  size_t granule = gl_cache_granule(p);
+  if (GL_UNLIKELY(granule >= gl_heap.extent_granules || gl_heap.slow_only))
+    return 0;
+  const struct gl_arena *arena = gl_arena_of(p);
+  bool own = gl_arena_owner(arena) == cache && gl_arena_is_swept(arena);
+  if (GL_UNLIKELY(!own || !gl_tags_is_block(gl_heap.tags, granule) ||
+                  gl_cache_may_be_sent(p)))
+    return 0;
+  return gl_cache_tagged_size(granule);
+}
+
 /* The start of the block that contains p: of most small blocks of the cache,
    which is entered; NULL for others, and where there is none. */
 GL_INLINE void *gl_cache_find_base(const struct gl_cache *cache,
@@ -312,7 +353,7 @@ GL_INLINE void *gl_cache_find_base(const struct gl_cache *cache,
   granule -= 63 - gl_log2(tags);
   void *start = gl_granule_address(granule);
   bool taken = (line->block >> (granule & 63) & 1) != 0;
-  return GL_LIKELY(taken && !gl_cache_is_sent(start)) ? start : NULL;
+  return GL_LIKELY(taken && !gl_cache_may_be_sent(start)) ? start : NULL;
 }
 
 /* How far the fast path of gc_free came. */
@@ -417,25 +458,6 @@ GL_INLINE enum gl_freed gl_cache_try_free_entered(struct gl_cache *cache,
   size_t granule = gl_cache_granule(p);
   if (GL_UNLIKELY(granule >= gl_heap.extent_granules)) return GL_FREED_NOTHING;
   return gl_cache_try_take_back(cache, p, granule, wide);
-}
-
-/* The size in granules of the block at granule in a swept arena, by its tags:
-   gl_tags_next, without a call. */
-GL_INLINE size_t gl_cache_tagged_size(size_t granule) {
-  const struct gl_tags *line = gl_tags_line(gl_heap.tags, granule);
-  size_t at = granule | 63, last = granule | (GL_ARENA_GRANULES - 1);
-  gl_assert(gl_tags_is_block(gl_heap.tags, granule) ||
-            gl_tags_is_marked(gl_heap.tags, granule));
-  uint64_t tags = (line->block | line->mark) >> (granule & 63) >> 1;
-  if (tags != 0) return gl_lowest(tags) + 1;
-  for (; last - at >= 256 && !gl_tags_any_of_four(line + 1); at += 256)
-    line += 4;
-  for (; at != last; at += 64) {
-    line++;
-    tags = line->block | line->mark;
-    if (tags != 0) return at + 1 + gl_lowest(tags) - granule;
-  }
-  return last + 1 - granule;
 }
 
 /* After GL_FREED_LONG: the same again where the block is the newest of its hole

@@ -462,16 +462,12 @@ enum gl_fault gl_heap_find_exact(const void *p, struct gl_block *block) {
 
 bool gl_heap_find_own(const struct gl_cache *cache, const void *p,
                       struct gl_block *block) {
-  size_t granule = gl_cache_granule(p);
-  if (granule >= gl_heap.extent_granules) return false;
-  const struct gl_arena *arena = gl_arena_of(p);
-  if (gl_arena_owner(arena) != cache || (uintptr_t)p >= arena->bound ||
-      !gl_tags_is_block(gl_heap.tags, granule) || gl_cache_is_sent(p))
-    return false;
+  size_t granules = gl_cache_find_granules(cache, p);
+  if (granules == 0) return false;
   *block = (struct gl_block){
-      .start = gl_granule_address(granule),
-      .size = gl_cache_tagged_size(granule) << GL_GRANULE_SHIFT,
-      .kind = (enum gl_kind)arena->kind};
+      .start = gl_granule_address(gl_granule_of(p)),
+      .size = granules << GL_GRANULE_SHIFT,
+      .kind = (enum gl_kind)gl_arena_of(p)->kind};
   return true;
 }
 
@@ -491,9 +487,7 @@ bool gl_heap_was_block(const void *p) {
 }
 
 size_t gl_heap_usable(const struct gl_block *block) {
-  bool padded = block->size >= GL_PAD_GRANULES << GL_GRANULE_SHIFT;
-  gl_assert(block->size % GL_GRANULE_BYTES == 0);
-  return block->size - (padded ? gl_heap.pad_bytes : 0);
+  return gl_heap_usable_bytes(block->size);
 }
 
 void *gl_heap_find_ending(const void *address) {
@@ -596,10 +590,11 @@ static bool heap_fits(size_t have, size_t want) {
   return want <= have && want > have / 2;
 }
 
-bool gl_heap_may_stay(const struct gl_block *block, size_t size) {
-  size_t have = block->size >> GL_GRANULE_SHIFT;
-  gl_assert(!block->large);
-  return !heap_is_large(size) && heap_fits(have, heap_wanted_granules(size));
+bool gl_heap_may_stay(size_t granules, size_t size) {
+  gl_assert(granules > 0);
+  if (GL_LIKELY(size <= gl_heap.small_most))
+    return heap_fits(granules, gl_heap.small_granules[size]);
+  return !heap_is_large(size) && heap_fits(granules, heap_wanted_granules(size));
 }
 
 static bool heap_resize_small(struct gl_cache *cache,

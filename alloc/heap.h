@@ -53,8 +53,15 @@ size_t gl_heap_block_end(const struct gl_arena *arena, size_t start);
 /* Whether a collection is due, as far as caches have settled. */
 bool gl_heap_budget_is_spent(void);
 
-/* Usable bytes of a block: all but what it is padded with. */
+/* Usable bytes of a block: all but what it is padded with.  The same by its
+   size in bytes. */
 size_t gl_heap_usable(const struct gl_block *block);
+
+GL_INLINE size_t gl_heap_usable_bytes(size_t bytes) {
+  gl_assert(bytes % GL_GRANULE_BYTES == 0);
+  bool padded = bytes >= GL_PAD_GRANULES << GL_GRANULE_SHIFT;
+  return bytes - (padded ? gl_heap.pad_bytes : 0);
+}
 
 /* The address of the block, not padded, that ends right before address (which
    is that of a granule of the heap, or its end), or NULL.  Wants a stopped
@@ -78,9 +85,9 @@ void *gl_heap_allocate_aligned(struct gl_cache *cache, size_t size,
 /* Free the block that starts at p, or say why not: the whole of gc_free. */
 enum gl_fault gl_heap_free(struct gl_cache *cache, void *p);
 
-/* Whether a small or medium block may stay as it is where size bytes are
-   wanted. */
-bool gl_heap_may_stay(const struct gl_block *block, size_t size);
+/* Whether a small or medium block of so many granules may stay as it is where
+   size bytes are wanted. */
+bool gl_heap_may_stay(size_t granules, size_t size);
 
 /* Make the block at least size bytes and give back what is too much, without
    moving it.  False, with nothing changed, where that cannot be. */

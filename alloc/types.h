@@ -347,6 +347,7 @@ struct gl_heap {
   size_t processors;        /* how many threads can be at work; 0: unknown */
   bool slow_only;           /* no fast paths: stress and debugging */
   bool slow_free;           /* no fast path for gc_free */
+  bool sends;               /* some thread has freed a block of another's */
   uint32_t gate;            /* 1 across a fork: nobody may touch the heap */
   bool ready;
   /* What the layer above hears of.  Never NULL once the heap is ready. */

@@ -369,10 +369,23 @@ void *gl_api_resize(const char *function, void *block, size_t size,
   return api_move(&found, size, entry_sp);
 }
 
-GC_API void *gc_realloc(void *block, size_t size) {
-  uintptr_t entry_sp = GL_ENTRY_SP();
+/* After the fast path, where that was not all: the cache may still be
+   entered. */
+static GL_NOINLINE void *api_realloc(void *block, size_t size,
+                                     uintptr_t entry_sp) {
+  gl_cache_leave(gl_self);
   if (block == NULL) return gl_api_allocate(size, 0, GL_SCANNED, entry_sp);
   return gl_api_resize("gc_realloc", block, size, entry_sp);
+}
+
+GC_API GL_HOT void *gc_realloc(void *block, size_t size) {
+  struct gl_cache *cache = gl_self;
+  gl_cache_enter(cache);
+  size_t granules = gl_cache_find_granules(cache, block);
+  if (GL_LIKELY(granules != 0 && gl_heap_may_stay(granules, size) &&
+                !gl_cache_is_asked_on_leaving(cache)))
+    return block;
+  return api_realloc(block, size, GL_ENTRY_SP());
 }
 
 size_t gl_api_size(const char *function, const void *block,
@@ -387,8 +400,18 @@ size_t gl_api_size(const char *function, const void *block,
   return 0;
 }
 
-GC_API size_t gc_size(const void *block) {
-  return gl_api_size("gc_size", block, GL_ENTRY_SP());
+static GL_NOINLINE size_t api_size(const void *block, uintptr_t entry_sp) {
+  gl_cache_leave(gl_self);
+  return gl_api_size("gc_size", block, entry_sp);
+}
+
+GC_API GL_HOT size_t gc_size(const void *block) {
+  struct gl_cache *cache = gl_self;
+  gl_cache_enter(cache);
+  size_t granules = gl_cache_find_granules(cache, block);
+  if (GL_LIKELY(granules != 0 && !gl_cache_is_asked_on_leaving(cache)))
+    return gl_heap_usable_bytes(granules << GL_GRANULE_SHIFT);
+  return api_size(block, GL_ENTRY_SP());
 }
 
 static GL_NOINLINE void *api_find_base(const void *address) {

@@ -198,10 +198,8 @@ static void *malloc_move(const void *block, size_t size, uintptr_t entry_sp) {
 
 static GL_NOINLINE void *malloc_resize(void *block, size_t size,
                                        uintptr_t entry_sp) {
-  struct gl_block found;
-  if (gl_heap_find_own(gl_lean_self, block, &found) &&
-      gl_heap_may_stay(&found, size))
-    return block;
+  size_t granules = gl_cache_find_granules(gl_lean_self, block);
+  if (granules != 0 && gl_heap_may_stay(granules, size)) return block;
   if (bootstrap_has(block)) return malloc_move(block, size, entry_sp);
   if (!malloc_is_ready()) return NULL;
   if (!malloc_is_ours(block)) return __libc_realloc(block, size);
