@@ -594,7 +594,8 @@ bool gl_heap_may_stay(size_t granules, size_t size) {
   gl_assert(granules > 0);
   if (GL_LIKELY(size <= gl_heap.small_most))
     return heap_fits(granules, gl_heap.small_granules[size]);
-  return !heap_is_large(size) && heap_fits(granules, heap_wanted_granules(size));
+  return !heap_is_large(size) &&
+         heap_fits(granules, heap_wanted_granules(size));
 }
 
 static bool heap_resize_small(struct gl_cache *cache,

@@ -40,20 +40,21 @@
  * Where blocks die at random between others free runs are short, each costs a
  * guess of the processor, and more room makes them longer.  So where more than
  * a share of what is allocated comes off such runs there may be more room: by
- * so much of what is alive, or of what fits the caches, for each such share
- * above, up to a limit, which is lower where all are of one size, and no guess.
- * (10,000 blocks of up to 40 bytes: 0.78 of the time, 3.5 MB resident in place
- * of 3.0; of 48 bytes, 0.8 and 6.4 MB in place of 5.1.  A churn of larger
- * blocks has 0.03 to 0.2 of short runs, strings have 0.45.)
+ * so much of what is alive for each such share above, up to a limit, which is
+ * lower where all are of one size, and no guess.  Less from so much alive on,
+ * and none from twice that on: the program waits for its blocks then.  (10,000
+ * blocks of up to 40 bytes: 0.78 of the time, 3.5 MB resident in place of 3.0;
+ * of 48 bytes, 0.8 and 6.4 MB in place of 5.1.  A churn of larger blocks has
+ * 0.03 to 0.2 of short runs, strings have 0.45.)
  */
 #define PACE_SHORT_SHARE 0.2
 #define PACE_SHORT_ROOM 2.5
 #define PACE_SHORT_ROOM_MAX 1.3
 #define PACE_SHORT_ROOM_ALIKE 0.6
-#define PACE_SHORT_MOST_BYTES 8e6
+#define PACE_SHORT_BYTES 4e6
 
-/* Of the roots, what counts as alive: where few of their words are pointers they
-   are read faster than blocks are marked.  (All of them: 10.6 MB resident in
+/* Of the roots, what counts as alive: where few of their words are pointers
+   they are read faster than blocks are marked.  (All of them: 10.6 MB resident in
    place of 8.5, where 4 MB of tables are roots, in 0.8 of the time.  Half of
    those with many pointers: deep stacks took 1.25 times the time.) */
 #define PACE_ROOTS_PART 2
@@ -252,9 +253,9 @@ static double pace_less_floating(double room) {
 
 static double pace_most_bytes(double live) {
   double more = PACE_SHORT_ROOM * (pace.short_share - PACE_SHORT_SHARE);
-  double base = live < PACE_SHORT_MOST_BYTES ? live : PACE_SHORT_MOST_BYTES;
+  double base = live < PACE_SHORT_BYTES ? live : 2 * PACE_SHORT_BYTES - live;
   double limit = pace.alike ? PACE_SHORT_ROOM_ALIKE : PACE_SHORT_ROOM_MAX;
-  if (more < 0) more = 0;
+  if (more < 0 || base < 0) more = 0;
   if (more > limit) more = limit;
   return live * PACE_ROOM_MAX + base * more;
 }
