@@ -145,12 +145,22 @@ static void lane_list_all(struct gl_lane *lane, const struct lane_runs *runs,
   lane->arena->free_granules += (uint32_t)free;
 }
 
+/* Whether all blocks that are asked for have one size: then each of the short
+   runs will be written to when it is pushed. */
+static bool lane_is_alike(const struct gl_lane *lane) {
+  uint64_t sizes = lane->asked[0] | lane->asked[1];
+  return (sizes & (sizes - 1)) == 0;
+}
+
 /* Note the short free runs between the cursor and a long one, that holds
    granules; not too many.  Returns the long one's first granule, and *end; the
-   arena's end where it was not met. */
+   arena's end where it was not met.  Those that will all be pushed are fetched.
+   (One of 18 small vectors alive in 40 MB: 0.44 -> 0.39 s.  Where sizes are
+   mixed too: skip lists 0.25 -> 0.33.) */
 static size_t lane_gather(struct gl_lane *lane, size_t granules,
                           struct lane_runs *runs, size_t *end) {
   size_t last = gl_arena_end(lane->arena), at = lane->cursor;
+  bool alike = lane_is_alike(lane);
   gl_assert(lane_has_current(lane));
   for (runs->count = 0; runs->count < LANE_LIST_RUNS; runs->count++) {
     size_t start = gl_tags_next_run(gl_heap.tags, at, last, end);
@@ -161,6 +171,7 @@ static size_t lane_gather(struct gl_lane *lane, size_t granules,
     if (start == last || is_hole) return start;
     runs->start[runs->count] = start;
     runs->length[runs->count] = length;
+    if (alike) __builtin_prefetch(gl_granule_address(start), 1);
   }
   return last;
 }
