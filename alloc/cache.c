@@ -231,6 +231,17 @@ bool gl_cache_take_off(struct gl_quick *block, struct gl_quick **next) {
   return true;
 }
 
+bool gl_cache_find_own(const struct gl_cache *cache, const void *p,
+                      struct gl_block *block) {
+  size_t granules = gl_cache_find_granules(cache, p);
+  if (granules == 0) return false;
+  *block = (struct gl_block){
+      .start = gl_granule_address(gl_granule_of(p)),
+      .size = granules << GL_GRANULE_SHIFT,
+      .kind = (enum gl_kind)gl_arena_of(p)->kind};
+  return true;
+}
+
 static void cache_flush_chain(struct gl_cache *cache, unsigned i) {
   gl_assert(cache->outbox.last[i] != NULL && cache->outbox.owner != cache);
   struct gl_quick **inbox = &cache->outbox.owner->inbox[i];

@@ -338,6 +338,10 @@ GL_INLINE size_t gl_cache_find_granules(const struct gl_cache *cache,
   return gl_cache_tagged_size(granule);
 }
 
+/* The same, and all of the block; false where those are 0. */
+bool gl_cache_find_own(const struct gl_cache *cache, const void *p,
+                       struct gl_block *block);
+
 /* The start of the block that contains p: of most small blocks of the cache,
    which is entered; NULL for others, and where there is none. */
 GL_INLINE void *gl_cache_find_base(const struct gl_cache *cache,

@@ -460,17 +460,6 @@ enum gl_fault gl_heap_find_exact(const void *p, struct gl_block *block) {
   return block->start == (const char *)p ? GL_FAULT_NONE : GL_FAULT_INTERIOR;
 }
 
-bool gl_heap_find_own(const struct gl_cache *cache, const void *p,
-                      struct gl_block *block) {
-  size_t granules = gl_cache_find_granules(cache, p);
-  if (granules == 0) return false;
-  *block = (struct gl_block){
-      .start = gl_granule_address(gl_granule_of(p)),
-      .size = granules << GL_GRANULE_SHIFT,
-      .kind = (enum gl_kind)gl_arena_of(p)->kind};
-  return true;
-}
-
 bool gl_heap_was_block(const void *p) {
   gl_assert(gl_in_heap(p));
   size_t page = gl_page_of(p);

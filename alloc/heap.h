@@ -103,12 +103,6 @@ bool gl_heap_find(const void *p, struct gl_block *block);
 /* The same for one that has to start at p; says what is wrong otherwise. */
 enum gl_fault gl_heap_find_exact(const void *p, struct gl_block *block);
 
-/* The same at little cost, true for most blocks of the calling thread's cache,
-   which is entered; false for others, for one that another thread has freed,
-   and where there is no block. */
-bool gl_heap_find_own(const struct gl_cache *cache, const void *p,
-                      struct gl_block *block);
-
 /* True where an address in free memory of the heap is known to have been the
    start of a block: a tag or a page's entry still says so, or it lies where the
    calling thread's hole was in use.  Where neighbours coalesced, nothing tells

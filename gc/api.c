@@ -174,7 +174,7 @@ static enum gl_fault api_find(const void *p, struct gl_block *block) {
   if (cache == NULL) return api_find_locked(p, block);
   gl_cache_enter_slow(cache);
   enum gl_fault fault = GL_FAULT_NONE;
-  if (!gl_heap_find_own(cache, p, block)) fault = api_find_any(p, block);
+  if (!gl_cache_find_own(cache, p, block)) fault = api_find_any(p, block);
   gl_cache_leave(cache);
   if (gl_options.debug && fault == GL_FAULT_NONE && gl_debug_is_freed(p)) {
     block->start = NULL;

@@ -54,7 +54,7 @@
 #define PACE_SHORT_BYTES 4e6
 
 /* Of the roots, what counts as alive: where few of their words are pointers
-   they are read faster than blocks are marked.  (All of them: 10.6 MB resident in
+   they are read faster than blocks are marked.  (All: 10.6 MB resident in
    place of 8.5, where 4 MB of tables are roots, in 0.8 of the time.  Half of
    those with many pointers: deep stacks took 1.25 times the time.) */
 #define PACE_ROOTS_PART 2

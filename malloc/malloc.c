@@ -328,10 +328,10 @@ MALLOC_API void free_aligned_sized(void *block, size_t alignment,
 
 /* Some programs ask for every block that they allocate and free. */
 MALLOC_API size_t malloc_usable_size(void *block) {
-  struct gl_block found;
+  size_t granules = gl_cache_find_granules(gl_lean_self, block);
+  if (GL_LIKELY(granules != 0))
+    return gl_heap_usable_bytes(granules << GL_GRANULE_SHIFT);
   if (block == NULL) return 0;
-  if (GL_LIKELY(gl_heap_find_own(gl_lean_self, block, &found)))
-    return gl_heap_usable(&found);
   if (bootstrap_has(block)) return bootstrap_size(block);
   if (!malloc_is_ready() || !malloc_is_ours(block)) return 0;
   size_t size = gl_api_size("malloc_usable_size", block, GL_ENTRY_SP());

@@ -161,19 +161,19 @@ START_TEST(own_blocks_are_found_as_any) {
     char *p =
         blocks_allocate(test_one_in(8) ? test_below(40000) : test_below(1200));
     bool large = test_usable(p) > GL_MEDIUM_MAX_BYTES;
-    ck_assert_int_eq(gl_heap_find_own(blocks.cache, p, &own), !large);
+    ck_assert_int_eq(gl_cache_find_own(blocks.cache, p, &own), !large);
     ck_assert_int_eq(gl_heap_find_exact(p, &any), GL_FAULT_NONE);
     if (!large)
       ck_assert(own.start == any.start && own.size == any.size &&
                 own.kind == any.kind && !own.large);
-    ck_assert(!gl_heap_find_own(blocks.other, p, &own));
-    ck_assert(!gl_heap_find_own(blocks.cache, p + 8, &own));
+    ck_assert(!gl_cache_find_own(blocks.other, p, &own));
+    ck_assert(!gl_cache_find_own(blocks.cache, p + 8, &own));
     if (!test_one_in(3)) continue;
     blocks_release(p);
-    ck_assert(!gl_heap_find_own(blocks.cache, p, &own));
+    ck_assert(!gl_cache_find_own(blocks.cache, p, &own));
   }
-  ck_assert(!gl_heap_find_own(blocks.cache, NULL, &own));
-  ck_assert(!gl_heap_find_own(blocks.cache, &own, &own));
+  ck_assert(!gl_cache_find_own(blocks.cache, NULL, &own));
+  ck_assert(!gl_cache_find_own(blocks.cache, &own, &own));
 }
 END_TEST
 
