@@ -154,9 +154,8 @@ static bool lane_is_alike(const struct gl_lane *lane) {
 
 /* Note the short free runs between the cursor and a long one, that holds
    granules; not too many.  Returns the long one's first granule, and *end; the
-   arena's end where it was not met.  Those that will all be pushed are fetched.
-   (One of 18 small vectors alive in 40 MB: 0.44 -> 0.39 s.  Where sizes are
-   mixed too: skip lists 0.25 -> 0.33.) */
+   arena's end where it was not met.  Those that will all be pushed are fetched:
+   0.9 of the time of a worn heap; where sizes are mixed too it was 1.3. */
 static size_t lane_gather(struct gl_lane *lane, size_t granules,
                           struct lane_runs *runs, size_t *end) {
   size_t last = gl_arena_end(lane->arena), at = lane->cursor;
